@@ -1,0 +1,29 @@
+"""The same detector in small, from random weights: ResNet-18, 64 channels, 320x320. For tests, demo and CPUs."""
+
+_base_ = "./finetune.py"
+
+input_size = 320
+
+model = dict(
+    backbone=dict(depth=18),
+    neck=dict(in_channels=[64, 128, 256, 512], out_channels=64),
+    bbox_head=dict(in_channels=64, feat_channels=64, stacked_convs=2),
+)
+
+train_dataloader = dict(batch_size=8, dataset=dict(input_size=input_size))
+val_dataloader = dict(batch_size=8, dataset=dict(input_size=input_size))
+
+optim_wrapper = dict(optimizer=dict(_delete_=True, type="AdamW", lr=0.001, weight_decay=0.05))
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.01, by_epoch=True, begin=0, end=2, convert_to_iter_based=True),
+    dict(
+        type="CosineAnnealingLR",
+        by_epoch=True,
+        begin=2,
+        end=40,
+        T_max=38,
+        eta_min_ratio=0.01,
+        convert_to_iter_based=True,
+    ),
+]
+train_cfg = dict(max_epochs=40, val_interval=5)

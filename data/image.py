@@ -1,0 +1,72 @@
+"""Pictures from files to arrays, and their one way into a network's square input."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from data.errors import UserError
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+_ORIENTATION = 0x0112  # EXIF tag; 5..8 exchange width and height
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Picture as uint8 [height, width, 3] BGR, EXIF orientation applied; grey, palette, alpha and 16 bit reduced.
+
+    Raises UserError if the file is missing, not a picture, or truncated.
+    """
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+            rgb = np.asarray(_eight_bit(upright).convert("RGB"))
+    except Exception as error:  # Pillow's decoders raise many kinds (OSError, SyntaxError, struct.error, ...)
+        raise UserError(f"{path}: cannot be read as a picture ({_reason(error)})") from error
+    return np.ascontiguousarray(rgb[:, :, ::-1])
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Displayed width and height, from the file's header alone. Raises UserError like `read_image`."""
+    try:
+        with Image.open(path) as image:
+            turned = image.getexif().get(_ORIENTATION, 1) >= 5
+            return (image.height, image.width) if turned else (image.width, image.height)
+    except Exception as error:
+        raise UserError(f"{path}: cannot be read as a picture ({_reason(error)})") from error
+
+
+def find_images(source: Path) -> list[Path]:
+    """The picture files of a folder, sorted by name, or the one file given. Raises UserError if there is none."""
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise UserError(f"{source}: no such file or folder")
+    found = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not found:
+        raise UserError(f"{source}: holds no pictures ({', '.join(sorted(SUFFIXES))})")
+    return found
+
+
+def to_input(image: np.ndarray, size: int) -> np.ndarray:
+    """Resize [h, w, 3] to the square [size, size, 3] without keeping the ratio, bilinear."""
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def to_photo(boxes: np.ndarray, size: int, width: int, height: int) -> np.ndarray:
+    """Boxes [n, 4] from pixels of the square input to pixels of the original picture."""
+    return boxes * np.array([width, height, width, height], np.float32) / np.float32(size)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image).clip(0, 65535) // 256).astype(np.uint8))
+    if image.mode == "F":
+        return Image.fromarray(np.asarray(image).clip(0, 255).astype(np.uint8))
+    return image
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    return str(error).split("\n")[0].replace("cannot identify image file", "not a picture:").split(":")[0]

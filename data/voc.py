@@ -1,0 +1,56 @@
+"""Pascal VOC folder: `images/` or `JPEGImages/`, `annotations/` or `Annotations/`; `difficult` faces are ignored.
+
+Corners are taken as written, without VOC's one-pixel origin: the tools of today write them from zero.
+"""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import UserError
+from data.image import SUFFIXES
+from data.structures import Photo
+
+
+def read(path: Path, images: Path | None = None) -> Iterator[Photo]:
+    """The photographs of a VOC folder, sorted by name. Raises UserError where it is no such folder."""
+    annotations = _subfolder(path, "annotations", "Annotations")
+    folder = images or _subfolder(path, "images", "JPEGImages")
+    files = sorted(annotations.glob("*.xml"))
+    if not files:
+        raise UserError(f"{annotations}: holds no .xml annotations")
+    by_stem = {p.stem: p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES}
+    for file in files:
+        yield _photo(file, folder, by_stem)
+
+
+def _photo(file: Path, folder: Path, by_stem: dict[str, Path]) -> Photo:
+    try:
+        root = ET.parse(file).getroot()
+        if root.tag != "annotation":
+            raise ValueError(f"its root is <{root.tag}>, not <annotation>")
+        objects = root.findall("object")
+        boxes = [[_number(o, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")] for o in objects]
+        ignored = [(o.findtext("difficult") or "0").strip() not in ("", "0") for o in objects]
+        width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
+    except (ET.ParseError, ValueError, OSError) as error:
+        raise UserError(f"{file}: not a Pascal VOC annotation ({error})") from error
+    named = folder / (root.findtext("filename") or f"{file.stem}.jpg").strip()
+    image = named if named.is_file() else by_stem.get(file.stem, named)
+    return Photo(image, width, height, np.array(boxes, np.float64).reshape(-1, 4), np.array(ignored, bool))
+
+
+def _number(node: ET.Element, name: str) -> float:
+    text = node.findtext(name)
+    if text is None:
+        raise ValueError(f"an object has no <{name}>")
+    return float(text)
+
+
+def _subfolder(path: Path, *names: str) -> Path:
+    for name in names:
+        if (path / name).is_dir():
+            return path / name
+    raise UserError(f"{path}: not a Pascal VOC folder (it has no {' or '.join(f'{n}/' for n in names)})")

@@ -1,0 +1,92 @@
+"""How large a detector is, counted the way the published card counted: parameters, GFLOPs."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from detector.model import build_detector, preprocess
+
+# Operations per element of the output, as the card's tool counted them (convolutions: 2 per multiply-add). The
+# values reproduce the published 339.602 GFLOPs; sums count where two feature maps are added.
+SUM, RELU, NORMALISE, AFFINE, MAX_POOL, UPSAMPLE, INPUT = 3, 2, 5, 2, 9, 1, 2
+
+
+@dataclass(frozen=True)
+class Card:
+    """The published figures of face-detection-0206."""
+
+    million_parameters: float = 69.920
+    gflops: float = 339.602
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """parameters: as trained. card_parameters: as the card's tool counts them in an IR (`count_card_parameters`).
+
+    gflops: for one input of the config's size; conv_gflops: the convolutions' share.
+    """
+
+    parameters: int
+    card_parameters: int
+    gflops: float
+    conv_gflops: float
+
+
+def measure(config: Config) -> Complexity:
+    """Build the config's detector without memory for its weights and count it for one input."""
+    with torch.device("meta"):
+        model = build_detector(config).eval()
+    size = config.input_size
+    with torch.inference_mode(), _Counter() as counter:
+        head = model.bbox_head(model.neck(model.backbone(preprocess(model.to("meta"), _image(size)))))
+    anchors = sum(level.shape[-2] * level.shape[-1] for level in head[0])
+    total = counter.convolutions + counter.others + INPUT * 3 * size * size
+    return Complexity(
+        sum(p.numel() for p in model.parameters()),
+        count_card_parameters(model, len(head[0]), anchors),
+        total / 1e9,
+        counter.convolutions / 1e9,
+    )
+
+
+def count_card_parameters(model: nn.Module, levels: int, anchors: int) -> int:
+    """Constants per use in an IR: batch norm folded to one bias a channel, the head's weights and each anchor's
+    lower and upper clip bounds (4 + 4 numbers) once per use."""
+    folded = sum(m.num_features for m in model.modules() if isinstance(m, nn.BatchNorm2d))
+    shared = sum(p.numel() for p in model.bbox_head.parameters())
+    return sum(p.numel() for p in model.parameters()) - folded + (levels - 1) * shared + 8 * anchors
+
+
+def _image(size: int) -> torch.Tensor:
+    return torch.empty(1, 3, size, size, device="meta")
+
+
+class _Counter(TorchDispatchMode):
+    """Counts the operations of what runs inside it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolutions = 0
+        self.others = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__
+        if name == "convolution":
+            self.convolutions += 2 * out.numel() * prod(args[1].shape[1:])
+        elif name in ("add", "add_") and all(isinstance(a, torch.Tensor) and a.dim() == 4 for a in args[:2]):
+            self.others += SUM * out.numel()
+        elif name in ("relu", "relu_"):
+            self.others += RELU * out.numel()
+        elif name == "native_group_norm":
+            self.others += (NORMALISE + AFFINE) * out[0].numel()
+        elif name == "max_pool2d_with_indices":
+            self.others += MAX_POOL * out[0].numel()
+        elif name.startswith("upsample_nearest2d"):
+            self.others += UPSAMPLE * out.numel()
+        return out

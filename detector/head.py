@@ -1,0 +1,75 @@
+"""The ATSS head with the released model's rule at test time."""
+
+from collections.abc import Sequence
+
+import torch
+from mmcv.ops import nms
+from mmdet.models.dense_heads import ATSSHead
+from mmdet.models.task_modules.coders.delta_xywh_bbox_coder import delta2bbox
+from mmdet.registry import MODELS
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+
+@MODELS.register_module()
+class FaceATSSHead(ATSSHead):
+    """One score, sigmoid(class) x sigmoid(centerness); kept above `score_thr`, then NMS over all boxes of all levels.
+
+    mmdet 3 thresholds the class score before the product and keeps the best of each level; the released model does
+    neither.
+    """
+
+    def dense(
+        self,
+        cls_scores: Sequence[Tensor],
+        bbox_preds: Sequence[Tensor],
+        centernesses: Sequence[Tensor],
+        input_shape: tuple[int, int],
+    ) -> tuple[Tensor, Tensor]:
+        """Boxes and scores of every anchor before thresholding.
+
+        cls_scores, centernesses: a [b, 1, h, w] per level, logits; bbox_preds: a [b, 4, h, w] per level, deltas.
+        input_shape: height, width of the input in pixels, to which boxes are clipped.
+        Returns boxes [b, anchors, 4] x1 y1 x2 y2 in pixels of the input, scores [b, anchors] in 0..1; level by level,
+        row by row.
+        """
+        first = cls_scores[0]
+        anchors = self.prior_generator.grid_priors([m.shape[-2:] for m in cls_scores], first.dtype, first.device)
+        scores = _flat(cls_scores)[..., 0].sigmoid() * _flat(centernesses)[..., 0].sigmoid()
+        deltas = _flat(bbox_preds)
+        coder = self.bbox_coder
+        boxes = delta2bbox(
+            torch.cat(anchors).repeat(first.shape[0], 1),
+            deltas.reshape(-1, 4),
+            coder.means,
+            coder.stds,
+            max_shape=input_shape,
+        )
+        return boxes.reshape(deltas.shape), scores
+
+    def predict_by_feat(
+        self, cls_scores, bbox_preds, score_factors=None, batch_img_metas=None, cfg=None, rescale=False, with_nms=True
+    ) -> list[InstanceData]:
+        """What mmdet asks of a head: the detections of each picture, in its original pixels if `rescale`."""
+        cfg = cfg or self.test_cfg
+        boxes, scores = self.dense(cls_scores, bbox_preds, score_factors, batch_img_metas[0]["img_shape"][:2])
+        results = []
+        for b, s, meta in zip(boxes, scores, batch_img_metas, strict=True):
+            if with_nms:
+                b, s = select(b, s, cfg.score_thr, cfg.nms.iou_threshold, cfg.max_per_img)
+            if rescale:
+                b = b / b.new_tensor(meta["scale_factor"]).repeat(2)
+            results.append(InstanceData(bboxes=b, scores=s, labels=torch.zeros_like(s, dtype=torch.long)))
+        return results
+
+
+def select(boxes: Tensor, scores: Tensor, threshold: float, iou: float, most: int) -> tuple[Tensor, Tensor]:
+    """Detections [k, 4], [k] out of one picture's boxes [n, 4] and scores [n], best first."""
+    kept = scores > threshold
+    dets, _ = nms(boxes[kept], scores[kept], iou, max_num=most)
+    return dets[:, :4], dets[:, 4]
+
+
+def _flat(levels: Sequence[Tensor]) -> Tensor:
+    # [b, c, h, w] per level -> [b, sum of h*w, c]
+    return torch.cat([level.flatten(2).transpose(1, 2) for level in levels], dim=1)

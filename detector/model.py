@@ -1,0 +1,49 @@
+"""From a config to the network."""
+
+import copy
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import nn
+
+from data.errors import UserError
+from detector import register  # noqa: F401
+from mmdet.registry import MODELS  # isort: skip  (after register)
+
+
+def build_detector(config: Config) -> nn.Module:
+    """The network that `config.model` describes, with random weights. Raises UserError for settings it has not."""
+    init_default_scope("mmdet")
+    try:
+        with _quiet():
+            model = MODELS.build(copy.deepcopy(config.model))
+            model.init_weights()
+    except (TypeError, KeyError, ValueError, AttributeError, AssertionError) as error:
+        reason = str(error).strip("'\"").split(". ")[0].split("\n")[0]
+        raise UserError(f"{config.filename}: the model cannot be built ({reason})") from error
+    return model
+
+
+def preprocess(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Images [b, 3, h, w] BGR 0..255 as the network wants them: channel order, mean and deviation of its config."""
+    front = model.data_preprocessor
+    if front._channel_conversion:
+        images = images.flip(1)
+    return (images - front.mean) / front.std
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    # mmengine logs every parameter that it initialises
+    logging.disable(logging.INFO)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)

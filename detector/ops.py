@@ -1,0 +1,66 @@
+"""mmcv's compiled operators where pip built mmcv without them: what this detector needs, from torchvision.
+
+mmcv imports `mmcv._ext` by name as soon as mmdet's models are imported; `install` puts a module there that holds
+`nms` and the sigmoid focal loss, and that says of every other operator that it is missing. Compiled operators, where
+they are installed, are left alone.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import Tensor
+
+
+def install() -> bool:
+    """Make `mmcv._ext` importable; true if torchvision's operators had to take the compiled ones' place."""
+    if "mmcv._ext" not in sys.modules and importlib.util.find_spec("mmcv._ext") is None:
+        sys.modules["mmcv._ext"] = _Operators("mmcv._ext")
+    return isinstance(sys.modules.get("mmcv._ext"), _Operators)
+
+
+class _Operators(ModuleType):
+    def __getattr__(self, name: str) -> Callable:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def missing(*args, **kwargs):
+            raise NotImplementedError(
+                f"mmcv was installed without its compiled operators and '{name}' is not among those that torchvision "
+                "stands in for; install a compiled mmcv: MMCV_WITH_OPS=1 pip install --no-binary :all: onedl-mmcv"
+            )
+
+        return missing
+
+    @staticmethod
+    def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
+        if offset:
+            raise NotImplementedError("nms with offset 1 needs mmcv's compiled operators")
+        return torchvision.ops.nms(boxes, scores, iou_threshold)
+
+    @staticmethod
+    def sigmoid_focal_loss_forward(
+        input: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float
+    ) -> None:
+        output.copy_(_focal_loss(input, target, weight, gamma, alpha))
+
+    @staticmethod
+    def sigmoid_focal_loss_backward(
+        input: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, gamma: float, alpha: float
+    ) -> None:
+        with torch.enable_grad():
+            leaf = input.detach().requires_grad_()
+            loss = _focal_loss(leaf, target, weight, gamma, alpha).sum()
+            grad_input.copy_(torch.autograd.grad(loss, leaf)[0])
+
+
+def _focal_loss(input: Tensor, target: Tensor, weight: Tensor, gamma: float, alpha: float) -> Tensor:
+    # input [n, classes], target [n] with `classes` for background
+    if weight.numel():
+        raise NotImplementedError("focal loss with class weights needs mmcv's compiled operators")
+    one_hot = F.one_hot(target, input.shape[1] + 1)[:, :-1].to(input.dtype)
+    return torchvision.ops.sigmoid_focal_loss(input, one_hot, alpha, gamma, reduction="none")

@@ -1,0 +1,78 @@
+"""Checkpoints on disk: read without running anything in them, written beside and renamed."""
+
+import hashlib
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import nn
+
+from data.errors import UserError
+from detector.config import config_from_facts
+
+FACTS = "facedet"  # the key of a checkpoint's `meta` that holds `network_facts`
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The content of a torch file of tensors and plain values. Raises UserError; nothing in the file is executed."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(f"{path}: refused, not a plain checkpoint: it holds more than weights, or is damaged") from error
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise UserError(f"{path}: not a checkpoint, or damaged ({str(error).splitlines()[0][:100]})") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: not a checkpoint (it holds a {type(content).__name__})")
+    return content
+
+
+def write_file(content: dict[str, Any], path: Path) -> None:
+    """Write beside `path` and rename, so that the name never stands for half a file. Raises UserError."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            torch.save(content, file)
+        beside.replace(path)
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{path}: cannot be written ({error})") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_checkpoint(path: Path) -> tuple[Config, dict[str, torch.Tensor]]:
+    """The config and the weights of one of this project's checkpoints. Raises UserError."""
+    content = read_file(path)
+    facts = (content.get("meta") or {}).get(FACTS) if isinstance(content.get("meta"), dict) else None
+    if facts is None or not isinstance(content.get("state_dict"), dict):
+        raise UserError(f"{path}: not a checkpoint of this project (its meta names no '{FACTS}' network)")
+    try:
+        return config_from_facts(facts), content["state_dict"]
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: its network's description is damaged ({error})") from error
+
+
+def fill(model: nn.Module, state: dict[str, torch.Tensor], source: str) -> None:
+    """Load every tensor into the model. Raises UserError that names what does not fit, the model untouched."""
+    target = model.state_dict()
+    missing, left = sorted(target.keys() - state.keys()), sorted(state.keys() - target.keys())
+    shapes = [k for k in target.keys() & state.keys() if target[k].shape != state[k].shape]
+    if missing or left or shapes:
+        told = [f"{len(missing)} missing ({missing[0]})"] if missing else []
+        told += [f"{len(left)} unknown ({left[0]})"] if left else []
+        if shapes:
+            k = min(shapes)
+            told += [f"{len(shapes)} of another shape ({k}: {list(state[k].shape)} for {list(target[k].shape)})"]
+        raise UserError(f"{source}: weights of another architecture: {', '.join(told)}")
+    model.load_state_dict(state)
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
