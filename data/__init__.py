@@ -1,0 +1,1 @@
+"""Annotated photographs: read, checked, augmented, drawn."""

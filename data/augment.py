@@ -86,7 +86,7 @@ class MinIoUCrop(BaseCrop):
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         height, width = params["shape"][:2]
-        boxes = np.asarray(data["bboxes"], np.float64).reshape(len(data["bboxes"]), -1)[:, :4]
+        boxes = np.array([box[:4] for box in data["bboxes"]], np.float64).reshape(-1, 4)
         boxes = boxes * [width, height, width, height]
         while True:
             wanted = self.py_random.choice((1.0, *self.min_iou, 0.0))

@@ -34,7 +34,8 @@ def read_set(source: Source) -> FaceSet:
     """
     reader = voc.read if source.path.is_dir() else coco.read
     wanted = _read_names(source.names) if source.names else None
-    photos, skipped = [], []
+    photos: list[Photo] = []
+    skipped: list[str] = []
     for entry in _select(reader(source.path, source.images), wanted, skipped):
         try:
             photos.append(_checked(entry, skipped))
@@ -53,9 +54,9 @@ def _checked(entry: Photo, skipped: list[str]) -> Photo:
             f"{entry.path}: annotated as {entry.width}x{entry.height} but is {width}x{height}; correct the annotation"
         )
     boxes = entry.boxes.astype(np.float32).reshape(-1, 4)
-    finite = np.isfinite(boxes).all(axis=1)
+    finite = np.asarray(np.isfinite(boxes).all(axis=1))
     clipped = np.where(finite[:, None], boxes, 0).clip(0, [width, height, width, height]).astype(np.float32)
-    good = finite & (clipped[:, 2:] - clipped[:, :2] >= _SMALLEST).all(axis=1)
+    good = np.logical_and(finite, (clipped[:, 2:] - clipped[:, :2] >= _SMALLEST).all(axis=1))
     for box in boxes[~good]:
         numbers = ", ".join(f"{value:g}" for value in box)
         skipped.append(f"{entry.path}: box [{numbers}] lies outside the {width}x{height} picture or has no area")

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from data.errors import UserError
+from data.files import write_beside
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 _ORIENTATION = 0x0112  # EXIF tag; 5..8 exchange width and height
@@ -56,6 +57,12 @@ def to_input(image: np.ndarray, size: int) -> np.ndarray:
 def to_photo(boxes: np.ndarray, size: int, width: int, height: int) -> np.ndarray:
     """Boxes [n, 4] from pixels of the square input to pixels of the original picture."""
     return boxes * np.array([width, height, width, height], np.float32) / np.float32(size)
+
+
+def write_png(image: np.ndarray, path: Path) -> None:
+    """Write uint8 [h, w, 3] BGR. Raises UserError if the folder is full or cannot be written to."""
+    with write_beside(path) as beside:
+        Image.fromarray(np.ascontiguousarray(image[:, :, ::-1])).save(beside, format="PNG")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -1,0 +1,5 @@
+"""What the network is. mmdet cannot be imported before mmcv's operators have been seen to."""
+
+from detector import ops
+
+ops.install()

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from detector.model import build_detector, preprocess
+from detector.model import Detector, build_detector, preprocess
 
 # Operations per element of the output, as the card's tool counted them (convolutions: 2 per multiply-add). The
 # values reproduce the published 339.602 GFLOPs; sums count where two feature maps are added.
@@ -38,12 +38,12 @@ class Complexity:
 
 
 def measure(config: Config) -> Complexity:
-    """Build the config's detector without memory for its weights and count it for one input."""
-    with torch.device("meta"):
-        model = build_detector(config).eval()
+    """Build the config's detector and count it for one input, on shapes alone."""
+    model = build_detector(config).eval().to("meta")
     size = config.input_size
-    with torch.inference_mode(), _Counter() as counter:
-        head = model.bbox_head(model.neck(model.backbone(preprocess(model.to("meta"), _image(size)))))
+    image = preprocess(model, torch.empty(1, 3, size, size, device="meta"))
+    with torch.no_grad(), _Counter() as counter:
+        head = model.bbox_head(model.neck(model.backbone(image)))
     anchors = sum(level.shape[-2] * level.shape[-1] for level in head[0])
     total = counter.convolutions + counter.others + INPUT * 3 * size * size
     return Complexity(
@@ -54,16 +54,12 @@ def measure(config: Config) -> Complexity:
     )
 
 
-def count_card_parameters(model: nn.Module, levels: int, anchors: int) -> int:
+def count_card_parameters(model: Detector, levels: int, anchors: int) -> int:
     """Constants per use in an IR: batch norm folded to one bias a channel, the head's weights and each anchor's
     lower and upper clip bounds (4 + 4 numbers) once per use."""
     folded = sum(m.num_features for m in model.modules() if isinstance(m, nn.BatchNorm2d))
     shared = sum(p.numel() for p in model.bbox_head.parameters())
     return sum(p.numel() for p in model.parameters()) - folded + (levels - 1) * shared + 8 * anchors
-
-
-def _image(size: int) -> torch.Tensor:
-    return torch.empty(1, 3, size, size, device="meta")
 
 
 class _Counter(TorchDispatchMode):

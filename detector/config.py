@@ -11,8 +11,8 @@ from data.errors import UserError
 FOLDER = Path(__file__).parent.parent / "configs"
 _KEYS = {
     "default_scope", "custom_imports", "input_size", "model", "initial_weights", "train_dataloader", "val_dataloader",
-    "val_evaluator", "optim_wrapper", "param_scheduler", "train_cfg", "val_cfg", "randomness", "env_cfg", "log_processor",
-    "auto_scale_lr", "custom_hooks", "visualizer",
+    "val_evaluator", "optim_wrapper", "param_scheduler", "train_cfg", "val_cfg", "randomness", "env_cfg",
+    "log_processor", "auto_scale_lr", "custom_hooks", "visualizer",
 }  # fmt: skip
 
 
@@ -50,7 +50,8 @@ def config_from_facts(text: str) -> Config:
     if not isinstance(facts, dict) or not {"name", "input_size", "model"} <= facts.keys():
         raise ValueError("not a detector's config")
     _refuse_imports(facts["model"])
-    return Config({"input_size": int(facts["input_size"]), "model": facts["model"]}, filename=f"{facts['name']}.py")
+    content = {"input_size": int(facts["input_size"]), "model": facts["model"]}
+    return Config(content, cfg_text=text, filename=f"{facts['name']}.py")
 
 
 def _refuse_imports(node: object) -> None:

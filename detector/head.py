@@ -38,14 +38,10 @@ class FaceATSSHead(ATSSHead):
         scores = _flat(cls_scores)[..., 0].sigmoid() * _flat(centernesses)[..., 0].sigmoid()
         deltas = _flat(bbox_preds)
         coder = self.bbox_coder
-        boxes = delta2bbox(
-            torch.cat(anchors).repeat(first.shape[0], 1),
-            deltas.reshape(-1, 4),
-            coder.means,
-            coder.stds,
-            max_shape=input_shape,
-        )
-        return boxes.reshape(deltas.shape), scores
+        boxes = delta2bbox(torch.cat(anchors).repeat(len(first), 1), deltas.reshape(-1, 4), coder.means, coder.stds)
+        height, width = input_shape
+        limits = boxes.new_tensor([width, height, width, height])
+        return boxes.clamp(min=0).minimum(limits).reshape(deltas.shape), scores
 
     def predict_by_feat(
         self, cls_scores, bbox_preds, score_factors=None, batch_img_metas=None, cfg=None, rescale=False, with_nms=True

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from mmdet.models import SingleStageDetector as Detector
+from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from torch import nn
 
 from data.errors import UserError
 from detector import register  # noqa: F401
-from mmdet.registry import MODELS  # isort: skip  (after register)
 
 
-def build_detector(config: Config) -> nn.Module:
+def build_detector(config: Config) -> Detector:
     """The network that `config.model` describes, with random weights. Raises UserError for settings it has not."""
     init_default_scope("mmdet")
     try:
@@ -29,7 +29,7 @@ def build_detector(config: Config) -> nn.Module:
     return model
 
 
-def preprocess(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+def preprocess(model: Detector, images: torch.Tensor) -> torch.Tensor:
     """Images [b, 3, h, w] BGR 0..255 as the network wants them: channel order, mean and deviation of its config."""
     front = model.data_preprocessor
     if front._channel_conversion:

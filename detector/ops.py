@@ -8,6 +8,7 @@ they are installed, are left alone.
 import importlib.util
 import sys
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 import torch
@@ -19,7 +20,9 @@ from torch import Tensor
 def install() -> bool:
     """Make `mmcv._ext` importable; true if torchvision's operators had to take the compiled ones' place."""
     if "mmcv._ext" not in sys.modules and importlib.util.find_spec("mmcv._ext") is None:
-        sys.modules["mmcv._ext"] = _Operators("mmcv._ext")
+        module = _Operators("mmcv._ext")
+        module.__spec__ = ModuleSpec("mmcv._ext", None)  # mmengine asks whether there is one
+        sys.modules["mmcv._ext"] = module
     return isinstance(sys.modules.get("mmcv._ext"), _Operators)
 
 

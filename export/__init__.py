@@ -1,0 +1,1 @@
+"""How the network ships, and the proof that it is the same."""

@@ -1,0 +1,3 @@
+"""How the network learns."""
+
+import detector  # noqa: F401  (before mmdet)

@@ -1,7 +1,6 @@
 """Checkpoints on disk: read without running anything in them, written beside and renamed."""
 
 import hashlib
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from mmengine.config import Config
 from torch import nn
 
 from data.errors import UserError
+from data.files import write_beside
 from detector.config import config_from_facts
 
 FACTS = "facedet"  # the key of a checkpoint's `meta` that holds `network_facts`
@@ -23,7 +23,9 @@ def read_file(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise UserError(f"{path}: refused, not a plain checkpoint: it holds more than weights, or is damaged") from error
+        raise UserError(
+            f"{path}: refused, not a plain checkpoint: it holds more than weights, or is damaged"
+        ) from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise UserError(f"{path}: not a checkpoint, or damaged ({str(error).splitlines()[0][:100]})") from error
     if not isinstance(content, dict):
@@ -33,16 +35,11 @@ def read_file(path: Path) -> dict[str, Any]:
 
 def write_file(content: dict[str, Any], path: Path) -> None:
     """Write beside `path` and rename, so that the name never stands for half a file. Raises UserError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            torch.save(content, file)
-        beside.replace(path)
-    except (OSError, RuntimeError) as error:
+        with write_beside(path) as beside:
+            torch.save(content, beside)
+    except RuntimeError as error:  # how torch reports a full disk
         raise UserError(f"{path}: cannot be written ({error})") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path) -> tuple[Config, dict[str, torch.Tensor]]:

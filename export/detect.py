@@ -1,0 +1,79 @@
+"""Find faces in photographs with any form of a detector."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import UserError
+from data.files import write_beside
+from data.image import find_images, read_image, to_photo, write_png
+from data.structures import Detections
+from export.draw import draw_boxes
+from export.interface import SHOW_ABOVE
+from export.session import Session, open_session, to_detections, to_tensor
+
+
+@dataclass(frozen=True)
+class Found:
+    """One photograph's detections, boxes in its own pixels."""
+
+    path: Path
+    detections: Detections
+
+
+def detect_image(session: Session, image: np.ndarray) -> Detections:
+    """Detections in a picture uint8 [h, w, 3] BGR, boxes in its pixels."""
+    found = to_detections(session.rows(to_tensor(image, session.size)))
+    height, width = image.shape[:2]
+    return Detections(to_photo(found.boxes, session.size, width, height), found.scores)
+
+
+def detect_folder(
+    model: Path,
+    source: Path,
+    folder: Path,
+    threshold: float = SHOW_ABOVE,
+    progress: Callable[[Iterable], Iterable] = lambda items: items,
+) -> tuple[list[Found], list[str]]:
+    """Draw what the model finds above `threshold` in a picture or a folder of them.
+
+    Writes a PNG for each picture and detections.json into `folder`. Returns what was found and a line for each
+    picture left out because it cannot be read. Raises UserError if none can be.
+    """
+    if not 0 <= threshold <= 1:
+        raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
+    paths = find_images(source)
+    if folder.resolve() == (source if source.is_dir() else source.parent).resolve():
+        raise UserError(f"{folder}: holds the pictures themselves; write to another folder")
+    session = open_session(model)
+    stems = Counter(path.stem for path in paths)
+    found, left_out = [], []
+    for path in progress(paths):
+        try:
+            image = read_image(path)
+        except UserError as error:
+            left_out.append(str(error))
+            continue
+        result = detect_image(session, image).above(threshold)
+        write_png(draw_boxes(image, result), folder / f"{path.stem if stems[path.stem] == 1 else path.name}.png")
+        found.append(Found(path, result))
+    if not found:
+        raise UserError(left_out[0])
+    _write_json(found, folder / "detections.json")
+    return found, left_out
+
+
+def _write_json(found: list[Found], path: Path) -> None:
+    rows = []
+    for each in found:
+        for (x1, y1, x2, y2), score in zip(
+            each.detections.boxes.tolist(), each.detections.scores.tolist(), strict=True
+        ):
+            box = [round(v, 3) for v in (x1, y1, x2 - x1, y2 - y1)]
+            rows.append({"file_name": each.path.name, "bbox": box, "score": round(score, 6), "category_id": 0})
+    with write_beside(path) as beside:
+        beside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

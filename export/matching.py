@@ -1,0 +1,47 @@
+"""Two models' detections in one picture, matched one to one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.structures import Detections
+
+_SAME = 0.5  # IoU from which two boxes can be the same detection; within one model NMS leaves no such pair
+
+
+@dataclass(frozen=True)
+class Match:
+    """pairs int [m, 2]: rows of the first and of the second; only_first, only_second: rows without a partner."""
+
+    pairs: np.ndarray
+    only_first: np.ndarray
+    only_second: np.ndarray
+
+
+def match(first: Detections, second: Detections) -> Match:
+    """Best IoU first, nearer score where IoUs are equal; every row at most once."""
+    iou = box_iou(first.boxes, second.boxes)
+    rows, columns = np.nonzero(iou >= _SAME)
+    apart = np.abs(first.scores[rows] - second.scores[columns])
+    pairs, used_first, used_second = [], set(), set()
+    for k in np.lexsort((apart, -iou[rows, columns])):
+        i, j = int(rows[k]), int(columns[k])
+        if i not in used_first and j not in used_second:
+            pairs.append((i, j))
+            used_first.add(i)
+            used_second.add(j)
+    return Match(
+        np.array(pairs, int).reshape(-1, 2),
+        np.setdiff1d(np.arange(len(first.scores)), list(used_first)),
+        np.setdiff1d(np.arange(len(second.scores)), list(used_second)),
+    )
+
+
+def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """IoU [n, m] of boxes a [n, 4] and b [m, 4]; 0 where a box has no area or is not finite."""
+    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
+    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = (bottom_right - top_left).clip(0).prod(axis=2)
+    area_a, area_b = ((x[:, 2:] - x[:, :2]).clip(0).prod(axis=1) for x in (a, b))
+    union = area_a[:, None] + area_b[None, :] - shared
+    return np.nan_to_num(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))

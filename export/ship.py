@@ -1,0 +1,48 @@
+"""One checkpoint, all the files that ship: ONNX first, then IR from that ONNX."""
+
+import datetime
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from data.errors import UserError
+from detector.config import config_name
+from detector.model import build_detector
+from export.network import Deployed
+from export.to_ir import write_ir
+from export.to_onnx import write_onnx
+from weights.checkpoint import fill, read_checkpoint, sha256
+
+FORMATS = {"onnx": "detector.onnx", "fp32": "detector-fp32.xml", "fp16": "detector-fp16.xml"}
+
+
+def load_network(checkpoint: Path) -> tuple[Deployed, int, dict[str, str]]:
+    """The deployed form of a checkpoint, its input size and the facts that its exports carry. Raises UserError."""
+    config, state = read_checkpoint(checkpoint)
+    detector = build_detector(config)
+    fill(detector, state, str(checkpoint))
+    facts = {
+        "version": version("facedet"),
+        "config": config_name(config),
+        "checkpoint_sha256": sha256(checkpoint),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "score_threshold": str(config.model.test_cfg.score_thr),
+    }
+    return Deployed(detector), config.input_size, facts
+
+
+def export(checkpoint: Path, folder: Path, formats: Sequence[str] = tuple(FORMATS)) -> dict[str, Path]:
+    """Write the wanted formats into `folder` under the names in FORMATS; returns their paths. Raises UserError."""
+    unknown = [f for f in formats if f not in FORMATS]
+    if unknown or not formats:
+        raise UserError(f"--formats {' '.join(unknown)}: give some of {' '.join(FORMATS)}")
+    network, size, facts = load_network(checkpoint)
+    paths = {name: folder / FORMATS[name] for name in FORMATS if name in formats}
+    with tempfile.TemporaryDirectory() as scratch:
+        onnx_file = paths.get("onnx", Path(scratch) / FORMATS["onnx"])
+        write_onnx(network, size, facts, onnx_file)
+        for name in ("fp32", "fp16"):
+            if name in paths:
+                write_ir(onnx_file, facts, paths[name], fp16=name == "fp16")
+    return paths

@@ -1,0 +1,69 @@
+"""From a checkpoint to ONNX."""
+
+import contextlib
+import io
+import logging
+import math
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx
+import torch
+
+from data.files import write_beside
+from export.interface import BOXES, INPUT, LABELS
+from export.network import Deployed, onnx_translation
+
+_OPSET = 18
+_PREFIX = "facedet_"
+
+
+def write_onnx(network: Deployed, size: int, facts: dict[str, str], path: Path) -> None:
+    """Trace the network for one picture of `size` and write a checked ONNX file with `facts` in its metadata."""
+    example = torch.zeros(1, 3, size, size)
+    with torch.inference_mode(False), torch.no_grad(), _quiet():
+        program = torch.onnx.export(
+            network,
+            (example,),
+            dynamo=True,
+            opset_version=_OPSET,
+            input_names=[INPUT],
+            output_names=[BOXES, LABELS],
+            custom_translation_table=onnx_translation(),
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    onnx.helper.set_model_props(model, {_PREFIX + key: value for key, value in facts.items()})
+    with write_beside(path) as beside:
+        onnx.save(model, beside)
+        onnx.checker.check_model(str(beside), full_check=True)
+
+
+def read_facts(path: Path) -> dict[str, str]:
+    """The facts that `write_onnx` wrote; empty for a file of other origin."""
+    model = onnx.load(path, load_external_data=False)
+    return {p.key.removeprefix(_PREFIX): p.value for p in model.metadata_props if p.key.startswith(_PREFIX)}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def stored_precision(path: Path) -> str:
+    """The precision that holds most of the file's constants: `f32`, `f16` or `bf16`."""
+    names = {onnx.TensorProto.FLOAT: "f32", onnx.TensorProto.FLOAT16: "f16", onnx.TensorProto.BFLOAT16: "bf16"}
+    sizes: Counter[str] = Counter()
+    for tensor in onnx.load(path, load_external_data=False).graph.initializer:
+        sizes[names.get(tensor.data_type, "other")] += math.prod(tensor.dims)
+    return sizes.most_common(1)[0][0] if sizes else "f32"

@@ -1,0 +1,55 @@
+"""The whole way on drawn faces: train, export, prove, look."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+
+from data.errors import UserError
+from data.faceset import Source
+from data.image import read_image, write_png
+from data.synthetic import draw_set
+from export.detect import detect_folder
+from export.draw import grid
+from export.parity import check_parity
+from export.report import write_report
+from export.ship import export
+from facedet.table import parity_table
+from train.finetune import Options, finetune
+
+_TRAIN, _VAL, _HELD_OUT = 64, 16, 16  # pictures
+_EPOCHS = 18  # two to three minutes on two cores
+
+
+def run(folder: Path, epochs: int | None, progress: Callable[[Iterable, str], Iterable]) -> None:
+    """Leave in `folder`: the drawn set, the training, the exports, the parity report and the picture grid."""
+    if (folder / "training").exists():
+        raise UserError(f"{folder}: holds an earlier demo; remove it or choose another folder with -o")
+    click.echo(f"1/5 drawing {_TRAIN + _VAL + _HELD_OUT} pictures with faces and lookalikes")
+    train = draw_set(folder / "faces", _TRAIN, seed=1, name="train")
+    val = draw_set(folder / "faces", _VAL, seed=2, name="val")
+    draw_set(folder / "held-out", _HELD_OUT, seed=3, name="held-out")
+    click.echo("2/5 fine-tuning the tiny detector from random weights")
+    summary = finetune("tiny", Source(train), Source(val), Options(folder / "training", epochs=epochs or _EPOCHS))
+    click.echo("3/5 exporting to ONNX and OpenVINO IR")
+    checkpoint = Path(summary.best_checkpoint)
+    files = export(checkpoint, folder / "model", ["onnx", "fp32"])
+    click.echo("4/5 proving that the exports compute what was trained")
+    held_out = folder / "held-out" / "images"
+    parity = check_parity([checkpoint, files["onnx"], files["fp32"]], held_out, progress)
+    click.echo(parity_table(parity))
+    report = write_report(parity, folder / "parity")
+    click.echo("5/5 finding faces in held-out pictures with the IR")
+    pictures = folder / "pictures"
+    detect_folder(files["fp32"], held_out, pictures, progress=lambda paths: progress(paths, "detect"))
+    drawn = [read_image(path) for path in sorted(pictures.glob("*.png"))]
+    write_png(grid(drawn), folder / "grid.png")
+    if not parity.agree:
+        raise UserError(f"the exports differ from the checkpoint; see {report}")
+    click.echo(
+        f"\nAP {summary.best['AP']:.3f}, AP50 {summary.best['AP50']:.3f} on drawn faces, exports agree. Look at\n"
+        f"  {folder / 'grid.png'}  what the IR finds in pictures it never saw\n"
+        f"  {folder / 'training' / 'training-curve.png'}  loss and AP\n"
+        f"  {report}  parity of checkpoint, ONNX and IR\n"
+        f"  {files['fp32']}  the IR, ready for a product"
+    )

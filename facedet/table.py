@@ -1,0 +1,46 @@
+"""Results as text for a terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from export.info import Info
+from export.parity import Parity
+
+
+def parity_table(parity: Parity) -> str:
+    """A line for each model held to the first one, and for each drift under the default precision."""
+    head = ("model", "precision", "matched", "unmatched", "max px", "mean px", "max score", "allowed", "verdict")
+    rows = [head]
+    for pair in parity.pairs:
+        d, name = pair.difference, Path(pair.model).name
+        lone = f"{d.only_first}+{d.only_second}"
+        allowed = f"{pair.tolerance.px:g} px, {pair.tolerance.score:g}"
+        figures = (str(d.matched), lone, f"{d.max_px:.4f}", f"{d.mean_px:.5f}", f"{d.max_score:.1e}")
+        rows.append((name, pair.precision, *figures, allowed, "agrees" if pair.agree else "DIFFERS"))
+        if pair.default_drift:
+            d = pair.default_drift
+            lone = f"{d.only_first}+{d.only_second}"
+            figures = (str(d.matched), lone, f"{d.max_px:.4f}", f"{d.mean_px:.5f}", f"{d.max_score:.1e}")
+            rows.append(("  by default", pair.default_precision, *figures, "", "(shown)"))
+    lines = [f"{len(parity.images)} pictures at {parity.size}x{parity.size}, held to {parity.names[0]}", _columns(rows)]
+    for pair in parity.pairs:
+        lines += [f"{Path(pair.model).name}: {reason}" for reason in pair.reasons]
+    return "\n".join(lines)
+
+
+def info_table(info: Info) -> str:
+    """Figures beside the published card's."""
+    card = info.published
+    rows = [
+        ("", "this", "published face-detection-0206"),
+        ("parameters", f"{info.parameters:,}", ""),
+        ("MParams, counted as the card does", f"{info.card_million_parameters:.3f}", f"{card.million_parameters:.3f}"),
+        (f"GFLOPs at {info.input_size}x{info.input_size}", f"{info.gflops:.3f}", f"{card.gflops:.3f} at 640x640"),
+    ]
+    lines = [f"{info.path} ({info.kind})", _columns(rows), *info.interface]
+    return "\n".join(lines + [f"{key}: {value}" for key, value in info.origin.items()])
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)

@@ -1,0 +1,77 @@
+"""What several tests share: the outside world where it lies beside the project, and one short real training."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data.faceset import Source
+from data.synthetic import draw_set
+
+ROOT = Path(__file__).parent.parent
+SHARED = Path(os.environ.get("FACEDET_SHARED", ROOT.parent / "shared"))
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """Facts, key list and stand-in of the published model."""
+    return _shared("reference")
+
+
+@pytest.fixture(scope="session")
+def faces() -> Path:
+    """Real photographs with annotated faces, a Pascal VOC folder with train.txt and val.txt."""
+    return _shared("faces")
+
+
+def _shared(name: str) -> Path:
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"no {name}/ in {SHARED}: set FACEDET_SHARED to the folder that holds it")
+    return SHARED / name
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small drawn set: train.json, val.json, images/."""
+    folder = tmp_path_factory.mktemp("drawn")
+    draw_set(folder, 24, seed=1, name="train")
+    draw_set(folder, 8, seed=2, name="val")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The work dir of a short training of `tiny` on the drawn set: it detects, if not well."""
+    from train.finetune import Options, finetune
+
+    folder = tmp_path_factory.mktemp("trained")
+    options = Options(work_dir=folder / "run", epochs=12)
+    finetune("tiny", Source(drawn / "train.json"), Source(drawn / "val.json"), options)
+    return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The short training's best checkpoint in every format."""
+    from export.ship import export
+
+    return export(trained / "best.pth", tmp_path_factory.mktemp("exported"))
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of six drawn pictures that no training saw."""
+    folder = tmp_path_factory.mktemp("pictures")
+    draw_set(folder, 6, seed=3, name="held-out")
+    return folder / "images"
+
+
+@pytest.fixture(scope="session")
+def standin(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stand-in for the published model: snapshot.pth and face-detection-0206.xml, one function in both."""
+    folder = tmp_path_factory.mktemp("standin")
+    script = reference / "standin" / "make_standin.py"
+    subprocess.run([sys.executable, script, "-o", folder], check=True)
+    return folder

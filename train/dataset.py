@@ -1,0 +1,91 @@
+"""Annotated photographs as mmdet's training and validation samples."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmdet.registry import DATASETS
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+from torch.utils.data import Dataset
+
+from data.augment import Augment
+from data.errors import UserError
+from data.faceset import Source, read_set
+from data.image import read_image, to_input
+from data.structures import Photo
+
+
+@DATASETS.register_module()
+class FaceDataset(Dataset):
+    """A set of photographs; pictures are read when they are asked for.
+
+    path, images, names: see `data.faceset.Source`. input_size: side of the square input, pixels. augment: settings of
+    `data.augment.Augment`. repeat: how often the set is gone through in an epoch.
+
+    A picture that turns out to be unreadable gives its place to the next; the sample's `unreadable` says why.
+    """
+
+    metainfo = {"classes": ("face",)}  # noqa: RUF012  (mmengine wants a class attribute)
+
+    def __init__(
+        self,
+        path: str,
+        images: str | None = None,
+        names: str | None = None,
+        *,
+        input_size: int,
+        augment: dict | None = None,
+        repeat: int = 1,
+        test_mode: bool = False,
+    ):
+        source = Source(Path(path), Path(images) if images else None, Path(names) if names else None)
+        self.faces = read_set(source)
+        self.input_size = input_size
+        self.repeat = repeat
+        self.augment = None if test_mode else Augment(input_size, **(augment or {}))
+
+    def __len__(self) -> int:
+        return len(self.faces.photos) * self.repeat
+
+    def __getitem__(self, index: int) -> dict:
+        photos, unreadable = self.faces.photos, []
+        for step in range(len(photos)):
+            photo = photos[(index + step) % len(photos)]
+            try:
+                image = read_image(photo.path)
+            except UserError as error:
+                unreadable.append(str(error))
+            else:
+                sample = self._view(photo, image) if self.augment else self._plain(photo, image)
+                sample["data_samples"].set_metainfo({"unreadable": unreadable})
+                return sample
+        raise UserError(f"no picture of the set can be read (first: {unreadable[0]})")
+
+    def _view(self, photo: Photo, image: np.ndarray) -> dict:
+        seed = int(torch.randint(2**31, ()))  # torch's generator differs between workers and epochs
+        assert self.augment is not None
+        view = self.augment(image, photo.boxes, photo.ignored, seed)
+        return self._pack(photo, view.image, view.boxes, view.ignored)
+
+    def _plain(self, photo: Photo, image: np.ndarray) -> dict:
+        scale = np.float32(self.input_size) / np.array([photo.width, photo.height] * 2, np.float32)
+        return self._pack(photo, to_input(image, self.input_size), photo.boxes * scale, photo.ignored)
+
+    def _pack(self, photo: Photo, image: np.ndarray, boxes: np.ndarray, ignored: np.ndarray) -> dict:
+        size = self.input_size
+        sample = DetDataSample(
+            metainfo={
+                "photo": photo,
+                "img_shape": (size, size),
+                "ori_shape": (photo.height, photo.width),
+                "scale_factor": (size / photo.width, size / photo.height),
+            }
+        )
+        sample.gt_instances = _instances(boxes[~ignored])
+        sample.ignored_instances = _instances(boxes[ignored])
+        return {"inputs": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), "data_samples": sample}
+
+
+def _instances(boxes: np.ndarray) -> InstanceData:
+    return InstanceData(bboxes=torch.from_numpy(boxes), labels=torch.zeros(len(boxes), dtype=torch.long))

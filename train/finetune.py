@@ -1,0 +1,161 @@
+"""Fine-tune a detector on annotated photographs."""
+
+import logging
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.device import utils as device_utils
+from mmengine.runner import Runner
+
+from data.errors import UserError
+from data.faceset import Source
+from detector.config import config_name, load_config
+from detector.model import build_detector
+from train import register  # noqa: F401
+from train.dataset import FaceDataset
+from train.hooks import History
+from train.schedule import set_epochs
+from train.summary import Summary, write_outcome
+from weights.initial import load_initial
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may set beside the config; None leaves it to the config.
+
+    weights: a checkpoint, `torchvision:NAME` or `random`. device: `cpu`, `cuda`, `cuda:1`, or `auto`.
+    """
+
+    work_dir: Path
+    weights: str | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    device: str = "auto"
+    resume: bool = False
+
+
+def finetune(config: str | Path, train: Source, val: Source, options: Options) -> Summary:
+    """Train by a config (name or path) on `train`, validate on `val`.
+
+    Leaves in the work dir: last.pth (to resume from), best.pth (by validation AP), summary.json, training-curve.png,
+    TensorBoard scalars and the log. Raises UserError.
+    """
+    cfg = load_config(config)
+    folder = options.work_dir
+    _check_work_dir(folder, options.resume)
+    device = _choose_device(options.device)
+    if options.epochs:
+        set_epochs(cfg, options.epochs)
+    if options.batch_size:
+        cfg.train_dataloader.batch_size = options.batch_size
+    datasets = _datasets(cfg, train, val)
+    model = build_detector(cfg)
+    start = load_initial(model, options.weights or cfg.get("initial_weights"))
+    history = History()
+    runner = _runner(cfg, model, datasets, history, folder, options.resume)
+    for dataset in datasets:
+        for line in dataset.faces.skipped:
+            runner.logger.warning(f"left out: {line}")
+    print(_opening(cfg, datasets, start, device, folder), flush=True)
+    began = time.monotonic()
+    runner.train()
+    return write_outcome(folder, cfg, datasets, history, time.monotonic() - began, device, start)
+
+
+class QuietRunner(Runner):
+    """mmengine's Runner, whose log goes to its file; the terminal hears of warnings only."""
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> logging.Logger:
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            if type(handler) is logging.StreamHandler:
+                handler.setLevel(logging.ERROR)
+        return logger
+
+
+def _runner(
+    cfg: Config, model: torch.nn.Module, datasets: list[FaceDataset], history: History, folder: Path, resume: bool
+) -> Runner:
+    train_loader, val_loader = (
+        dict(loader, dataset=dataset, persistent_workers=loader["num_workers"] > 0)
+        for loader, dataset in zip((cfg.train_dataloader, cfg.val_dataloader), datasets, strict=True)
+    )
+    return QuietRunner(
+        model=model,
+        work_dir=str(folder),
+        train_dataloader=train_loader,
+        val_dataloader=val_loader,
+        train_cfg=cfg.train_cfg,
+        val_cfg=cfg.val_cfg,
+        val_evaluator=cfg.val_evaluator,
+        optim_wrapper=cfg.optim_wrapper,
+        param_scheduler=cfg.param_scheduler,
+        auto_scale_lr=cfg.get("auto_scale_lr"),
+        default_hooks={"checkpoint": {"type": "Checkpoints"}},
+        custom_hooks=[history, {"type": "Progress"}, *cfg.get("custom_hooks", [])],
+        visualizer={"type": "Visualizer", "vis_backends": [{"type": "TensorboardVisBackend"}]},
+        randomness=cfg.get("randomness", {}),
+        env_cfg=cfg.get("env_cfg", {}),
+        default_scope="mmdet",
+        load_from=str(folder / "last.pth") if resume else None,
+        resume=resume,
+        experiment_name=f"{config_name(cfg)}-{time.time_ns()}",  # mmengine keeps one runner per name and process
+        cfg=cfg,
+    )
+
+
+def _datasets(cfg: Config, train: Source, val: Source) -> list[FaceDataset]:
+    built = []
+    for source, loader in ((train, cfg.train_dataloader), (val, cfg.val_dataloader)):
+        loader.dataset.update({k: str(v) for k, v in asdict(source).items() if v is not None})
+        settings = {k: v for k, v in loader.dataset.items() if k != "type"}
+        try:
+            built.append(FaceDataset(**settings))
+        except TypeError as error:
+            raise UserError(f"{cfg.filename}: a dataset setting is unknown ({error})") from error
+    for source, dataset in zip((train, val), built, strict=True):
+        if dataset.faces.faces == 0:
+            raise UserError(f"{source.path}: none of its {len(dataset.faces.photos)} pictures has a face that counts")
+    return built
+
+
+def _check_work_dir(folder: Path, resume: bool) -> None:
+    held = (folder / "last.pth").is_file()
+    if resume and not held:
+        raise UserError(f"{folder}: holds no last.pth to resume from")
+    if held and not resume:
+        raise UserError(f"{folder}: holds an earlier training; continue it with --resume or choose another --work-dir")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written to ({error.strerror})") from error
+
+
+def _choose_device(wanted: str) -> str:
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+        raise UserError(f"--device {wanted}: not a device; give cpu, cuda, cuda:N or auto")
+    if kind == "cuda":
+        if int(index or 0) >= torch.cuda.device_count():
+            raise UserError(f"--device {wanted}: this machine has {torch.cuda.device_count()} CUDA devices")
+        torch.cuda.set_device(int(index or 0))
+    device_utils.DEVICE = kind  # mmengine has no other way to be told
+    return name
+
+
+def _opening(cfg: Config, datasets: list[FaceDataset], start: str, device: str, folder: Path) -> str:
+    sizes = [f"{len(d.faces.photos)} pictures with {d.faces.faces} faces" for d in datasets]
+    left_out = sum(len(d.faces.skipped) for d in datasets)
+    more = f" ({left_out} boxes or pictures left out, see the log)" if left_out else ""
+    return (
+        f"{config_name(cfg)} at {cfg.input_size}x{cfg.input_size} on {device} from {start}\n"
+        f"training on {sizes[0]}, validating on {sizes[1]}{more}\nwriting to {folder}"
+    )

@@ -1,0 +1,112 @@
+"""What mmengine's Runner tells us while it trains: progress, history, checkpoints."""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from mmdet.registry import HOOKS
+from mmengine.hooks import Hook
+from tqdm import tqdm
+
+from data.errors import UserError
+from data.files import write_beside
+from detector.config import network_facts
+from weights.checkpoint import FACTS, read_file
+
+
+@HOOKS.register_module()
+class Progress(Hook):
+    """One bar for the whole training: loss, learning rate, images per second, time left."""
+
+    def before_train(self, runner: Any) -> None:
+        self.bar = tqdm(total=runner.max_iters, initial=runner.iter, desc="train", unit="it", mininterval=1)
+        self.images, self.started, self.ap = 0, time.monotonic(), ""
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        self.images += len(data_batch["inputs"])
+        rate = self.images / (time.monotonic() - self.started)
+        lr = runner.optim_wrapper.get_lr()["lr"][0]
+        self.bar.set_postfix_str(
+            f"epoch {runner.epoch + 1}/{runner.max_epochs}, loss {float(outputs['loss']):.3f}, lr {lr:.1e}, "
+            f"{rate:.1f} img/s{self.ap}",
+            refresh=False,
+        )
+        self.bar.update()
+
+    def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
+        self.ap = f", AP {(metrics or {}).get('AP', 0):.3f}"
+
+    def after_train(self, runner: Any) -> None:
+        self.bar.close()
+
+
+@HOOKS.register_module()
+class History(Hook):
+    """Keeps losses by iteration and metrics by epoch, names unreadable pictures once, stops at a loss that is none."""
+
+    def __init__(self) -> None:
+        self.losses: list[tuple[float, float]] = []  # epoch (fraction), loss
+        self.metrics: list[tuple[int, dict[str, float]]] = []  # epoch, AP and so on
+        self.unreadable: dict[str, None] = {}
+        self.images = 0
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        loss = outputs["loss"].item()
+        if not math.isfinite(loss):
+            raise UserError(f"the loss is {loss} at iteration {runner.iter + 1}; lower the learning rate in the config")
+        self.images += len(data_batch["inputs"])
+        self.losses.append(((runner.iter + 1) / len(runner.train_dataloader), loss))
+        self._note_unreadable(runner, data_batch)
+
+    def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        self._note_unreadable(runner, data_batch)
+
+    def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
+        self.metrics.append((runner.epoch, dict(metrics or {})))
+
+    def _note_unreadable(self, runner: Any, data_batch: Any) -> None:
+        for sample in data_batch["data_samples"]:
+            for line in sample.metainfo["unreadable"]:
+                if line not in self.unreadable:
+                    self.unreadable[line] = None
+                    runner.logger.warning(f"left out: {line}")
+
+
+@HOOKS.register_module()
+class Checkpoints(Hook):
+    """last.pth after every epoch, to resume from; best.pth, weights alone, when AP has grown."""
+
+    priority = "VERY_LOW"
+
+    def __init__(self) -> None:
+        self.best_score = -1.0
+
+    def before_train(self, runner: Any) -> None:
+        best = Path(runner.work_dir) / "best.pth"
+        if runner.iter > 0 and best.is_file():
+            self.best_score = float(read_file(best)["meta"].get("AP", -1.0))
+
+    def after_train_epoch(self, runner: Any) -> None:
+        self._save(runner, "last.pth", {}, resumable=True)
+
+    def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
+        score = float((metrics or {}).get("AP", 0.0))
+        if score > self.best_score:
+            self.best_score = score
+            self._save(runner, "best.pth", {"AP": score, "epoch": runner.epoch}, resumable=False)
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        # the message hub holds objects that weights_only refuses, and only smooths what is logged
+        checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
+        checkpoint["meta"][FACTS] = network_facts(runner.cfg)
+
+    def _save(self, runner: Any, name: str, meta: dict, resumable: bool) -> None:
+        folder = Path(runner.work_dir)
+        try:
+            with write_beside(folder / name) as beside:
+                runner.save_checkpoint(
+                    str(folder), beside.name, meta=meta, save_optimizer=resumable, save_param_scheduler=resumable
+                )
+        except RuntimeError as error:  # how torch reports a full disk
+            raise UserError(f"{folder / name}: cannot be written ({error})") from error

@@ -1,0 +1,17 @@
+"""Importing this makes dataset, metric and hooks known to mmdet, and mmengine read local checkpoints safely."""
+
+from pathlib import Path
+
+from mmengine.runner.checkpoint import CheckpointLoader
+
+from detector import register
+from train import dataset, hooks, metric
+from weights.checkpoint import read_file
+
+__all__ = ["dataset", "hooks", "metric", "register"]
+
+
+@CheckpointLoader.register_scheme(prefixes="", force=True)
+def load_from_local(filename: str, map_location: object = None) -> dict:
+    """In place of mmengine's loader, which falls back to unsafe unpickling; tensors come on the CPU."""
+    return read_file(Path(filename))

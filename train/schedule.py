@@ -1,0 +1,26 @@
+"""A config's schedule, stretched or shrunk to another number of epochs."""
+
+from mmengine.config import Config
+
+_IN_EPOCHS = ("begin", "end", "T_max")
+
+
+def set_epochs(config: Config, epochs: int) -> None:
+    """Train for `epochs`, every schedule counted in epochs scaled along; those counted in iterations stay."""
+    scale = epochs / config.train_cfg.max_epochs
+    config.train_cfg.max_epochs = epochs
+    config.train_cfg.val_interval = max(1, round(config.train_cfg.val_interval * min(scale, 1)))
+    kept = []
+    for step in config.param_scheduler:
+        if step.get("by_epoch", True):
+            for key in _IN_EPOCHS:
+                if key in step:
+                    step[key] = round(step[key] * scale)
+            if "T_max" in step:  # a curve that ends with the training, wherever rounding put its beginning
+                step["end"], step["T_max"] = epochs, epochs - step["begin"]
+            if "milestones" in step:
+                step["milestones"] = sorted({round(m * scale) for m in step["milestones"]})
+            if step.get("end", epochs) <= step.get("begin", 0):
+                continue
+        kept.append(step)
+    config.param_scheduler = kept

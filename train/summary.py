@@ -1,0 +1,112 @@
+"""What a training leaves for people and scripts: summary.json and the training curve."""
+
+import json
+import resource
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from mmengine.config import Config
+
+from data.files import write_beside
+from detector.config import config_name
+from train.dataset import FaceDataset
+from train.hooks import History
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a training went. Metrics are COCO AP values in 0..1 with the epoch they were measured at."""
+
+    config: str
+    started_from: str
+    device: str
+    epochs: int
+    train_images: int
+    train_faces: int
+    val_images: int
+    val_faces: int
+    left_out: list[str]
+    first_loss: float
+    last_loss: float
+    best: dict[str, float]
+    last: dict[str, float]
+    seconds: float
+    images_per_second: float
+    peak_memory_mb: int
+    best_checkpoint: str
+    last_checkpoint: str
+
+
+def write_outcome(
+    folder: Path,
+    cfg: Config,
+    datasets: list[FaceDataset],
+    history: History,
+    seconds: float,
+    device: str,
+    start: str,
+) -> Summary:
+    """Write summary.json and training-curve.png into the work dir."""
+    train, val = (d.faces for d in datasets)
+    measured = [{"epoch": epoch, **metrics} for epoch, metrics in history.metrics]
+    losses = [loss for _, loss in history.losses] or [float("nan")]
+    tenth = max(1, len(losses) // 10)
+    summary = Summary(
+        config=config_name(cfg),
+        started_from=start,
+        device=device,
+        epochs=cfg.train_cfg.max_epochs,
+        train_images=len(train.photos),
+        train_faces=train.faces,
+        val_images=len(val.photos),
+        val_faces=val.faces,
+        left_out=[*train.skipped, *val.skipped, *history.unreadable],
+        first_loss=round(float(np.mean(losses[:tenth])), 4),
+        last_loss=round(float(np.mean(losses[-tenth:])), 4),
+        best=max(measured, key=lambda m: m.get("AP", 0.0), default={}),
+        last=measured[-1] if measured else {},
+        seconds=round(seconds, 1),
+        images_per_second=round(history.images / max(seconds, 1e-9), 2),
+        peak_memory_mb=_peak_memory_mb(device),
+        best_checkpoint=str(folder / "best.pth"),
+        last_checkpoint=str(folder / "last.pth"),
+    )
+    with write_beside(folder / "summary.json") as path:
+        path.write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
+    with write_beside(folder / "training-curve.png") as path:
+        _draw_curve(history, path)
+    return summary
+
+
+def _draw_curve(history: History, path: Path) -> None:
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 6), sharex=True, layout="constrained")
+    epochs, losses = np.array(history.losses).reshape(-1, 2).T
+    top.plot(epochs, losses, color="tab:blue", alpha=0.25, linewidth=1)
+    window = max(1, len(losses) // 40)
+    smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
+    top.plot(epochs[window - 1 :], smooth, color="tab:blue", label=f"loss, mean of {window} iterations")
+    top.set_ylabel("training loss")
+    top.legend()
+    for name, colour in (("AP50", "tab:green"), ("AP", "tab:orange")):
+        points = [(epoch, metrics[name]) for epoch, metrics in history.metrics if name in metrics]
+        bottom.plot(*np.array(points).reshape(-1, 2).T, marker="o", markersize=3, color=colour, label=name)
+    bottom.set(xlabel="epoch", ylabel="validation (COCO)", ylim=(0, 1.02))
+    bottom.legend(loc="lower right")
+    for axes in (top, bottom):
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=120, format="png")
+    plt.close(figure)
+
+
+def _peak_memory_mb(device: str) -> int:
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated() // 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)
