@@ -87,9 +87,10 @@ val_evaluator = dict(type="FaceAP")
 
 optim_wrapper = dict(
     type="OptimWrapper",
-    optimizer=dict(type="SGD", lr=0.05, momentum=0.9, weight_decay=5e-4),  # for 8 GPUs x 5 pictures
+    optimizer=dict(type="SGD", lr=0.05, momentum=0.9, weight_decay=5e-4),
     clip_grad=dict(max_norm=35, norm_type=2),
 )
+auto_scale_lr = dict(enable=True, base_batch_size=40)  # lr is for 8 GPUs x 5 pictures, and scaled to what a step has
 param_scheduler = [
     dict(type="LinearLR", start_factor=1 / 3, by_epoch=False, begin=0, end=1200),
     dict(type="MultiStepLR", by_epoch=True, begin=0, end=70, milestones=[40, 55, 65], gamma=0.1),

@@ -8,6 +8,7 @@ initial_weights = None  # name them with --weights
 train_dataloader = dict(batch_size=4, dataset=dict(repeat=1))
 
 optim_wrapper = dict(optimizer=dict(lr=0.001))
+auto_scale_lr = dict(base_batch_size=4)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=True, begin=0, end=1, convert_to_iter_based=True),
     dict(

@@ -14,6 +14,7 @@ train_dataloader = dict(batch_size=8, dataset=dict(input_size=input_size))
 val_dataloader = dict(batch_size=8, dataset=dict(input_size=input_size))
 
 optim_wrapper = dict(optimizer=dict(_delete_=True, type="AdamW", lr=0.001, weight_decay=0.05))
+auto_scale_lr = dict(enable=False)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=True, begin=0, end=2, convert_to_iter_based=True),
     dict(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import UserError
+from data.errors import UserError, first_line
 from data.structures import Photo
 
 
@@ -18,7 +18,7 @@ def read(path: Path, images: Path | None = None) -> Iterator[Photo]:
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file or folder") from error
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a COCO json ({str(error).splitlines()[0]})") from error
+        raise UserError(f"{path}: not a COCO json ({first_line(error)})") from error
     if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in ("images", "annotations")):
         raise UserError(f'{path}: not a COCO json (it has no lists "images" and "annotations")')
     folder = images or path.parent

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from data.errors import UserError
+from data.errors import UserError, first_line
 from data.files import write_beside
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
@@ -31,7 +31,9 @@ def image_size(path: Path) -> tuple[int, int]:
     """Displayed width and height, from the file's header alone. Raises UserError like `read_image`."""
     try:
         with Image.open(path) as image:
-            turned = image.getexif().get(_ORIENTATION, 1) >= 5
+            # Pillow would decode a PNG to look for an orientation behind its pixels, where hardly any writer puts it
+            silent = image.format == "PNG" and "exif" not in image.info
+            turned = not silent and image.getexif().get(_ORIENTATION, 1) >= 5
             return (image.height, image.width) if turned else (image.width, image.height)
     except Exception as error:
         raise UserError(f"{path}: cannot be read as a picture ({_reason(error)})") from error
@@ -76,4 +78,4 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "no such file"
-    return str(error).split("\n")[0].replace("cannot identify image file", "not a picture:").split(":")[0]
+    return "it is not one" if isinstance(error, UnidentifiedImageError) else first_line(error)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from data.errors import UserError
+from data.errors import UserError, first_line
 
 FOLDER = Path(__file__).parent.parent / "configs"
 _KEYS = {
@@ -27,7 +27,7 @@ def load_config(config: str | Path) -> Config:
     try:
         loaded = Config.fromfile(path, import_custom_modules=False)
     except Exception as error:  # a config is Python: anything can go wrong in it
-        raise UserError(f"{path}: not a config ({type(error).__name__}: {str(error).splitlines()[0]})") from error
+        raise UserError(f"{path}: not a config ({type(error).__name__}: {first_line(error)})") from error
     _check_keys(loaded, str(path))
     return loaded
 

@@ -12,7 +12,7 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from data.errors import UserError
+from data.errors import UserError, first_line
 from detector import register  # noqa: F401
 
 
@@ -24,8 +24,7 @@ def build_detector(config: Config) -> Detector:
             model = MODELS.build(copy.deepcopy(config.model))
             model.init_weights()
     except (TypeError, KeyError, ValueError, AttributeError, AssertionError) as error:
-        reason = str(error).strip("'\"").split(". ")[0].split("\n")[0]
-        raise UserError(f"{config.filename}: the model cannot be built ({reason})") from error
+        raise UserError(f"{config.filename}: the model cannot be built ({first_line(error)})") from error
     return model
 
 

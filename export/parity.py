@@ -24,7 +24,7 @@ class Tolerance:
 
 
 # By the precision the weights are stored in; what is computed with is float32 in every case.
-TOLERANCES = {"f32": Tolerance(0.05, 1e-4), "f16": Tolerance(2.0, 0.02)}
+TOLERANCES = {"f32": Tolerance(0.05, 1e-4), "f16": Tolerance(0.5, 0.005)}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from data.errors import UserError
+from data.errors import UserError, first_line
 from data.image import to_input
 from data.structures import Detections
 from export.interface import BOXES, INPUT, INPUT_ALIAS, LABELS
@@ -87,7 +87,7 @@ class OnnxSession:
             self._session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
             facts, self.weights = read_facts(path), stored_precision(path)
         except Exception as error:  # onnxruntime and protobuf raise kinds of their own
-            raise UserError(f"{path}: not an ONNX model ({str(error).splitlines()[0][:120]})") from error
+            raise UserError(f"{path}: not an ONNX model ({first_line(error)})") from error
         (image,) = self._session.get_inputs() if len(self._session.get_inputs()) == 1 else (None,)
         outputs = {output.name for output in self._session.get_outputs()}
         self.size = check_interface(path, image and image.name, image and image.shape, outputs)

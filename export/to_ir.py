@@ -7,7 +7,7 @@ from pathlib import Path
 
 import openvino as ov
 
-from data.errors import UserError
+from data.errors import UserError, first_line, last_line
 from data.files import write_beside
 from export.interface import CLASSES, INPUT_ALIAS, SHOW_ABOVE
 
@@ -29,7 +29,7 @@ def write_ir(onnx_file: Path, facts: dict[str, str], path: Path, *, fp16: bool) 
         try:
             ov.save_model(model, graph, compress_to_fp16=fp16)
         except RuntimeError as error:  # how OpenVINO reports a full disk
-            raise UserError(f"{path}: cannot be written ({str(error).splitlines()[0]})") from error
+            raise UserError(f"{path}: cannot be written ({first_line(error)})") from error
 
 
 @functools.cache
@@ -47,8 +47,7 @@ def read_model(path: Path) -> ov.Model:
     try:
         return core().read_model(path)
     except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise UserError(f"{path}: OpenVINO cannot read it ({lines[-1][:120]})") from error
+        raise UserError(f"{path}: OpenVINO cannot read it ({last_line(error)})") from error
 
 
 def read_facts(model: ov.Model) -> dict[str, str]:

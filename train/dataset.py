@@ -53,7 +53,7 @@ class FaceDataset(Dataset):
         for step in range(len(photos)):
             photo = photos[(index + step) % len(photos)]
             try:
-                image = read_image(photo.path)
+                image = _read(photo)
             except UserError as error:
                 unreadable.append(str(error))
             else:
@@ -85,6 +85,13 @@ class FaceDataset(Dataset):
         sample.gt_instances = _instances(boxes[~ignored])
         sample.ignored_instances = _instances(boxes[ignored])
         return {"inputs": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), "data_samples": sample}
+
+
+def _read(photo: Photo) -> np.ndarray:
+    image = read_image(photo.path)
+    if image.shape[:2] != (photo.height, photo.width):
+        raise UserError(f"{photo.path}: is {image.shape[1]}x{image.shape[0]}, not {photo.width}x{photo.height}")
+    return image
 
 
 def _instances(boxes: np.ndarray) -> InstanceData:

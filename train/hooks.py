@@ -28,7 +28,7 @@ class Progress(Hook):
         rate = self.images / (time.monotonic() - self.started)
         lr = runner.optim_wrapper.get_lr()["lr"][0]
         self.bar.set_postfix_str(
-            f"epoch {runner.epoch + 1}/{runner.max_epochs}, loss {float(outputs['loss']):.3f}, lr {lr:.1e}, "
+            f"epoch {runner.epoch + 1}/{runner.max_epochs}, loss {outputs['loss'].item():.3f}, lr {lr:.1e}, "
             f"{rate:.1f} img/s{self.ap}",
             refresh=False,
         )
@@ -49,12 +49,17 @@ class History(Hook):
         self.losses: list[tuple[float, float]] = []  # epoch (fraction), loss
         self.metrics: list[tuple[int, dict[str, float]]] = []  # epoch, AP and so on
         self.unreadable: dict[str, None] = {}
-        self.images = 0
+        self.images, self.seconds = 0, 0.0  # of training steps alone
+
+    def before_train_epoch(self, runner: Any) -> None:
+        self._last = time.monotonic()
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         loss = outputs["loss"].item()
         if not math.isfinite(loss):
             raise UserError(f"the loss is {loss} at iteration {runner.iter + 1}; lower the learning rate in the config")
+        now = time.monotonic()
+        self.seconds, self._last = self.seconds + now - self._last, now
         self.images += len(data_batch["inputs"])
         self.losses.append(((runner.iter + 1) / len(runner.train_dataloader), loss))
         self._note_unreadable(runner, data_batch)

@@ -22,7 +22,10 @@ from matplotlib import pyplot as plt
 
 @dataclass(frozen=True)
 class Summary:
-    """How a training went. Metrics are COCO AP values in 0..1 with the epoch they were measured at."""
+    """How a training went. Metrics are COCO AP values in 0..1 with the epoch they were measured at.
+
+    seconds: of everything; images_per_second: of the training steps alone.
+    """
 
     config: str
     started_from: str
@@ -73,7 +76,7 @@ def write_outcome(
         best=max(measured, key=lambda m: m.get("AP", 0.0), default={}),
         last=measured[-1] if measured else {},
         seconds=round(seconds, 1),
-        images_per_second=round(history.images / max(seconds, 1e-9), 2),
+        images_per_second=round(history.images / max(history.seconds, 1e-9), 3),
         peak_memory_mb=_peak_memory_mb(device),
         best_checkpoint=str(folder / "best.pth"),
         last_checkpoint=str(folder / "last.pth"),

@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from data.errors import UserError
+from data.errors import UserError, first_line
 from data.files import write_beside
 from detector.config import config_from_facts
 
@@ -23,11 +23,9 @@ def read_file(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise UserError(
-            f"{path}: refused, not a plain checkpoint: it holds more than weights, or is damaged"
-        ) from error
+        raise UserError(f"{path}: refused: not a checkpoint of weights and plain values, or damaged") from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise UserError(f"{path}: not a checkpoint, or damaged ({str(error).splitlines()[0][:100]})") from error
+        raise UserError(f"{path}: not a checkpoint, or damaged ({first_line(error)})") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: not a checkpoint (it holds a {type(content).__name__})")
     return content

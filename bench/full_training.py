@@ -1,0 +1,44 @@
+"""What a training step of the full face_detection_0206 config costs: memory and seconds for an image.
+
+    python bench/full_training.py [--batch-size 2] [--device auto]
+
+Trains one epoch on eight drawn pictures (sixteen images, the recipe goes over its set twice) from random weights and
+writes bench/results/full_training.json.
+"""
+
+import json
+import platform
+import tempfile
+from pathlib import Path
+
+import click
+import torch
+
+from data.faceset import Source
+from data.synthetic import draw_set
+from train.finetune import Options, finetune
+
+
+@click.command()
+@click.option("--batch-size", type=int, default=2)
+@click.option("--device", default="auto")
+def main(batch_size: int, device: str) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        train, val = (draw_set(folder, n, seed=n, name=name) for name, n in (("train", 8), ("val", 2)))
+        options = Options(folder / "run", "random", epochs=1, batch_size=batch_size, device=device)
+        summary = finetune("face_detection_0206", Source(train), Source(val), options)
+    result = {
+        "device": torch.cuda.get_device_name() if summary.device.startswith("cuda") else platform.machine(),
+        "threads": torch.get_num_threads(),
+        "batch_size": batch_size,
+        "seconds_per_image": round(1 / summary.images_per_second, 2),
+        "peak_memory_mb": summary.peak_memory_mb,
+    }
+    path = Path(__file__).parent / "results" / "full_training.json"
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    click.echo(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The README's commands do what the README says, in its order, on real photographs."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands(section: str) -> list[str]:
+    """The command lines of the sh blocks under a heading, continued lines joined."""
+    body = README.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"```sh\n(.*?)```", body, flags=re.DOTALL)
+    return [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        shlex.split(command, comments=True), cwd=folder, env={**os.environ, "PATH": path},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
+    return done
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    for command in commands("Two commands"):
+        assert command.split("#")[0].split() in (["make", "demo"], ["make", "test"])
+        run(f"make -n {command.split()[1]}", ROOT)
+
+
+@pytest.mark.slow
+def test_the_demo_leaves_what_it_says(tmp_path: Path) -> None:
+    done = run("facedet demo -o demo-out --epochs 2", tmp_path)
+    named = [Path(line.split()[0]) for line in done.stdout.split("Look at\n")[1].splitlines()]
+    assert len(named) == 4
+    assert all((tmp_path / path).stat().st_size > 10_000 for path in named)
+
+
+@pytest.mark.slow
+def test_your_own_photographs(faces: Path, tmp_path: Path) -> None:
+    (tmp_path / "faces").symlink_to(faces)
+    lines = commands("Your own photographs")
+    assert [shlex.split(line)[1] for line in lines] == ["train", "export", "parity", "detect", "info"]
+    for line in lines:
+        run(line, tmp_path)
+    summary = json.loads((tmp_path / "runs" / "faces" / "summary.json").read_text())
+    assert (summary["train_images"], summary["val_images"]) == (84, 21)
+    assert summary["best"]["AP50"] >= 0.95
+    assert summary["best"]["AP"] >= 0.50
+    assert json.loads((tmp_path / "parity" / "parity.json").read_text())["agree"] is True
+    detections = json.loads((tmp_path / "found" / "detections.json").read_text())
+    assert len({row["file_name"] for row in detections}) > 90  # of 105 photographs, every one with faces

@@ -1,0 +1,130 @@
+"""Checkpoints: nothing in them is executed, what does not fit is named, a name never stands for half a file."""
+
+import pickle
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from data.errors import UserError
+from data.files import write_beside
+from detector.config import load_config
+from detector.model import build_detector
+from weights.checkpoint import fill, read_checkpoint, read_file, sha256, write_file
+from weights.initial import load_initial
+
+
+class Payload:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize("old_form", [True, False])
+def test_a_malicious_checkpoint_is_refused_and_does_not_run(tmp_path: Path, old_form: bool) -> None:
+    content = {"state_dict": {"w": torch.zeros(2)}, "meta": Payload(tmp_path / "ran")}
+    torch.save(content, tmp_path / "evil.pth", _use_new_zipfile_serialization=not old_form)
+    with pytest.raises(UserError, match=r"evil\.pth: refused"):
+        read_file(tmp_path / "evil.pth")
+    assert not (tmp_path / "ran").exists()
+    torch.load(tmp_path / "evil.pth", weights_only=False)
+    assert (tmp_path / "ran").exists(), "the payload does nothing: the test shows nothing"
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint at all", pickle.dumps([1, 2])])
+def test_what_is_no_checkpoint_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.pth").write_bytes(content)
+    with pytest.raises(UserError, match=r"x\.pth: (not a checkpoint|refused)"):
+        read_checkpoint(tmp_path / "x.pth")
+
+
+def test_a_truncated_checkpoint_and_a_foreign_one_are_refused(tmp_path: Path, trained: Path) -> None:
+    whole = (trained / "best.pth").read_bytes()
+    (tmp_path / "half.pth").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"half\.pth: not a checkpoint, or damaged"):
+        read_checkpoint(tmp_path / "half.pth")
+    write_file({"state_dict": {}, "meta": {"epoch": 3}}, tmp_path / "foreign.pth")
+    with pytest.raises(UserError, match=r"foreign\.pth: not a checkpoint of this project"):
+        read_checkpoint(tmp_path / "foreign.pth")
+
+
+def test_weights_of_another_architecture_are_named(trained: Path) -> None:
+    config = load_config("tiny")
+    config.model.neck.out_channels = config.model.bbox_head.in_channels = 128
+    model = build_detector(config)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    with pytest.raises(UserError, match=r"best\.pth: weights of another architecture: \d+ of another shape \(.*\[64"):
+        load_initial(model, str(trained / "best.pth"))
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    with pytest.raises(UserError, match=r"1 missing \(bias\), 1 unknown \(offset\)"):
+        fill(torch.nn.Linear(2, 2), {"weight": torch.zeros(2, 2), "offset": torch.zeros(2)}, "file")
+
+
+def test_initial_weights_are_the_checkpoints(trained: Path) -> None:
+    model = build_detector(load_config("tiny"))
+    load_initial(model, str(trained / "best.pth"))
+    _, state = read_checkpoint(trained / "best.pth")
+    assert all(torch.equal(v, state[k]) for k, v in model.state_dict().items())
+
+
+def test_imagenet_weights_fill_the_backbone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import torchvision
+
+    weights = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
+    state = torchvision.models.resnet18(weights=None).state_dict()
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    torch.save(state, folder / weights.url.rsplit("/", 1)[1])  # where torchvision keeps what it has downloaded
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    model = build_detector(load_config("tiny"))
+    assert (
+        load_initial(model, "torchvision:resnet18") == "ImageNet weights of resnet18 in the backbone, the rest random"
+    )
+    assert torch.equal(model.backbone.layer3[1].conv2.weight, state["layer3.1.conv2.weight"])
+    other = build_detector(load_config("finetune"))
+    with pytest.raises(UserError, match="weights of another architecture"):
+        load_initial(other, "torchvision:resnet18")
+    with pytest.raises(UserError, match="torchvision has no such weights"):
+        load_initial(model, "torchvision:resnet17")
+
+
+def test_files_are_renamed_into_place_only_when_whole(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+    target.write_text("earlier")
+
+    def interrupted() -> None:
+        with write_beside(target) as beside:
+            beside.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        interrupted()
+    assert target.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_full_disk_ends_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal, torch; from pathlib import Path\n"
+        "from weights.checkpoint import write_file; from data.errors import UserError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, {resource.RLIM_INFINITY}))\n"
+        f"try: write_file({{'w': torch.zeros(1_000_000)}}, Path({str(tmp_path / 'big.pth')!r}))\n"
+        "except UserError as error: print('told:', error)\n"
+    )
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert "big.pth: cannot be written" in done.stdout, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_digests_are_sha256(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
