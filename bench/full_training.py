@@ -14,9 +14,8 @@ from pathlib import Path
 import click
 import torch
 
-from data.faceset import Source
 from data.synthetic import draw_set
-from train.finetune import Options, finetune
+from train import finetune
 
 
 @click.command()
@@ -26,8 +25,8 @@ def main(batch_size: int, device: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         train, val = (draw_set(folder, n, seed=n, name=name) for name, n in (("train", 8), ("val", 2)))
-        options = Options(folder / "run", "random", epochs=1, batch_size=batch_size, device=device)
-        summary = finetune("face_detection_0206", Source(train), Source(val), options)
+        options = {"weights": "random", "epochs": 1, "batch_size": batch_size, "device": device}
+        summary = finetune("face_detection_0206", train, val, work_dir=folder / "run", **options)
     result = {
         "device": torch.cuda.get_device_name() if summary.device.startswith("cuda") else platform.machine(),
         "threads": torch.get_num_threads(),

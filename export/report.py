@@ -25,6 +25,7 @@ def write_report(parity: Parity, folder: Path) -> Path:
     with write_beside(folder / "parity.json") as beside:
         beside.write_text(json.dumps(parity.as_dict(), indent=2) + "\n", encoding="utf-8")
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
+    environment.filters["file_name"] = lambda path: Path(path).name
     page = environment.get_template("parity.html").render(
         parity=parity,
         unmatched_above=UNMATCHED_ABOVE,

@@ -2,7 +2,7 @@
 
 import datetime
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,7 +32,12 @@ def load_network(checkpoint: Path) -> tuple[Deployed, int, dict[str, str]]:
     return Deployed(detector), config.input_size, facts
 
 
-def export(checkpoint: Path, folder: Path, formats: Sequence[str] = tuple(FORMATS)) -> dict[str, Path]:
+def export(
+    checkpoint: Path,
+    folder: Path,
+    formats: Sequence[str] = tuple(FORMATS),
+    progress: Callable[[Iterable, str], Iterable] = lambda items, _: items,
+) -> dict[str, Path]:
     """Write the wanted formats into `folder` under the names in FORMATS; returns their paths. Raises UserError."""
     unknown = [f for f in formats if f not in FORMATS]
     if unknown or not formats:
@@ -41,8 +46,9 @@ def export(checkpoint: Path, folder: Path, formats: Sequence[str] = tuple(FORMAT
     paths = {name: folder / FORMATS[name] for name in FORMATS if name in formats}
     with tempfile.TemporaryDirectory() as scratch:
         onnx_file = paths.get("onnx", Path(scratch) / FORMATS["onnx"])
-        write_onnx(network, size, facts, onnx_file)
-        for name in ("fp32", "fp16"):
-            if name in paths:
+        for name in progress(["onnx", *(n for n in paths if n != "onnx")], "export"):
+            if name == "onnx":
+                write_onnx(network, size, facts, onnx_file)
+            else:
                 write_ir(onnx_file, facts, paths[name], fp16=name == "fp16")
     return paths

@@ -62,14 +62,15 @@ def train(
 ) -> None:
     """Fine-tune CONFIG (tiny, finetune, face_detection_0206 or a file) on annotated photographs."""
     from data.faceset import Source
-    from train.finetune import Options, finetune
+    from train import finetune
 
     folder = work_dir or Path("runs") / Path(config).stem
     summary = finetune(
         config,
         Source(train_set, images, train_list),
         Source(val_set, images, val_list),
-        Options(work_dir=folder, **options),
+        work_dir=folder,
+        **options,
     )
     ap = summary.best.get("AP", 0.0)
     click.echo(f"best: AP {ap:.3f}, AP50 {summary.best.get('AP50', 0.0):.3f} at epoch {summary.best.get('epoch', 0)}")
@@ -88,7 +89,7 @@ def export(checkpoint: Path, output: Path, formats: tuple[str, ...], more_format
     from export.ship import FORMATS
     from export.ship import export as write
 
-    for name, path in write(checkpoint, output, [*formats, *more_formats] or tuple(FORMATS)).items():
+    for name, path in write(checkpoint, output, [*formats, *more_formats] or tuple(FORMATS), _bar).items():
         click.echo(f"{name:5} {path}")
 
 

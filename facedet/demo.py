@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from data.errors import UserError
-from data.faceset import Source
 from data.image import read_image, write_png
 from data.synthetic import draw_set
 from export.detect import detect_folder
@@ -15,7 +14,7 @@ from export.parity import check_parity
 from export.report import write_report
 from export.ship import export
 from facedet.table import parity_table
-from train.finetune import Options, finetune
+from train import finetune
 
 _TRAIN, _VAL, _HELD_OUT = 64, 16, 16  # pictures
 _EPOCHS = 18  # two to three minutes on two cores
@@ -30,10 +29,10 @@ def run(folder: Path, epochs: int | None, progress: Callable[[Iterable, str], It
     val = draw_set(folder / "faces", _VAL, seed=2, name="val")
     draw_set(folder / "held-out", _HELD_OUT, seed=3, name="held-out")
     click.echo("2/5 fine-tuning the tiny detector from random weights")
-    summary = finetune("tiny", Source(train), Source(val), Options(folder / "training", epochs=epochs or _EPOCHS))
+    summary = finetune("tiny", train, val, work_dir=folder / "training", epochs=epochs or _EPOCHS)
     click.echo("3/5 exporting to ONNX and OpenVINO IR")
     checkpoint = Path(summary.best_checkpoint)
-    files = export(checkpoint, folder / "model", ["onnx", "fp32"])
+    files = export(checkpoint, folder / "model", ["onnx", "fp32"], progress)
     click.echo("4/5 proving that the exports compute what was trained")
     held_out = folder / "held-out" / "images"
     parity = check_parity([checkpoint, files["onnx"], files["fp32"]], held_out, progress)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from data.faceset import Source
 from data.synthetic import draw_set
 
 ROOT = Path(__file__).parent.parent
@@ -44,12 +43,11 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work dir of a short training of `tiny` on the drawn set: it detects, if not well."""
-    from train.finetune import Options, finetune
+    from train import finetune
 
-    folder = tmp_path_factory.mktemp("trained")
-    options = Options(work_dir=folder / "run", epochs=12)
-    finetune("tiny", Source(drawn / "train.json"), Source(drawn / "val.json"), options)
-    return folder / "run"
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    finetune("tiny", drawn / "train.json", drawn / "val.json", work_dir=folder, epochs=12)
+    return folder
 
 
 @pytest.fixture(scope="session")

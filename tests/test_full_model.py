@@ -12,7 +12,7 @@ from detector.model import build_detector
 from export.info import describe
 from export.parity import check_parity
 from export.ship import export
-from train.finetune import Options, finetune
+from train import finetune
 from weights.checkpoint import FACTS, fill, read_file, write_file
 from weights.snapshot import rename
 
@@ -50,8 +50,9 @@ def test_the_released_config_takes_training_steps_and_its_loss_falls(faces: Path
     train, val = tmp_path / "train.txt", tmp_path / "val.txt"
     train.write_text("\n".join((faces / "train.txt").read_text().split()[:8]))
     val.write_text("\n".join((faces / "val.txt").read_text().split()[:2]))
-    options = Options(tmp_path / "run", weights="random", epochs=1, batch_size=2)
-    summary = finetune("face_detection_0206", Source(faces, names=train), Source(faces, names=val), options)
+    sets = Source(faces, names=train), Source(faces, names=val)
+    options = {"weights": "random", "epochs": 1, "batch_size": 2}
+    summary = finetune("face_detection_0206", *sets, work_dir=tmp_path / "run", **options)
     assert summary.last_loss < 0.95 * summary.first_loss
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["train_images"] == 8
     assert (tmp_path / "run" / "last.pth").is_file()

@@ -15,8 +15,8 @@ from data.structures import Detections, Photo
 from detector.config import FOLDER, load_config
 from detector.model import build_detector
 from evaluation.coco import average_precision
+from train import finetune
 from train.dataset import FaceDataset
-from train.finetune import Options, finetune
 from train.schedule import set_epochs
 from weights.checkpoint import read_checkpoint, read_file
 
@@ -50,7 +50,7 @@ def test_scalars_are_written_for_tensorboard(trained: Path) -> None:
 def test_resuming_goes_on_where_it_stopped(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from train import hooks
 
-    train, val = Source(drawn / "train.json"), Source(drawn / "val.json")
+    train, val = drawn / "train.json", drawn / "val.json"
     after_epoch = hooks.Checkpoints.after_train_epoch
 
     def interrupted(self, runner) -> None:
@@ -60,17 +60,20 @@ def test_resuming_goes_on_where_it_stopped(drawn: Path, tmp_path: Path, monkeypa
 
     monkeypatch.setattr(hooks.Checkpoints, "after_train_epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        finetune("tiny", train, val, Options(tmp_path / "run", epochs=3))
+        finetune("tiny", train, val, work_dir=tmp_path / "run", epochs=3)
     monkeypatch.undo()
     assert read_file(tmp_path / "run" / "last.pth")["meta"]["epoch"] == 2
     with pytest.raises(UserError, match="holds an earlier training; continue it with --resume"):
-        finetune("tiny", train, val, Options(tmp_path / "run", epochs=3))
-    summary = finetune("tiny", train, val, Options(tmp_path / "run", epochs=3, resume=True))
+        finetune("tiny", train, val, work_dir=tmp_path / "run", epochs=3)
+    summary = finetune("tiny", train, val, work_dir=tmp_path / "run", epochs=3, resume=True)
     assert summary.last["epoch"] == 3
+    assert [
+        epoch for epoch, _ in read_file(tmp_path / "run" / "last.pth")["meta"]["history"]["losses"]
+    ] == pytest.approx([k / 3 for k in range(1, 10)])
     meta = read_file(tmp_path / "run" / "last.pth")["meta"]
     assert (meta["epoch"], meta["iter"]) == (3, 9)
     with pytest.raises(UserError, match=r"holds no last\.pth to resume from"):
-        finetune("tiny", train, val, Options(tmp_path / "empty", resume=True))
+        finetune("tiny", train, val, work_dir=tmp_path / "empty", resume=True)
 
 
 def test_an_unreadable_picture_gives_its_place_to_the_next_and_is_named(drawn: Path, tmp_path: Path) -> None:
@@ -84,8 +87,8 @@ def test_an_unreadable_picture_gives_its_place_to_the_next_and_is_named(drawn: P
     small = tmp_path / "set" / "train.json"
     names = tmp_path / "names.txt"
     names.write_text("train-000\ntrain-001\ntrain-002\ntrain-003\n")
-    val = Source(drawn / "val.json")
-    summary = finetune("tiny", Source(small, names=names), val, Options(tmp_path / "run", epochs=1))
+    val = drawn / "val.json"
+    summary = finetune("tiny", Source(small, names=names), val, work_dir=tmp_path / "run", epochs=1)
     assert any("train-000.png: cannot be read" in line for line in summary.left_out)
 
 
@@ -150,17 +153,17 @@ def test_a_loss_that_is_none_stops_the_training(drawn: Path, tmp_path: Path) -> 
         "optim_wrapper = dict(optimizer=dict(_delete_=True, type='SGD', lr=1e9), clip_grad=None)\n"
         "param_scheduler = []\n"
     )
-    sets = Source(drawn / "train.json"), Source(drawn / "val.json")
+    sets = drawn / "train.json", drawn / "val.json"
     with pytest.raises(UserError, match=r"the loss is (nan|inf) at iteration .*; lower the learning rate"):
-        finetune(hot, *sets, Options(tmp_path / "run", epochs=2))
+        finetune(hot, *sets, work_dir=tmp_path / "run", epochs=2)
 
 
 def test_frozen_stages_stay_as_they_are(drawn: Path, tmp_path: Path, trained: Path) -> None:
     frozen = tmp_path / "frozen.py"
     frozen.write_text(f"_base_ = {str(FOLDER / 'tiny.py')!r}\nmodel = dict(backbone=dict(frozen_stages=2))\n")
-    sets = Source(drawn / "train.json"), Source(drawn / "val.json")
-    options = Options(tmp_path / "run", epochs=1, weights=str(trained / "best.pth"), batch_size=4)
-    finetune(frozen, *sets, options)
+    sets = drawn / "train.json", drawn / "val.json"
+    weights = trained / "best.pth"
+    finetune(frozen, *sets, work_dir=tmp_path / "run", epochs=1, weights=weights, batch_size=4)
     _, before = read_checkpoint(trained / "best.pth")
     _, after = read_checkpoint(tmp_path / "run" / "last.pth")
     same = {name for name in before if torch.equal(before[name], after[name])}
@@ -174,4 +177,4 @@ def test_a_set_without_faces_is_refused(drawn: Path, tmp_path: Path) -> None:
     content["annotations"] = []
     (drawn / "empty.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"empty\.json: none of its 24 pictures has a face that counts"):
-        finetune("tiny", Source(drawn / "empty.json"), Source(drawn / "val.json"), Options(tmp_path / "run"))
+        finetune("tiny", drawn / "empty.json", drawn / "val.json", work_dir=tmp_path / "run")

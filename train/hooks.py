@@ -43,12 +43,17 @@ class Progress(Hook):
 
 @HOOKS.register_module()
 class History(Hook):
-    """Keeps losses by iteration and metrics by epoch, names unreadable pictures once, stops at a loss that is none."""
+    """Keeps losses by iteration and metrics by epoch, names unreadable pictures once, stops at a loss that is none.
+
+    Checkpoints carry it, so that a resumed training's curve begins where the training began.
+    """
+
+    _LISTS = ("losses", "metrics", "unreadable")
 
     def __init__(self) -> None:
         self.losses: list[tuple[float, float]] = []  # epoch (fraction), loss
         self.metrics: list[tuple[int, dict[str, float]]] = []  # epoch, AP and so on
-        self.unreadable: dict[str, None] = {}
+        self.unreadable: list[str] = []
         self.images, self.seconds = 0, 0.0  # of training steps alone
 
     def before_train_epoch(self, runner: Any) -> None:
@@ -70,11 +75,18 @@ class History(Hook):
     def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
         self.metrics.append((runner.epoch, dict(metrics or {})))
 
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        checkpoint["meta"]["history"] = {name: list(getattr(self, name)) for name in self._LISTS}
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        for name, values in checkpoint["meta"].get("history", {}).items():
+            getattr(self, name).extend(values)
+
     def _note_unreadable(self, runner: Any, data_batch: Any) -> None:
         for sample in data_batch["data_samples"]:
             for line in sample.metainfo["unreadable"]:
                 if line not in self.unreadable:
-                    self.unreadable[line] = None
+                    self.unreadable.append(line)
                     runner.logger.warning(f"left out: {line}")
 
 

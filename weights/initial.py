@@ -13,18 +13,18 @@ from weights.checkpoint import fill, read_checkpoint
 _IMAGENET = "IMAGENET1K_V1"  # the recipe's; later versions were trained for other inputs
 
 
-def load_initial(model: nn.Module, source: str | None) -> str:
+def load_initial(model: nn.Module, source: str) -> str:
     """Fill the model from `source` and say in a phrase what was loaded.
 
     source: a checkpoint of this project, `torchvision:resnet152` (the backbone alone, from ImageNet, downloaded once)
-    or None or `random` for the random weights it has. Raises UserError.
+    or `random` for the random weights it has. Raises UserError.
     """
-    if source in (None, "random"):
+    if source == "random":
         return "random weights"
-    if str(source).startswith("torchvision:"):
-        return _load_imagenet(model, str(source).removeprefix("torchvision:"))
-    _, state = read_checkpoint(Path(str(source)))
-    fill(model, state, str(source))
+    if source.startswith("torchvision:"):
+        return _load_imagenet(model, source.removeprefix("torchvision:"))
+    _, state = read_checkpoint(Path(source))
+    fill(model, state, source)
     return f"all weights of {source}"
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,47 +23,43 @@ from train.summary import Summary, write_outcome
 from weights.initial import load_initial
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a user may set beside the config; None leaves it to the config.
+def finetune(
+    config: str | Path,
+    train: Source | Path,
+    val: Source | Path,
+    *,
+    work_dir: Path,
+    weights: str | Path | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    device: str = "auto",
+    resume: bool = False,
+) -> Summary:
+    """Train by a config (name or path) on `train`, validate on `val`: sets as `data.faceset.Source` or its path.
 
-    weights: a checkpoint, `torchvision:NAME` or `random`. device: `cpu`, `cuda`, `cuda:1`, or `auto`.
-    """
-
-    work_dir: Path
-    weights: str | None = None
-    epochs: int | None = None
-    batch_size: int | None = None
-    device: str = "auto"
-    resume: bool = False
-
-
-def finetune(config: str | Path, train: Source, val: Source, options: Options) -> Summary:
-    """Train by a config (name or path) on `train`, validate on `val`.
-
-    Leaves in the work dir: last.pth (to resume from), best.pth (by validation AP), summary.json, training-curve.png,
-    TensorBoard scalars and the log. Raises UserError.
+    weights: a checkpoint, `torchvision:NAME` or `random`; device: `cpu`, `cuda`, `cuda:1` or `auto`; None leaves a
+    setting to the config. Leaves in the work dir: last.pth (to resume from), best.pth (by validation AP),
+    summary.json, training-curve.png, TensorBoard scalars and the log. Raises UserError.
     """
     cfg = load_config(config)
-    folder = options.work_dir
-    _check_work_dir(folder, options.resume)
-    device = _choose_device(options.device)
-    if options.epochs:
-        set_epochs(cfg, options.epochs)
-    if options.batch_size:
-        cfg.train_dataloader.batch_size = options.batch_size
-    datasets = _datasets(cfg, train, val)
+    _check_work_dir(work_dir, resume)
+    device = _choose_device(device)
+    if epochs:
+        set_epochs(cfg, epochs)
+    if batch_size:
+        cfg.train_dataloader.batch_size = batch_size
+    datasets = _datasets(cfg, *(s if isinstance(s, Source) else Source(Path(s)) for s in (train, val)))
     model = build_detector(cfg)
-    start = load_initial(model, options.weights or cfg.get("initial_weights"))
+    start = "last.pth" if resume else load_initial(model, str(weights or cfg.get("initial_weights") or "random"))
     history = History()
-    runner = _runner(cfg, model, datasets, history, folder, options.resume)
+    runner = _runner(cfg, model, datasets, history, work_dir, resume)
     for dataset in datasets:
         for line in dataset.faces.skipped:
             runner.logger.warning(f"left out: {line}")
-    print(_opening(cfg, datasets, start, device, folder), flush=True)
+    print(_opening(cfg, datasets, start, device, work_dir), flush=True)
     began = time.monotonic()
     runner.train()
-    return write_outcome(folder, cfg, datasets, history, time.monotonic() - began, device, start)
+    return write_outcome(work_dir, cfg, datasets, history, time.monotonic() - began, device, start)
 
 
 class QuietRunner(Runner):
