@@ -153,4 +153,4 @@ def demo(output: Path, epochs: int | None) -> None:
 def _bar(items: Iterable, description: str) -> Iterable:
     from tqdm import tqdm
 
-    return tqdm(items, desc=description, leave=False)
+    return tqdm(items, desc=description, leave=False, disable=None)  # silent where nobody looks

@@ -1,6 +1,7 @@
 """What mmengine's Runner tells us while it trains: progress, history, checkpoints."""
 
 import math
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ class Progress(Hook):
     """One bar for the whole training: loss, learning rate, images per second, time left."""
 
     def before_train(self, runner: Any) -> None:
-        self.bar = tqdm(total=runner.max_iters, initial=runner.iter, desc="train", unit="it", mininterval=1)
+        seconds = 1 if sys.stderr.isatty() else 30  # a log wants fewer lines than a terminal
+        self.bar = tqdm(total=runner.max_iters, initial=runner.iter, desc="train", unit="it", mininterval=seconds)
         self.images, self.started, self.ap = 0, time.monotonic(), ""
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
