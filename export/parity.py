@@ -12,7 +12,8 @@ from data.structures import Detections
 from export.matching import match
 from export.session import Session, open_session, to_detections, to_tensor
 
-UNMATCHED_ABOVE = 0.05  # a box of at least this score must have a partner; fainter ones may fall to a near tie in NMS
+FAINT = 0.05  # up to this score a box may fall to a near tie in NMS: each bigger one must have its partner
+FAINT_OFF = 0.01  # share of the faint boxes that may lack one
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,24 @@ TOLERANCES = {"f32": Tolerance(0.05, 1e-4), "f16": Tolerance(0.5, 0.005)}
 
 @dataclass(frozen=True)
 class Difference:
-    """How the second model's detections differ from the first's, over all pictures."""
+    """How the second model's detections differ from the first's, over all pictures.
+
+    matched, only_first, only_second: boxes of any score. The largest and mean differences are those of the `judged`
+    pairs, whose score is above FAINT. faint: boxes up to that score, in pairs or alone; faint_off: those among them
+    without a partner within the tolerance.
+    """
 
     matched: int
     only_first: int
     only_second: int
     highest_unmatched: float
+    judged: int
     max_px: float
     mean_px: float
     max_score: float
     mean_score: float
+    faint: int
+    faint_off: int
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,8 @@ class Parity:
             "models": self.names,
             "images": [path.name for path in self.images],
             "input_size": self.size,
-            "unmatched_above": UNMATCHED_ABOVE,
+            "faint_up_to": FAINT,
+            "faint_off_share": FAINT_OFF,
             "pairs": pairs,
         }
 
@@ -123,8 +133,8 @@ def compare(
     drift: Difference | None = None,
 ) -> Pair:
     """Judge the rows [n, 5] of each picture that `other` gave against those of the reference."""
-    tolerance = TOLERANCES["f16" if "f16" in (reference.weights, other.weights) else "f32"]
-    difference = measure(first, second)
+    tolerance = _tolerance(reference, other)
+    difference = measure(first, second, tolerance)
     return Pair(
         str(reference.path),
         str(other.path),
@@ -139,29 +149,43 @@ def compare(
     )
 
 
-def measure(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> Difference:
+def measure(first: Sequence[np.ndarray], second: Sequence[np.ndarray], allowed: Tolerance) -> Difference:
     """Match picture by picture and sum up; rows [n, 5] as models give them."""
-    px, score, lone = [], [], []
+    px, apart, score, lone = [], [], [], []
     only_first = only_second = 0
     for a, b in ((to_detections(x), to_detections(y)) for x, y in zip(first, second, strict=True)):
         matched = match(a, b)
         i, j = matched.pairs.T
-        px.append(np.abs(a.boxes[i] - b.boxes[j]).ravel())
-        score.append(np.abs(a.scores[i] - b.scores[j]))
+        px.append(np.abs(a.boxes[i] - b.boxes[j]))
+        apart.append(np.abs(a.scores[i] - b.scores[j]))
+        score.append(np.maximum(a.scores[i], b.scores[j]))
         lone += [a.scores[matched.only_first], b.scores[matched.only_second]]
         only_first += len(matched.only_first)
         only_second += len(matched.only_second)
-    all_px, all_score, all_lone = (np.concatenate([*x, np.zeros(0)]) for x in (px, score, lone))
+    all_px, all_apart, all_score, all_lone = (np.concatenate(x) for x in (px, apart, score, lone))
+    faint = all_score <= FAINT
+    off = (all_px.max(axis=1, initial=0) > allowed.px) | (all_apart > allowed.score)
     return Difference(
-        len(all_score),
-        only_first,
-        only_second,
-        float(all_lone.max(initial=0)),
-        float(all_px.max(initial=0)),
-        float(all_px.mean()) if len(all_px) else 0.0,
-        float(all_score.max(initial=0)),
-        float(all_score.mean()) if len(all_score) else 0.0,
+        matched=len(all_score),
+        only_first=only_first,
+        only_second=only_second,
+        highest_unmatched=float(all_lone.max(initial=0)),
+        judged=int((~faint).sum()),
+        max_px=float(all_px[~faint].max(initial=0)),
+        mean_px=_mean(all_px[~faint]),
+        max_score=float(all_apart[~faint].max(initial=0)),
+        mean_score=_mean(all_apart[~faint]),
+        faint=int(faint.sum() + (all_lone <= FAINT).sum()),
+        faint_off=int((faint & off).sum() + (all_lone <= FAINT).sum()),
     )
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else 0.0
+
+
+def _tolerance(*sessions: Session) -> Tolerance:
+    return TOLERANCES["f16" if any(session.weights == "f16" for session in sessions) else "f32"]
 
 
 def _judge(d: Difference, allowed: Tolerance, threshold: float | None, rows: Sequence[np.ndarray]) -> list[str]:
@@ -169,14 +193,18 @@ def _judge(d: Difference, allowed: Tolerance, threshold: float | None, rows: Seq
     reasons = []
     if not all(np.isfinite(r).all() for r in rows):
         reasons.append("values that are not finite")
-    if d.matched == 0:
-        reasons.append("nothing detected by both in any picture: nothing is shown")
-    if d.highest_unmatched > UNMATCHED_ABOVE:
+    if d.judged == 0:
+        reasons.append(f"nothing detected by both above a score of {FAINT}: nothing is shown")
+    if d.highest_unmatched > FAINT:
         reasons.append(f"a box of score {d.highest_unmatched:.3f} has no partner")
     if d.max_px > allowed.px:
         reasons.append(f"coordinates differ by {d.max_px:.3g} px")
     if d.max_score > allowed.score:
         reasons.append(f"scores differ by {d.max_score:.2g}")
+    if d.faint_off > max(FAINT_OFF * d.faint, 2):  # a single near tie leaves one lone box on each side
+        reasons.append(
+            f"{d.faint_off} of {d.faint} boxes up to a score of {FAINT} lack a partner within the tolerance"
+        )
     if threshold is not None and any((s < threshold - allowed.score).any() for s in scores):
         lowest = min(float(s.min(initial=1)) for s in scores)
         reasons.append(f"a score of {lowest:.4f} was kept, under the threshold of {threshold:g}")
@@ -192,7 +220,7 @@ def _drift(
         return session.precision, None
     usual = open_session(session.path, "default")
     rows = [usual.rows(t) for t in progress(tensors, f"{_label(session)}, default precision")]
-    return usual.precision, measure(first, rows)
+    return usual.precision, measure(first, rows, _tolerance(session))
 
 
 def _label(session: Session) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 from data.structures import Detections
 from export.matching import match
 from export.network import Deployed, select_rows
-from export.parity import TOLERANCES, check_parity, measure
+from export.parity import TOLERANCES, check_parity, compare, measure
 from export.report import write_report
 from export.session import open_session, to_tensor
 from export.ship import load_network
@@ -125,8 +126,6 @@ def assert_differs(network, size, facts, checkpoint: Path, pictures: Path, folde
 def test_a_session_that_computes_in_bf16_is_reported(exported: dict[str, Path], pictures: Path) -> None:
     import openvino as ov
 
-    from export.parity import compare
-
     if "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         pytest.skip("this processor does not compute in bf16; the fault with bf16 weights is tested everywhere")
     exact, rough = open_session(exported["fp32"]), open_session(exported["fp32"], "bf16")
@@ -170,12 +169,36 @@ def test_the_nearer_score_decides_between_equal_boxes() -> None:
 def test_differences_are_measured_in_pixels_and_scores() -> None:
     first = np.array([[0, 0, 10, 10, 0.9], [50, 50, 60, 60, 0.5], [0, 0, 0, 0, 0]], np.float32)
     second = np.array([[0, 0, 10, 10.5, 0.8], [80, 80, 90, 90, 0.4], [0, 0, 0, 0, 0]], np.float32)
-    found = measure([first], [second])
-    assert (found.matched, found.only_first, found.only_second) == (1, 1, 1)
+    found = measure([first], [second], TOLERANCES["f32"])
+    assert (found.matched, found.only_first, found.only_second, found.judged) == (1, 1, 1, 1)
     assert found.highest_unmatched == pytest.approx(0.5)
     assert found.max_px == pytest.approx(0.5)
     assert found.mean_px == pytest.approx(0.125)
     assert found.max_score == pytest.approx(0.1)
+
+
+def test_a_near_tie_among_faint_boxes_is_no_difference_and_many_are() -> None:
+    rows = np.array([[30.0 * k, 0, 30 * k + 20, 20, 0.04] for k in range(200)] + [[0, 50, 20, 70, 0.9]], np.float32)
+    rows = rows[np.argsort(-rows[:, 4], kind="stable")]
+    session = SimpleNamespace(path=Path("x"), kind="IR", weights="f32", precision="f32", threshold=0.02)
+    for swapped, agree in ((0, True), (2, True), (3, False), (200, False)):
+        other = rows.copy()
+        other[1 : 1 + swapped, :4] += 3  # the neighbour survived instead
+        pair = compare(session, session, [rows], [other])
+        assert pair.agree is agree, (swapped, pair.reasons)
+        assert pair.difference.faint_off == swapped
+    other = rows.copy()
+    other[0, :4] += 3
+    assert not compare(session, session, [rows], [other]).agree
+
+
+def test_values_that_are_no_numbers_and_unsorted_rows_are_reported() -> None:
+    rows = np.array([[0, 0, 10, 10, 0.9], [50, 50, 60, 60, 0.5]], np.float32)
+    session = SimpleNamespace(path=Path("x"), kind="IR", weights="f32", precision="f32", threshold=0.02)
+    assert compare(session, session, [rows], [rows]).agree
+    assert "rows are not sorted by falling score" in compare(session, session, [rows], [rows[::-1]]).reasons
+    spoilt = np.vstack([rows, [[np.nan, 0, 1, 1, np.nan]]]).astype(np.float32)
+    assert "values that are not finite" in compare(session, session, [rows], [spoilt]).reasons
 
 
 def test_the_report_holds_figures_and_pictures(

@@ -39,7 +39,7 @@ def test_make_targets_of_the_readme_exist() -> None:
 
 @pytest.mark.slow
 def test_the_demo_leaves_what_it_says(tmp_path: Path) -> None:
-    done = run("facedet demo -o demo-out --epochs 2", tmp_path)
+    done = run("facedet demo -o demo-out --epochs 4", tmp_path)
     named = [Path(line.split()[0]) for line in done.stdout.split("Look at\n")[1].splitlines()]
     assert len(named) == 4
     assert all((tmp_path / path).stat().st_size > 10_000 for path in named)
