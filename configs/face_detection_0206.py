@@ -48,7 +48,7 @@ model = dict(
         loss_centerness=dict(type="CrossEntropyLoss", use_sigmoid=True, loss_weight=1.0),
     ),
     train_cfg=dict(
-        assigner=dict(type="ATSSAssigner", topk=9, ignore_iof_thr=0.5),
+        assigner=dict(type="FaceATSSAssigner", topk=9, ignore_iof_thr=0.5),
         allowed_border=-1,
         pos_weight=-1,
         debug=False,
@@ -63,7 +63,6 @@ train_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=True),
     dataset=dict(
         type="FaceDataset",
-        input_size=input_size,
         repeat=2,  # an epoch runs over the set this many times
         augment=dict(
             brightness=32,
@@ -81,7 +80,7 @@ val_dataloader = dict(
     batch_size=1,
     num_workers=1,
     sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(type="FaceDataset", input_size=input_size, test_mode=True),
+    dataset=dict(type="FaceDataset", test_mode=True),
 )
 val_evaluator = dict(type="FaceAP")
 

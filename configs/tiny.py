@@ -10,8 +10,8 @@ model = dict(
     bbox_head=dict(in_channels=64, feat_channels=64, stacked_convs=2),
 )
 
-train_dataloader = dict(batch_size=8, dataset=dict(input_size=input_size))
-val_dataloader = dict(batch_size=8, dataset=dict(input_size=input_size))
+train_dataloader = dict(batch_size=8)
+val_dataloader = dict(batch_size=8)
 
 optim_wrapper = dict(optimizer=dict(_delete_=True, type="AdamW", lr=0.001, weight_decay=0.05))
 auto_scale_lr = dict(enable=False)

@@ -1,8 +1,11 @@
 """The released recipe's augmentation on albumentations: distort colours, crop, resize to the square input, flip."""
 
+import os
 import random
 from dataclasses import dataclass
 from typing import Any
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for news at each import
 
 import albumentations as A
 import cv2

@@ -1,6 +1,6 @@
 """Read a folder or file of annotated face photographs, whatever its form, into one plain form."""
 
-from collections.abc import Iterable
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +33,12 @@ def read_set(source: Source) -> FaceSet:
     and named in `skipped`; boxes partly outside are clipped. Raises UserError if nothing of it can be used.
     """
     reader = voc.read if source.path.is_dir() else coco.read
-    wanted = _read_names(source.names) if source.names else None
-    photos: list[Photo] = []
     skipped: list[str] = []
-    for entry in _select(reader(source.path, source.images), wanted, skipped):
+    entries = list(reader(source.path, source.images, skipped))
+    if source.names:
+        entries = _select(entries, source.names, skipped)
+    photos: list[Photo] = []
+    for entry in entries:
         try:
             photos.append(_checked(entry, skipped))
         except UserError as error:
@@ -63,22 +65,33 @@ def _checked(entry: Photo, skipped: list[str]) -> Photo:
     return Photo(entry.path, width, height, clipped[good], entry.ignored[good])
 
 
-def _select(entries: Iterable[Photo], wanted: dict[str, str] | None, skipped: list[str]) -> Iterable[Photo]:
-    if wanted is None:
-        yield from entries
-        return
-    missing = dict(wanted)
-    for entry in entries:
-        name = next((n for n in (entry.path.name, entry.path.stem) if n in wanted), None)
-        if name is not None:
-            missing.pop(name, None)
-            yield entry
-    skipped.extend(f"{line}: in the list of names but not in the set" for line in missing.values())
+def _select(entries: list[Photo], names: Path, skipped: list[str]) -> list[Photo]:
+    """The entries that a list names, by the end of their path, with or without its suffix. Raises UserError."""
+    by_name: dict[str, set[int]] = defaultdict(set)
+    for k, entry in enumerate(entries):
+        by_name[entry.path.name].add(k)
+        by_name[entry.path.stem].add(k)
+    chosen: set[int] = set()
+    for line in _lines(names):
+        *folders, name = Path(line).parts
+        fits = [k for k in sorted(by_name[name]) if _ends_with(entries[k].path.parent, folders)]
+        if len(fits) > 1:
+            first, second = (entries[k].path for k in fits[:2])
+            raise UserError(f"{names}: '{line}' fits {first} and {second}; write more of the path")
+        if not fits:
+            skipped.append(f"{line}: in the list of names but not in the set")
+        chosen.update(fits)
+    return [entries[k] for k in sorted(chosen)]
 
 
-def _read_names(path: Path) -> dict[str, str]:
+def _ends_with(folder: Path, parts: list[str]) -> bool:
+    wanted = [part for part in parts if part != "."]
+    return not wanted or list(folder.parts[-len(wanted) :]) == wanted
+
+
+def _lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a list of names") from error
-    return {Path(line.strip()).name: line.strip() for line in lines if line.strip()}
+    return [line.strip() for line in text.splitlines() if line.strip()]

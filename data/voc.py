@@ -4,7 +4,6 @@ Corners are taken as written, without VOC's one-pixel origin: the tools of today
 """
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +13,24 @@ from data.image import SUFFIXES
 from data.structures import Photo
 
 
-def read(path: Path, images: Path | None = None) -> Iterator[Photo]:
-    """The photographs of a VOC folder, sorted by name. Raises UserError where it is no such folder."""
+def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
+    """The photographs of a VOC folder, sorted by name. Raises UserError where it is no such folder.
+
+    Adds a line to `skipped` for each annotation that is none; a malformed box becomes one of NaN.
+    """
     annotations = _subfolder(path, "annotations", "Annotations")
     folder = images or _subfolder(path, "images", "JPEGImages")
     files = sorted(annotations.glob("*.xml"))
     if not files:
         raise UserError(f"{annotations}: holds no .xml annotations")
     by_stem = {p.stem: p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES}
+    photos = []
     for file in files:
-        yield _photo(file, folder, by_stem)
+        try:
+            photos.append(_photo(file, folder, by_stem))
+        except UserError as error:
+            skipped.append(str(error))
+    return photos
 
 
 def _photo(file: Path, folder: Path, by_stem: dict[str, Path]) -> Photo:
@@ -35,7 +42,7 @@ def _photo(file: Path, folder: Path, by_stem: dict[str, Path]) -> Photo:
         boxes = [[_number(o, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")] for o in objects]
         ignored = [(o.findtext("difficult") or "0").strip() not in ("", "0") for o in objects]
         width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
-    except (ET.ParseError, ValueError, OSError) as error:
+    except (ET.ParseError, ValueError, OSError, OverflowError, LookupError, RecursionError) as error:
         raise UserError(f"{file}: not a Pascal VOC annotation ({error})") from error
     named = folder / (root.findtext("filename") or f"{file.stem}.jpg").strip()
     image = named if named.is_file() else by_stem.get(file.stem, named)
@@ -43,10 +50,10 @@ def _photo(file: Path, folder: Path, by_stem: dict[str, Path]) -> Photo:
 
 
 def _number(node: ET.Element, name: str) -> float:
-    text = node.findtext(name)
-    if text is None:
-        raise ValueError(f"an object has no <{name}>")
-    return float(text)
+    try:
+        return float(node.findtext(name) or "nan")
+    except ValueError:
+        return float("nan")
 
 
 def _subfolder(path: Path, *names: str) -> Path:

@@ -2,7 +2,9 @@
 
 import difflib
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -12,14 +14,21 @@ FOLDER = Path(__file__).parent.parent / "configs"
 _KEYS = {
     "default_scope", "custom_imports", "input_size", "model", "initial_weights", "train_dataloader", "val_dataloader",
     "val_evaluator", "optim_wrapper", "param_scheduler", "train_cfg", "val_cfg", "randomness", "env_cfg",
-    "log_processor", "auto_scale_lr", "custom_hooks", "visualizer",
+    "auto_scale_lr", "custom_hooks",
+}  # fmt: skip
+
+_NESTED = {"auto_scale_lr": {"enable", "base_batch_size"}, "test_cfg": {"score_thr", "nms", "max_per_img"}}
+_TYPES = {
+    "ATSS", "DetDataPreprocessor", "ResNet", "RSSHFPN", "FaceATSSHead", "ATSSAssigner", "FaceATSSAssigner",
+    "AnchorGenerator", "DeltaXYWHBBoxCoder", "FocalLoss", "CrossEntropyLoss", "IoULoss", "GIoULoss", "DIoULoss",
+    "CIoULoss", "nms", "BN", "SyncBN", "GN",
 }  # fmt: skip
 
 
 def load_config(config: str | Path) -> Config:
     """Read a config by the name of one in configs/ (`tiny`) or by path. Raises UserError."""
     path = Path(config)
-    if not path.suffix and (FOLDER / f"{path.name}.py").is_file() and not path.exists():
+    if not path.suffix and (FOLDER / f"{path.name}.py").is_file() and not path.is_file():
         path = FOLDER / f"{path.name}.py"
     if not path.is_file():
         names = ", ".join(sorted(p.stem for p in FOLDER.glob("*.py")))
@@ -39,9 +48,8 @@ def config_name(config: Config) -> str:
 
 def network_facts(config: Config) -> str:
     """What a checkpoint must carry of its config to be rebuilt, exported and checked, as JSON text."""
-    return json.dumps(
-        {"name": config_name(config), "input_size": config.input_size, "model": config.model.to_dict()}, sort_keys=True
-    )
+    model = _plain(config.model.to_dict())
+    return json.dumps({"name": config_name(config), "input_size": config.input_size, "model": model}, sort_keys=True)
 
 
 def config_from_facts(text: str) -> Config:
@@ -49,28 +57,42 @@ def config_from_facts(text: str) -> Config:
     facts = json.loads(text)
     if not isinstance(facts, dict) or not {"name", "input_size", "model"} <= facts.keys():
         raise ValueError("not a detector's config")
-    _refuse_imports(facts["model"])
-    content = {"input_size": int(facts["input_size"]), "model": facts["model"]}
+    content = {"input_size": int(facts["input_size"]), "model": _plain(facts["model"])}
     return Config(content, cfg_text=text, filename=f"{facts['name']}.py")
 
 
-def _refuse_imports(node: object) -> None:
-    # mmengine imports a dotted type by its path: a checkpoint from a stranger must not name `os.system`
-    if isinstance(node, dict):
-        if "." in str(node.get("type", "")):
-            raise ValueError(f"type {node['type']!r} is not one of the detector's modules")
-        node = list(node.values())
-    if isinstance(node, list):
-        for child in node:
-            _refuse_imports(child)
+def _plain(node: Any) -> Any:
+    """A model's description with nothing in it that could fetch or run something: a checkpoint may be a stranger's.
+
+    mmengine imports a type by its dotted path, some of mmdet's types read files, and `init_cfg` names addresses.
+    """
+    if isinstance(node, list | tuple):
+        return [_plain(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("type", "ATSS") not in _TYPES:
+        raise ValueError(f"type {node['type']!r} is not one of a detector's: {', '.join(sorted(_TYPES))}")
+    return {key: _plain(child) for key, child in node.items() if key not in ("init_cfg", "pretrained")}
 
 
 def _check_keys(config: Config, path: str) -> None:
-    for key in config:
-        if key not in _KEYS and not key.startswith("_"):
-            near = difflib.get_close_matches(key, _KEYS, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise UserError(f"{path}: unknown key '{key}'{hint} (helper variables begin with _)")
+    _refuse_unknown([key for key in config if not key.startswith("_")], _KEYS, path)
     missing = [key for key in ("input_size", "model") if key not in config]
     if missing:
         raise UserError(f"{path}: has no '{missing[0]}'; begin it with _base_ = one of the configs in configs/")
+    for name, known in _NESTED.items():
+        _refuse_unknown((config.get(name) or config.model.get(name) or {}).keys(), known, f"{path}: {name}")
+    if not isinstance(config.input_size, int) or config.input_size < 64:
+        raise UserError(f"{path}: input_size {config.input_size!r} is not a number of pixels from 64 on")
+    try:
+        network_facts(config)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: {first_line(error)}") from error
+
+
+def _refuse_unknown(keys: Iterable[str], known: set[str], where: str) -> None:
+    for key in keys:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise UserError(f"{where}: unknown key '{key}'{hint} (helper variables begin with _)")

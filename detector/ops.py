@@ -34,7 +34,8 @@ class _Operators(ModuleType):
         def missing(*args, **kwargs):
             raise NotImplementedError(
                 f"mmcv was installed without its compiled operators and '{name}' is not among those that torchvision "
-                "stands in for; install a compiled mmcv: MMCV_WITH_OPS=1 pip install --no-binary :all: onedl-mmcv"
+                "stands in for; install a compiled mmcv: MMCV_WITH_OPS=1 pip install --force-reinstall --no-deps "
+                "--no-build-isolation --no-binary onedl-mmcv onedl-mmcv"
             )
 
         return missing

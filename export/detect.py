@@ -27,7 +27,10 @@ class Found:
 
 def detect_image(session: Session, image: np.ndarray) -> Detections:
     """Detections in a picture uint8 [h, w, 3] BGR, boxes in its pixels."""
-    found = to_detections(session.rows(to_tensor(image, session.size)))
+    rows = session.rows(to_tensor(image, session.size))
+    if not np.isfinite(rows).all():
+        raise UserError(f"{session.path}: gave values that are not finite; its weights or its precision are broken")
+    found = to_detections(rows)
     height, width = image.shape[:2]
     return Detections(to_photo(found.boxes, session.size, width, height), found.scores)
 

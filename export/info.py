@@ -58,11 +58,11 @@ def _describe_graph(path: Path) -> Info:
         from export.to_ir import read_facts as read_ir_facts
 
         kind, origin = "IR", read_ir_facts(model)
-    if len(model.inputs) != 1 or model.input(0).partial_shape.rank.get_length() != 4:
-        raise UserError(f"{path}: has not one picture as its input")
+    if len(model.inputs) != 1 or model.input(0).partial_shape.is_dynamic or len(model.input(0).shape) != 4:
+        raise UserError(f"{path}: has not one picture of fixed size as its input")
     count = _count(model)
     interface = [f"input {_tensor(i)}" for i in model.inputs] + [f"output {_tensor(o)}" for o in model.outputs]
-    side = model.input(0).partial_shape[2].get_length()
+    side = model.input(0).shape[2]
     return Info(
         str(path), kind, side, count.stored, count.card / 1e6, count.flops / 1e9, interface=interface, origin=origin
     )
@@ -83,6 +83,8 @@ def _count(model: ov.Model) -> _Count:
             count.stored += _floats(node)
             continue
         constants = [c for c in map(_constant, node.inputs()) if c is not None]
+        if len(constants) == len(node.inputs()) > 0:
+            continue  # part of a weight's decompression
         elements = _elements(node)
         if kind == "Convolution":
             weight = constants[0]
@@ -110,18 +112,23 @@ def _count(model: ov.Model) -> _Count:
 
 
 def _constant(port: ov.Input) -> ov.Node | None:
+    """The constant behind a port, through conversions and the scaling of compressed weights."""
     node = port.get_source_output().get_node()
-    while node.get_type_name() in ("Convert", "Reshape", "FakeQuantize") and node.inputs():
-        node = node.input_value(0).get_node()
-    return node if node.get_type_name() == "Constant" else None
+    if node.get_type_name() == "Constant":
+        return node
+    if node.get_type_name() in ("Convert", "Reshape", "FakeQuantize", "Multiply", "Subtract"):
+        found = [_constant(each) for each in node.inputs()]
+        return found[0] if all(found) else None
+    return None
 
 
 def _reads_input(node: ov.Node) -> bool:
     while node.get_type_name() in ("Add", "Multiply", "Subtract", "Divide", "Gather", "Convert"):
-        node = next((v.get_node() for v in node.input_values() if v.get_node().get_type_name() != "Constant"), node)
-        if node.get_type_name() == "Parameter":
-            return True
-    return False
+        variable = [port for port in node.inputs() if _constant(port) is None]
+        if not variable:
+            return False
+        node = variable[0].get_source_output().get_node()
+    return node.get_type_name() == "Parameter"
 
 
 def _floats(node: ov.Node) -> int:

@@ -1,7 +1,7 @@
 """Do several forms of a detector compute the same? The same tensors in, detections matched, differences judged."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,23 +9,28 @@ import numpy as np
 from data.errors import UserError
 from data.image import find_images, read_image
 from data.structures import Detections
+from export.interface import SHOW_ABOVE
 from export.matching import match
 from export.session import Session, open_session, to_detections, to_tensor
 
-FAINT = 0.05  # up to this score a box may fall to a near tie in NMS: each bigger one must have its partner
-FAINT_OFF = 0.01  # share of the faint boxes that may lack one
+FAINT_OFF = 0.01  # share of the faint boxes that may lack a partner
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Largest difference allowed of a coordinate, in pixels of the input, and of a score."""
+    """Largest difference allowed of a coordinate, in pixels of the input, and of a score.
+
+    faint: up to this score a box may fall to a near tie in NMS; each one above must have its partner.
+    """
 
     px: float
     score: float
+    faint: float
 
 
-# By the precision the weights are stored in; what is computed with is float32 in every case.
-TOLERANCES = {"f32": Tolerance(0.05, 1e-4), "f16": Tolerance(0.5, 0.005)}
+# By the precision the weights are stored in; what is computed with is float32 in every case. Rounded weights decide
+# more ties, so for them the boxes that are shown count.
+TOLERANCES = {"f32": Tolerance(0.05, 1e-4, 0.05), "f16": Tolerance(0.5, 0.005, SHOW_ABOVE)}
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,8 @@ class Difference:
     """How the second model's detections differ from the first's, over all pictures.
 
     matched, only_first, only_second: boxes of any score. The largest and mean differences are those of the `judged`
-    pairs, whose score is above FAINT. faint: boxes up to that score, in pairs or alone; faint_off: those among them
-    without a partner within the tolerance.
+    pairs, whose score is above the tolerance's `faint`. faint: boxes up to that score, in pairs or alone; faint_off:
+    those among them without a partner within the tolerance.
     """
 
     matched: int
@@ -62,8 +67,8 @@ class Pair:
     tolerance: Tolerance
     difference: Difference
     reasons: list[str]
-    default_precision: str
-    default_drift: Difference | None
+    default_precision: str = ""
+    default_drift: Difference | None = None
 
     @property
     def agree(self) -> bool:
@@ -76,6 +81,7 @@ class Parity:
 
     names: list[str]
     images: list[Path]
+    left_out: list[str]
     size: int
     pairs: list[Pair]
     detections: list[list[Detections]] = field(repr=False)
@@ -91,8 +97,8 @@ class Parity:
             "agree": self.agree,
             "models": self.names,
             "images": [path.name for path in self.images],
+            "left_out": self.left_out,
             "input_size": self.size,
-            "faint_up_to": FAINT,
             "faint_off_share": FAINT_OFF,
             "pairs": pairs,
         }
@@ -114,46 +120,58 @@ def check_parity(models: Sequence[Path], images: Path, progress: Progress = lamb
     for session in sessions[1:]:
         if session.size != size:
             raise UserError(f"{session.path}: takes {session.size}x{session.size}, {models[0]} takes {size}x{size}")
-    tensors = [to_tensor(read_image(path), size) for path in paths]
-    rows = [[s.rows(t) for t in progress(tensors, _label(s))] for s in sessions]
+    usual = {k: open_session(s.path, "default") for k, s in enumerate(sessions) if k > 0 and s.kind == "IR"}
+    runs = [*sessions, *usual.values()]
+    rows: list[list[np.ndarray]] = [[] for _ in runs]
+    read, left_out = [], []
+    for path in progress(paths, "parity"):
+        try:
+            tensor = to_tensor(read_image(path), size)
+        except UserError as error:
+            left_out.append(str(error))
+            continue
+        read.append(path)
+        for each, run in zip(rows, runs, strict=True):
+            each.append(run.rows(tensor))
+    if not read:
+        raise UserError(left_out[0])
     pairs = []
-    for session, theirs in zip(sessions[1:], rows[1:], strict=True):
-        default, drift = _drift(session, tensors, rows[0], progress)
-        pairs.append(compare(sessions[0], session, rows[0], theirs, default, drift))
-    found = [[to_detections(r) for r in each] for each in rows]
-    return Parity([str(path) for path in models], paths, size, pairs, found)
+    for k in range(1, len(sessions)):
+        pair = compare(sessions[0], sessions[k], rows[0], rows[k])
+        if k in usual:
+            drift = measure(rows[0], rows[len(sessions) + list(usual).index(k)], pair.tolerance)
+            pair = replace(pair, default_precision=usual[k].precision, default_drift=drift)
+        pairs.append(pair)
+    found = [[to_detections(r) for r in each] for each in rows[: len(sessions)]]
+    return Parity([str(path) for path in models], read, left_out, size, pairs, found)
 
 
-def compare(
-    reference: Session,
-    other: Session,
-    first: Sequence[np.ndarray],
-    second: Sequence[np.ndarray],
-    default_precision: str = "",
-    drift: Difference | None = None,
-) -> Pair:
-    """Judge the rows [n, 5] of each picture that `other` gave against those of the reference."""
-    tolerance = _tolerance(reference, other)
+def compare(reference: Session, other: Session, first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> Pair:
+    """Judge the rows [n, 6] of each picture that `other` gave against those of the reference."""
+    tolerance = TOLERANCES["f16" if "f16" in (reference.weights, other.weights) else "f32"]
     difference = measure(first, second, tolerance)
+    threshold = other.threshold if reference.threshold is None else reference.threshold
+    reasons = _judge(difference, tolerance)
+    for name, rows in (("reference", first), (other.kind, second)):
+        reasons += [f"{name}: {reason}" for reason in _malformed(rows, threshold, tolerance)]
     return Pair(
-        str(reference.path),
-        str(other.path),
-        other.kind,
-        other.weights,
-        other.precision,
-        tolerance,
-        difference,
-        _judge(difference, tolerance, reference.threshold, second),
-        default_precision,
-        drift,
+        reference=str(reference.path),
+        model=str(other.path),
+        kind=other.kind,
+        weights=other.weights,
+        precision=other.precision,
+        tolerance=tolerance,
+        difference=difference,
+        reasons=reasons,
     )
 
 
 def measure(first: Sequence[np.ndarray], second: Sequence[np.ndarray], allowed: Tolerance) -> Difference:
-    """Match picture by picture and sum up; rows [n, 5] as models give them."""
+    """Match picture by picture and sum up; rows [n, 6] as sessions give them."""
     px, apart, score, lone = [], [], [], []
     only_first = only_second = 0
-    for a, b in ((to_detections(x), to_detections(y)) for x, y in zip(first, second, strict=True)):
+    for x, y in zip(first, second, strict=True):
+        a, b = to_detections(x), to_detections(y)
         matched = match(a, b)
         i, j = matched.pairs.T
         px.append(np.abs(a.boxes[i] - b.boxes[j]))
@@ -163,7 +181,7 @@ def measure(first: Sequence[np.ndarray], second: Sequence[np.ndarray], allowed: 
         only_first += len(matched.only_first)
         only_second += len(matched.only_second)
     all_px, all_apart, all_score, all_lone = (np.concatenate(x) for x in (px, apart, score, lone))
-    faint = all_score <= FAINT
+    faint = all_score <= allowed.faint
     off = (all_px.max(axis=1, initial=0) > allowed.px) | (all_apart > allowed.score)
     return Difference(
         matched=len(all_score),
@@ -175,8 +193,8 @@ def measure(first: Sequence[np.ndarray], second: Sequence[np.ndarray], allowed: 
         mean_px=_mean(all_px[~faint]),
         max_score=float(all_apart[~faint].max(initial=0)),
         mean_score=_mean(all_apart[~faint]),
-        faint=int(faint.sum() + (all_lone <= FAINT).sum()),
-        faint_off=int((faint & off).sum() + (all_lone <= FAINT).sum()),
+        faint=int(faint.sum() + (all_lone <= allowed.faint).sum()),
+        faint_off=int((faint & off).sum() + (all_lone <= allowed.faint).sum()),
     )
 
 
@@ -184,44 +202,30 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if values.size else 0.0
 
 
-def _tolerance(*sessions: Session) -> Tolerance:
-    return TOLERANCES["f16" if any(session.weights == "f16" for session in sessions) else "f32"]
-
-
-def _judge(d: Difference, allowed: Tolerance, threshold: float | None, rows: Sequence[np.ndarray]) -> list[str]:
-    scores = [to_detections(r).scores for r in rows]
+def _judge(d: Difference, allowed: Tolerance) -> list[str]:
     reasons = []
-    if not all(np.isfinite(r).all() for r in rows):
-        reasons.append("values that are not finite")
     if d.judged == 0:
-        reasons.append(f"nothing detected by both above a score of {FAINT}: nothing is shown")
-    if d.highest_unmatched > FAINT:
+        reasons.append(f"nothing detected by both above a score of {allowed.faint:g}: nothing is shown")
+    if d.highest_unmatched > allowed.faint:
         reasons.append(f"a box of score {d.highest_unmatched:.3f} has no partner")
     if d.max_px > allowed.px:
         reasons.append(f"coordinates differ by {d.max_px:.3g} px")
     if d.max_score > allowed.score:
         reasons.append(f"scores differ by {d.max_score:.2g}")
     if d.faint_off > max(FAINT_OFF * d.faint, 2):  # a single near tie leaves one lone box on each side
-        reasons.append(
-            f"{d.faint_off} of {d.faint} boxes up to a score of {FAINT} lack a partner within the tolerance"
-        )
-    if threshold is not None and any((s < threshold - allowed.score).any() for s in scores):
-        lowest = min(float(s.min(initial=1)) for s in scores)
-        reasons.append(f"a score of {lowest:.4f} was kept, under the threshold of {threshold:g}")
-    if any((np.diff(s) > 0).any() for s in scores):
-        reasons.append("rows are not sorted by falling score")
+        reasons.append(f"{d.faint_off} of {d.faint} boxes up to a score of {allowed.faint:g} lack a partner")
     return reasons
 
 
-def _drift(
-    session: Session, tensors: Sequence[np.ndarray], first: Sequence[np.ndarray], progress: Progress
-) -> tuple[str, Difference | None]:
-    if session.kind != "IR":
-        return session.precision, None
-    usual = open_session(session.path, "default")
-    rows = [usual.rows(t) for t in progress(tensors, f"{_label(session)}, default precision")]
-    return usual.precision, measure(first, rows, _tolerance(session))
-
-
-def _label(session: Session) -> str:
-    return f"{session.path.name} ({session.kind})"
+def _malformed(rows: Sequence[np.ndarray], threshold: float | None, allowed: Tolerance) -> list[str]:
+    reasons = []
+    if not all(np.isfinite(r).all() for r in rows):
+        reasons.append("values that are not finite")
+    if any((r[:, 5] != 0).any() for r in rows):
+        reasons.append("labels other than 0, the face")
+    if any((np.diff(r[:, 4]) > 0).any() for r in rows):
+        reasons.append("rows are not sorted by falling score, zeros last")
+    lowest = min((float(s.min()) for s in (to_detections(r).scores for r in rows) if len(s)), default=1.0)
+    if threshold is not None and lowest < threshold - allowed.score:
+        reasons.append(f"a score of {lowest:.4f} was kept, under the threshold of {threshold:g}")
+    return reasons

@@ -14,7 +14,7 @@ from data.structures import Detections
 from export.draw import BLUE, GREEN, RED, draw_boxes
 from export.interface import SHOW_ABOVE
 from export.matching import match
-from export.parity import FAINT, Parity
+from export.parity import FAINT_OFF, Parity
 
 _SHOWN = 24  # pictures for each model
 _SIDE = 400  # pixels
@@ -28,7 +28,7 @@ def write_report(parity: Parity, folder: Path) -> Path:
     environment.filters["file_name"] = lambda path: Path(path).name
     page = environment.get_template("parity.html").render(
         parity=parity,
-        faint=FAINT,
+        faint_off=FAINT_OFF,
         show_above=SHOW_ABOVE,
         drifting=[pair for pair in parity.pairs if pair.default_drift],
         pictures=[(parity.names[k], _figures(parity, k)) for k in range(1, len(parity.names))],

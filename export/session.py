@@ -26,7 +26,7 @@ class Session(Protocol):
     precision: str
 
     def rows(self, image: np.ndarray) -> np.ndarray:
-        """image float32 [1, 3, size, size] BGR 0..255 -> [n, 5] as the file's output `boxes` has them."""
+        """image float32 [1, 3, size, size] BGR 0..255 -> [n, 6]: the file's `boxes`, then its `labels`."""
         ...
 
 
@@ -50,8 +50,8 @@ def to_tensor(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def to_detections(rows: np.ndarray) -> Detections:
-    """Rows [n, 5] -> detections in pixels of the input, the zero rows dropped."""
-    rows = rows[rows.any(axis=1)]
+    """Rows [n, 6] -> detections in pixels of the input; zero rows and values that are not finite dropped."""
+    rows = rows[rows[:, :5].any(axis=1) & np.isfinite(rows).all(axis=1)]
     return Detections(rows[:, :4], rows[:, 4])
 
 
@@ -70,7 +70,7 @@ class TorchSession:
         import torch
 
         with torch.inference_mode():
-            return self._network(torch.from_numpy(image))[0].numpy()
+            return _join(*(out.numpy() for out in self._network(torch.from_numpy(image))))
 
 
 class OnnxSession:
@@ -88,15 +88,17 @@ class OnnxSession:
             facts, self.weights = read_facts(path), stored_precision(path)
         except Exception as error:  # onnxruntime and protobuf raise kinds of their own
             raise UserError(f"{path}: not an ONNX model ({first_line(error)})") from error
-        (image,) = self._session.get_inputs() if len(self._session.get_inputs()) == 1 else (None,)
-        outputs = {output.name for output in self._session.get_outputs()}
-        self.size = check_interface(path, image and image.name, image and image.shape, outputs)
+        inputs, outputs = (
+            {port.name: (port.type.removeprefix("tensor(").rstrip(")"), port.shape) for port in ports}
+            for ports in (self._session.get_inputs(), self._session.get_outputs())
+        )
+        self.size = check_interface(path, inputs, outputs)
         self.threshold = float(facts["score_threshold"]) if "score_threshold" in facts else None
         self.precision = "f32"
 
     def rows(self, image: np.ndarray) -> np.ndarray:
         name = self._session.get_inputs()[0].name
-        return self._session.run([BOXES], {name: image})[0]
+        return _join(*self._session.run([BOXES, LABELS], {name: image}))
 
 
 class IrSession:
@@ -107,11 +109,13 @@ class IrSession:
 
         self.path = path
         model = read_model(path)
-        given = [name for name in (INPUT, INPUT_ALIAS) if len(model.inputs) == 1 and name in model.input(0).get_names()]
-        fixed = bool(given) and model.input(0).partial_shape.is_static
-        shape = list(model.input(0).shape) if fixed else None
-        names = {name for output in model.outputs for name in output.get_names()}
-        self.size = check_interface(path, given[0] if given else None, shape, names)
+        inputs, outputs = (
+            {name: (port.get_element_type().to_string(), _shape(port)) for port in ports for name in port.get_names()}
+            for ports in (model.inputs, model.outputs)
+        )
+        if len(model.inputs) > 1:
+            inputs = {}
+        self.size = check_interface(path, inputs, outputs)
         facts = read_facts(model)
         self.threshold = float(facts["score_threshold"]) if "score_threshold" in facts else None
         self.weights = stored_precision(model)
@@ -120,14 +124,35 @@ class IrSession:
         self.precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
 
     def rows(self, image: np.ndarray) -> np.ndarray:
-        return self._compiled(image)[BOXES]
+        result = self._compiled(image)
+        return _join(result[BOXES], result[LABELS])
 
 
-def check_interface(path: Path, name: str | None, shape: list | None, outputs: set[str]) -> int:
+_FLOAT, _INTEGER = {"float", "f32"}, {"int64", "int32", "i64", "i32"}
+Ports = dict[str, tuple[str, list]]  # element type and shape by name; a free dimension is no int
+
+
+def check_interface(path: Path, inputs: Ports, outputs: Ports) -> int:
     """The input's side where the file has the published interface; raises UserError where not."""
-    wanted = f"one input {INPUT} [1,3,size,size], outputs {BOXES} and {LABELS}"
-    if name not in (INPUT, INPUT_ALIAS) or not {BOXES, LABELS} <= outputs:
-        raise UserError(f"{path}: has not the interface of this project ({wanted})")
-    if not shape or len(shape) != 4 or shape[:2] != [1, 3] or shape[2] != shape[3] or not isinstance(shape[2], int):
-        raise UserError(f"{path}: its input has shape {shape}, not [1,3,size,size]")
+    kind, shape = inputs.get(INPUT) or inputs.get(INPUT_ALIAS) or ("", [])
+    square = len(shape) == 4 and shape[:2] == [1, 3] and shape[2] == shape[3] and isinstance(shape[2], int)
+    boxes_kind, boxes = outputs.get(BOXES, ("", []))
+    labels_kind, labels = outputs.get(LABELS, ("", []))
+    given = square and len(boxes) == 2 and boxes[1] == 5 and len(labels) == 1
+    if not given or kind not in _FLOAT or boxes_kind not in _FLOAT or labels_kind not in _INTEGER:
+        raise UserError(
+            f"{path}: has not the interface of this project (float32 {INPUT} [1,3,size,size]; outputs float32 {BOXES} "
+            f"[n,5] and integer {LABELS} [n])"
+        )
     return shape[2]
+
+
+def _shape(port: Any) -> list:
+    shape = port.get_partial_shape()
+    if shape.rank.is_dynamic:
+        return []
+    return [dimension.get_length() if dimension.is_static else None for dimension in shape]
+
+
+def _join(boxes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return np.column_stack([boxes, labels.astype(np.float32)])

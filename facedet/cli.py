@@ -123,6 +123,8 @@ def parity(models: tuple[Path, ...], images: Path, report: Path | None) -> None:
 
     result = check_parity(models, images, _bar)
     click.echo(parity_table(result))
+    for line in result.left_out:
+        click.echo(f"left out: {line}", err=True)
     if report:
         click.echo(f"wrote {write_report(result, report)}")
     sys.exit(0 if result.agree else 1)

@@ -41,6 +41,14 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`tiny` at 96 pixels: for what a training does, not for what it learns."""
+    path = tmp_path_factory.mktemp("config") / "quick.py"
+    path.write_text(f"_base_ = {str(ROOT / 'configs' / 'tiny.py')!r}\ninput_size = 96\n")
+    return path
+
+
+@pytest.fixture(scope="session")
 def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work dir of a short training of `tiny` on the drawn set: it detects, if not well."""
     from train import finetune

@@ -99,8 +99,21 @@ def bad(tmp_path_factory: pytest.TempPathFactory, exported: dict[str, Path]) -> 
         node.output[:] = ["faces" if name == "boxes" else name for name in node.output]
     model.graph.output[0].name = "faces"
     onnx.save(model, folder / "renamed.onnx")
+    _write_narrow(folder / "narrow.onnx")
     (folder / "empty").mkdir()
     return folder
+
+
+def _write_narrow(path: Path) -> None:
+    """The right names with other shapes, as torchvision's detectors give them: boxes [n, 4]."""
+    make, kinds = onnx.helper, onnx.TensorProto
+    image = make.make_tensor_value_info("input", kinds.FLOAT, [1, 3, 64, 64])
+    boxes = make.make_tensor_value_info("boxes", kinds.FLOAT, [3072, 4])
+    labels = make.make_tensor_value_info("labels", kinds.INT64, [4])
+    nodes = [make.make_node("Reshape", ["input", "shape"], ["boxes"]), make.make_node("Shape", ["input"], ["labels"])]
+    shape = onnx.numpy_helper.from_array(np.array([3072, 4]), "shape")
+    graph = make.make_graph(nodes, "narrow", [image], [boxes, labels], [shape])
+    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 18)], ir_version=10), path)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +125,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory, exported: dict[str, Path]) -> 
         ("broken.pth", "not a checkpoint"),
         ("alone.xml", "its weights, alone.bin, are not beside it"),
         ("renamed.onnx", "has not the interface of this project"),
+        ("narrow.onnx", "has not the interface of this project"),
         ("broken.jpg", "not a model"),
     ],
 )

@@ -97,6 +97,8 @@ def test_a_list_of_names_selects_and_names_what_it_misses(tmp_path: Path, coco: 
         ([10, 10, -5, 20], []),
         ([10, 10, float("nan"), 20], []),
         ([10, None, 20, 20], []),
+        ([1, 2, 3], []),
+        (None, []),
     ],
 )
 def test_bad_boxes_are_clipped_or_named_and_left_out(tmp_path: Path, coco: dict, box: list, left: list) -> None:
@@ -119,7 +121,11 @@ def test_a_missing_and_a_wrongly_sized_picture_are_named_and_left_out(tmp_path: 
 @pytest.mark.parametrize(
     "content",
     ["no json", "[]", "{}", '{"images": [], "annotations": [{}]}', '{"images": [{"id": 1}], "annotations": []}',
-     '{"images": [], "annotations": [{"image_id": 1, "bbox": [1, 2, 3]}]}', '{"images": 3, "annotations": []}'],
+    
+     '{"images": [{"id": 1, "file_name": "a.png", "width": 1e999}], "annotations": []}',
+     '{"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}], "annotations": []}',
+     '{"images": 3, "annotations": []}'],
+     '{"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}], "annotations": []}', '{"images": 3, "annotations": []}'],
 )  # fmt: skip
 def test_a_json_that_is_no_coco_set_is_said_to_be_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "set.json").write_text(content)
@@ -127,12 +133,51 @@ def test_a_json_that_is_no_coco_set_is_said_to_be_none(tmp_path: Path, content: 
         read_set(Source(tmp_path / "set.json"))
 
 
-@pytest.mark.parametrize("content", ["<annotation>", "<html></html>", "<annotation><object/></annotation>"])
+@pytest.mark.parametrize(
+    "content",
+    ["<annotation>", "<html></html>", '<?xml version="1.0" encoding="nix"?><annotation/>',
+     "<annotation><size><width>inf</width></size></annotation>"],
+)  # fmt: skip
 def test_an_xml_that_is_no_voc_annotation_is_said_to_be_none(tmp_path: Path, content: str) -> None:
     folder = voc(tmp_path / "set", [(1, 2, 3, 4)])
     (folder / "annotations" / "a.xml").write_text(content)
     with pytest.raises(UserError, match=r"a\.xml: not a Pascal VOC annotation"):
         read_set(Source(folder))
+
+
+def test_a_voc_object_without_a_box_is_named_and_left_out(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "set", [(1, 2, 30, 40)])
+    file = folder / "annotations" / "a.xml"
+    file.write_text(file.read_text().replace("</annotation>", "<object><name>y</name></object></annotation>"))
+    faces = read_set(Source(folder))
+    assert faces.faces == 1
+    assert "box [nan" in faces.skipped[0]
+
+
+def test_annotations_of_no_image_are_named_and_entries_of_one_file_are_one(tmp_path: Path, coco: dict) -> None:
+    coco["images"].append({"id": 5, "file_name": "a.png", "width": 100, "height": 80})
+    coco["annotations"] += [
+        {"id": 3, "image_id": 5, "category_id": 1, "bbox": [0, 0, 10, 10]},
+        {"id": 4, "image_id": "0", "category_id": 1, "bbox": [0, 0, 10, 10]},
+    ]
+    faces = read_set(save(tmp_path, coco))
+    assert [(p.path.name, len(p.boxes)) for p in faces.photos] == [("a.png", 3), ("b.png", 0)]
+    assert "annotation 4: no image '0'" in faces.skipped[0]
+
+
+def test_names_in_folders_are_told_apart(tmp_path: Path, coco: dict) -> None:
+    for folder, image in zip("ab", coco["images"], strict=True):
+        (tmp_path / folder).mkdir()
+        (tmp_path / image["file_name"]).rename(tmp_path / folder / "1.png")
+        image["file_name"] = f"{folder}/1.png"
+    source, names = save(tmp_path, coco), tmp_path / "names.txt"
+    for line in ("b/1.png", "b/1", "\ufeffb/1.png"):
+        names.write_text(line, encoding="utf-8")
+        (photo,) = read_set(Source(source.path, names=names)).photos
+        assert photo.path.parent.name == "b"
+    names.write_text("1.png")
+    with pytest.raises(UserError, match=r"'1\.png' fits .*; write more of the path"):
+        read_set(Source(source.path, names=names))
 
 
 def test_pictures_of_every_kind_are_read_as_bgr(tmp_path: Path) -> None:

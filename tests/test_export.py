@@ -66,7 +66,7 @@ def test_rows_are_sorted_above_the_threshold_and_then_zero(exported: dict[str, P
         for picture in pictures.iterdir():
             rows = session.rows(to_tensor(read_image(picture), 320))
             count = int((rows[:, 4] > 0).sum())
-            assert rows.shape == (750, 5)
+            assert rows.shape == (750, 6)
             assert (np.diff(rows[:count, 4]) <= 0).all()
             assert (rows[:count, 4] > 0.02).all()
             assert not rows[count:].any()
@@ -135,6 +135,20 @@ def test_detect_never_writes_among_the_originals(exported: dict[str, Path], pict
     assert spoilt.name in left_out[0]
 
 
+def test_info_looks_through_compressed_weights(tmp_path: Path) -> None:
+    from openvino import opset13 as op
+
+    image = op.parameter([1, 3, 64, 64], ov.Type.f32, name="input")
+    int8 = op.convert(op.constant(np.ones((8, 3, 3, 3), np.int8)), "f32")
+    weights = op.multiply(int8, op.constant(np.full((8, 1, 1, 1), 0.1, np.float32)))
+    conv = op.convolution(image, weights, [1, 1], [1, 1], [1, 1], [1, 1])
+    biased = op.add(conv, op.convert(op.constant(np.ones((1, 8, 1, 1), np.float16)), "f32"))
+    ov.save_model(ov.Model([op.relu(biased)], [image]), tmp_path / "int8.xml")
+    info = describe(tmp_path / "int8.xml")
+    elements = 8 * 64 * 64
+    assert round(info.gflops * 1e9) == 2 * 27 * elements + 2 * elements + 2 * 3 * 64 * 64
+
+
 @pytest.mark.parametrize("form", ["onnx", "fp32", "fp16"])
 def test_info_counts_a_file_as_the_config(exported: dict[str, Path], form: str) -> None:
     config, file = describe("tiny"), describe(exported[form])
@@ -150,7 +164,7 @@ def test_info_reproduces_the_card_from_the_reference_graph(standin: Path) -> Non
 
 
 def test_zero_rows_are_dropped() -> None:
-    rows = np.array([[1, 2, 3, 4, 0.5], [0, 0, 0, 0, 0]], np.float32)
+    rows = np.array([[1, 2, 3, 4, 0.5, 0], [0, 0, 0, 0, 0, 0]], np.float32)
     found = to_detections(rows)
     assert isinstance(found, Detections)
     assert found.boxes.tolist() == [[1, 2, 3, 4]]

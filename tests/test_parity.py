@@ -98,8 +98,8 @@ def test_an_fp16_ir_is_held_to_the_tolerance_of_its_weights(
 ) -> None:
     (pair,) = check_parity([checkpoint, exported["fp16"]], pictures).pairs
     assert (pair.weights, pair.precision, pair.tolerance) == ("f16", "f32", TOLERANCES["f16"])
-    found = pair.difference  # not judged here: after so short a training near ties abound, and rounding decides them
-    assert found.max_px > TOLERANCES["f32"].px
+    # the verdict is shown on a whole training in test_readme: after so short a one, rounding decides many near ties
+    assert pair.difference.faint > pair.difference.faint_off > 0
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -167,8 +167,8 @@ def test_the_nearer_score_decides_between_equal_boxes() -> None:
 
 
 def test_differences_are_measured_in_pixels_and_scores() -> None:
-    first = np.array([[0, 0, 10, 10, 0.9], [50, 50, 60, 60, 0.5], [0, 0, 0, 0, 0]], np.float32)
-    second = np.array([[0, 0, 10, 10.5, 0.8], [80, 80, 90, 90, 0.4], [0, 0, 0, 0, 0]], np.float32)
+    first = np.array([[0, 0, 10, 10, 0.9, 0], [50, 50, 60, 60, 0.5, 0], [0] * 6], np.float32)
+    second = np.array([[0, 0, 10, 10.5, 0.8, 0], [80, 80, 90, 90, 0.4, 0], [0] * 6], np.float32)
     found = measure([first], [second], TOLERANCES["f32"])
     assert (found.matched, found.only_first, found.only_second, found.judged) == (1, 1, 1, 1)
     assert found.highest_unmatched == pytest.approx(0.5)
@@ -178,7 +178,8 @@ def test_differences_are_measured_in_pixels_and_scores() -> None:
 
 
 def test_a_near_tie_among_faint_boxes_is_no_difference_and_many_are() -> None:
-    rows = np.array([[30.0 * k, 0, 30 * k + 20, 20, 0.04] for k in range(200)] + [[0, 50, 20, 70, 0.9]], np.float32)
+    faint = [[30.0 * k, 0, 30 * k + 20, 20, 0.04, 0] for k in range(200)]
+    rows = np.array([*faint, [0, 50, 20, 70, 0.9, 0]], np.float32)
     rows = rows[np.argsort(-rows[:, 4], kind="stable")]
     session = SimpleNamespace(path=Path("x"), kind="IR", weights="f32", precision="f32", threshold=0.02)
     for swapped, agree in ((0, True), (2, True), (3, False), (200, False)):
@@ -193,12 +194,28 @@ def test_a_near_tie_among_faint_boxes_is_no_difference_and_many_are() -> None:
 
 
 def test_values_that_are_no_numbers_and_unsorted_rows_are_reported() -> None:
-    rows = np.array([[0, 0, 10, 10, 0.9], [50, 50, 60, 60, 0.5]], np.float32)
+    rows = np.array([[0, 0, 10, 10, 0.9, 0], [50, 50, 60, 60, 0.5, 0], [0] * 6], np.float32)
     session = SimpleNamespace(path=Path("x"), kind="IR", weights="f32", precision="f32", threshold=0.02)
     assert compare(session, session, [rows], [rows]).agree
-    assert "rows are not sorted by falling score" in compare(session, session, [rows], [rows[::-1]]).reasons
-    spoilt = np.vstack([rows, [[np.nan, 0, 1, 1, np.nan]]]).astype(np.float32)
-    assert "values that are not finite" in compare(session, session, [rows], [spoilt]).reasons
+
+    def spoilt(row: int, column: int, value: float) -> np.ndarray:
+        other = rows.copy()
+        other[row, column] = value
+        return other
+
+    faults = {
+        "IR: rows are not sorted by falling score, zeros last": rows[[0, 2, 1]],
+        "IR: values that are not finite": spoilt(1, 4, np.nan),
+        "IR: labels other than 0, the face": spoilt(0, 5, 7),
+    }
+    for reason, other in faults.items():
+        assert reason in compare(session, session, [rows], [other]).reasons
+        assert reason.replace("IR", "reference") in compare(session, session, [other], [rows]).reasons
+
+
+def test_a_box_without_area_has_its_partner() -> None:
+    flat = Detections(np.array([[640, 3, 640, 9]], np.float32), np.array([0.5]))
+    assert match(flat, flat).pairs.tolist() == [[0, 0]]
 
 
 def test_the_report_holds_figures_and_pictures(

@@ -47,7 +47,9 @@ def test_scalars_are_written_for_tensorboard(trained: Path) -> None:
     assert {"loss", "loss_cls", "loss_bbox", "loss_centerness", "lr", "AP", "AP50"} <= tags
 
 
-def test_resuming_goes_on_where_it_stopped(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resuming_goes_on_where_it_stopped(
+    drawn: Path, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from train import hooks
 
     train, val = drawn / "train.json", drawn / "val.json"
@@ -60,21 +62,33 @@ def test_resuming_goes_on_where_it_stopped(drawn: Path, tmp_path: Path, monkeypa
 
     monkeypatch.setattr(hooks.Checkpoints, "after_train_epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        finetune("tiny", train, val, work_dir=tmp_path / "run", epochs=3)
+        finetune(quick, train, val, work_dir=tmp_path / "run", epochs=3)
     monkeypatch.undo()
     assert read_file(tmp_path / "run" / "last.pth")["meta"]["epoch"] == 2
     with pytest.raises(UserError, match="holds an earlier training; continue it with --resume"):
-        finetune("tiny", train, val, work_dir=tmp_path / "run", epochs=3)
-    summary = finetune("tiny", train, val, work_dir=tmp_path / "run", epochs=3, resume=True)
+        finetune(quick, train, val, work_dir=tmp_path / "run", epochs=3)
+    summary = finetune(quick, train, val, work_dir=tmp_path / "run", epochs=3, resume=True)
     assert summary.last["epoch"] == 3
     meta = read_file(tmp_path / "run" / "last.pth")["meta"]
     assert (meta["epoch"], meta["iter"]) == (3, 9)
     assert [epoch for epoch, _ in meta["history"]["losses"]] == pytest.approx([k / 3 for k in range(1, 10)])
+    assert [epoch for epoch, _ in meta["history"]["metrics"]][-1] == 3
+    last = read_file(tmp_path / "run" / "last.pth")
+    assert last["state_dict"]["backbone.bn1.num_batches_tracked"] == 9  # the network went on, and so did Adam
+    assert {float(each["step"]) for each in last["optimizer"]["state"].values()} == {9.0}
+    with pytest.raises(UserError, match="all its 3 epochs are done"):
+        finetune(quick, train, val, work_dir=tmp_path / "run", epochs=3, resume=True)
+    with pytest.raises(UserError, match="was begun for 3 epochs, not 5"):
+        finetune(quick, train, val, work_dir=tmp_path / "run", epochs=5, resume=True)
+    with pytest.raises(UserError, match=r"was trained by another config \(quick\) than face_detection_0206"):
+        finetune("face_detection_0206", train, val, work_dir=tmp_path / "run", epochs=3, resume=True)
     with pytest.raises(UserError, match=r"holds no last\.pth to resume from"):
-        finetune("tiny", train, val, work_dir=tmp_path / "empty", resume=True)
+        finetune(quick, train, val, work_dir=tmp_path / "empty", resume=True)
 
 
-def test_an_unreadable_picture_gives_its_place_to_the_next_and_is_named(drawn: Path, tmp_path: Path) -> None:
+def test_an_unreadable_picture_gives_its_place_to_the_next_and_is_named(
+    drawn: Path, quick: Path, tmp_path: Path
+) -> None:
     shutil.copytree(drawn, tmp_path / "set")
     spoilt = tmp_path / "set" / "images" / "train-000.png"
     spoilt.write_bytes(spoilt.read_bytes()[:2000])  # its header is whole
@@ -86,7 +100,7 @@ def test_an_unreadable_picture_gives_its_place_to_the_next_and_is_named(drawn: P
     names = tmp_path / "names.txt"
     names.write_text("train-000\ntrain-001\ntrain-002\ntrain-003\n")
     val = drawn / "val.json"
-    summary = finetune("tiny", Source(small, names=names), val, work_dir=tmp_path / "run", epochs=1)
+    summary = finetune(quick, Source(small, names=names), val, work_dir=tmp_path / "run", epochs=1)
     assert any("train-000.png: cannot be read" in line for line in summary.left_out)
 
 
@@ -118,6 +132,7 @@ def test_ignored_faces_neither_count_nor_punish() -> None:
     assert (alone == 1).sum() == (beside == 1).sum() > 0
     assert (alone == -1).sum() == 0
     assert (beside == -1).sum() > 50  # anchors on the ignored face train nothing
+    assert (assign([], [other]) == -1).sum() == (beside == -1).sum()
 
 
 def test_ap_ignores_ignored_faces_and_counts_the_rest() -> None:
@@ -128,6 +143,37 @@ def test_ap_ignores_ignored_faces_and_counts_the_rest() -> None:
     false = Detections(np.array([[120, 10, 160, 60], *boxes], np.float32), np.array([0.95, 0.9, 0.8], np.float32))
     assert average_precision([photo], [false])["AP"] == pytest.approx(0.5)
     assert average_precision([photo], [Detections(np.zeros((0, 4)), np.zeros(0))])["AP50"] == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("train_dataloader = dict(bach_size=3)", "bach_size"),
+        ("optim_wrapper = dict(optimizer=dict(lrr=0.1))", "lrr"),
+        ("optim_wrapper = dict(clipgrad=dict(max_norm=1))", "clipgrad"),
+        ("train_cfg = dict(max_epoch=3)", "max_epoch"),
+        ("val_evaluator = dict(type='FaceAQ')", "FaceAQ"),
+        ("custom_hooks = [dict(type='NoHook')]", "NoHook"),
+        ("train_dataloader = dict(batch_size=0)", "batch_size"),
+        ("train_dataloader = dict(dataset=dict(augment=dict(flop=0.5)))", "flop"),
+        ("model = dict(bbox_head=dict(in_channels=32))", "channels"),
+    ],
+)
+def test_settings_that_a_training_cannot_use_end_in_one_line(drawn: Path, tmp_path: Path, line: str, told: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(f"_base_ = {str(FOLDER / 'tiny.py')!r}\n{line}\n")
+    with pytest.raises(UserError, match=told) as error:
+        finetune(path, drawn / "train.json", drawn / "val.json", work_dir=tmp_path / "run", epochs=1)
+    assert "\n" not in str(error.value)
+
+
+def test_a_set_whose_pictures_are_all_spoilt_ends_in_one_line(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    shutil.copytree(drawn, tmp_path / "set")
+    for spoilt in (tmp_path / "set" / "images").iterdir():
+        spoilt.write_bytes(spoilt.read_bytes()[:2000])
+    with pytest.raises(UserError, match=r"^no picture of the set can be read") as error:
+        finetune(quick, tmp_path / "set" / "train.json", drawn / "val.json", work_dir=tmp_path / "run", epochs=1)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["face_detection_0206", "finetune", "tiny"])
@@ -142,6 +188,7 @@ def test_schedules_stretch_with_the_epochs(name: str, epochs: int) -> None:
             assert step.get("T_max", 1) > 0
             assert all(m <= epochs for m in step.get("milestones", []))
     assert any(step.get("end") == epochs for step in config.param_scheduler)
+    assert epochs == 1 or any(step["type"] == "LinearLR" for step in config.param_scheduler), "the warm-up is lost"
 
 
 def test_a_loss_that_is_none_stops_the_training(drawn: Path, tmp_path: Path) -> None:
@@ -156,9 +203,9 @@ def test_a_loss_that_is_none_stops_the_training(drawn: Path, tmp_path: Path) -> 
         finetune(hot, *sets, work_dir=tmp_path / "run", epochs=2)
 
 
-def test_frozen_stages_stay_as_they_are(drawn: Path, tmp_path: Path, trained: Path) -> None:
+def test_frozen_stages_stay_as_they_are(drawn: Path, quick: Path, tmp_path: Path, trained: Path) -> None:
     frozen = tmp_path / "frozen.py"
-    frozen.write_text(f"_base_ = {str(FOLDER / 'tiny.py')!r}\nmodel = dict(backbone=dict(frozen_stages=2))\n")
+    frozen.write_text(f"_base_ = {str(quick)!r}\nmodel = dict(backbone=dict(frozen_stages=2))\n")
     sets = drawn / "train.json", drawn / "val.json"
     weights = trained / "best.pth"
     finetune(frozen, *sets, work_dir=tmp_path / "run", epochs=1, weights=weights, batch_size=4)

@@ -1,6 +1,7 @@
 """Checkpoints: nothing in them is executed, what does not fit is named, a name never stands for half a file."""
 
 import pickle
+import random
 import resource
 import subprocess
 import sys
@@ -36,6 +37,31 @@ def test_a_malicious_checkpoint_is_refused_and_does_not_run(tmp_path: Path, old_
     assert not (tmp_path / "ran").exists()
     torch.load(tmp_path / "evil.pth", weights_only=False)
     assert (tmp_path / "ran").exists(), "the payload does nothing: the test shows nothing"
+
+
+def test_a_resumed_checkpoint_cannot_bring_code_along(trained: Path, drawn: Path, tmp_path: Path) -> None:
+    from train.register import load_from_local
+
+    content = read_file(trained / "last.pth")
+    content["meta"]["config"] = f"open({str(tmp_path / 'ran')!r}, 'w')"  # mmengine would execute it
+    write_file(content, tmp_path / "last.pth")
+    assert "config" not in load_from_local(str(tmp_path / "last.pth"))["meta"]
+
+
+def test_damaged_bytes_never_end_in_a_traceback(tmp_path: Path) -> None:
+    write_file({"state_dict": {"w": torch.zeros(3)}, "meta": {"epoch": 1, "text": "x" * 50}}, tmp_path / "whole.pth")
+    whole, rng = (tmp_path / "whole.pth").read_bytes(), random.Random(0)
+    refused = 0
+    for _ in range(300):
+        spoilt = bytearray(whole)
+        for _ in range(3):
+            spoilt[rng.randrange(len(whole))] = rng.randrange(256)
+        (tmp_path / "spoilt.pth").write_bytes(spoilt)
+        try:
+            read_file(tmp_path / "spoilt.pth")
+        except UserError:
+            refused += 1
+    assert refused > 30
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint at all", pickle.dumps([1, 2])])

@@ -110,15 +110,18 @@ class Checkpoints(Hook):
         self._save(runner, "last.pth", {}, resumable=True)
 
     def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
+        done = {"epoch": runner.epoch, "iter": runner.iter}
+        self._save(runner, "last.pth", done, resumable=True)  # again, now with this validation in its history
         score = float((metrics or {}).get("AP", 0.0))
         if score > self.best_score:
             self.best_score = score
-            self._save(runner, "best.pth", {"AP": score, "epoch": runner.epoch}, resumable=False)
+            self._save(runner, "best.pth", {"AP": score, **done}, resumable=False)
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
         # the message hub holds objects that weights_only refuses, and only smooths what is logged
         checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
         checkpoint["meta"][FACTS] = network_facts(runner.cfg)
+        checkpoint["meta"]["max_epochs"] = runner.max_epochs
 
     def _save(self, runner: Any, name: str, meta: dict, resumable: bool) -> None:
         folder = Path(runner.work_dir)

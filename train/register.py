@@ -14,4 +14,6 @@ __all__ = ["dataset", "hooks", "metric", "register"]
 @CheckpointLoader.register_scheme(prefixes="", force=True)
 def load_from_local(filename: str, map_location: object = None) -> dict:
     """In place of mmengine's loader, which falls back to unsafe unpickling; tensors come on the CPU."""
-    return read_file(Path(filename))
+    content = read_file(Path(filename))
+    content.get("meta", {}).pop("config", None)  # mmengine would execute it
+    return content

@@ -15,7 +15,7 @@ def set_epochs(config: Config, epochs: int) -> None:
         if step.get("by_epoch", True):
             for key in _IN_EPOCHS:
                 if key in step:
-                    step[key] = round(step[key] * scale)
+                    step[key] = max(round(step[key] * scale), min(step[key], 1, epochs - 1))  # a warm-up stays one
             if "T_max" in step:  # a curve that ends with the training, wherever rounding put its beginning
                 step["end"], step["T_max"] = epochs, epochs - step["begin"]
             if "milestones" in step:

@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,16 +12,18 @@ import torch
 from mmengine.config import Config
 from mmengine.device import utils as device_utils
 from mmengine.runner import Runner
+from mmengine.utils import import_modules_from_strings
 
-from data.errors import UserError
+from data.errors import UserError, last_line
 from data.faceset import Source
-from detector.config import config_name, load_config
+from detector.config import config_name, load_config, network_facts
 from detector.model import build_detector
 from train import register  # noqa: F401
 from train.dataset import FaceDataset
 from train.hooks import History
 from train.schedule import set_epochs
 from train.summary import Summary, write_outcome
+from weights.checkpoint import fill, read_checkpoint, read_file
 from weights.initial import load_initial
 
 
@@ -42,6 +46,7 @@ def finetune(
     summary.json, training-curve.png, TensorBoard scalars and the log. Raises UserError.
     """
     cfg = load_config(config)
+    import_modules_from_strings(**cfg.get("custom_imports", {"imports": []}))
     _check_work_dir(work_dir, resume)
     device = _choose_device(device)
     if epochs:
@@ -50,16 +55,49 @@ def finetune(
         cfg.train_dataloader.batch_size = batch_size
     datasets = _datasets(cfg, *(s if isinstance(s, Source) else Source(Path(s)) for s in (train, val)))
     model = build_detector(cfg)
-    start = "last.pth" if resume else load_initial(model, str(weights or cfg.get("initial_weights") or "random"))
+    if resume:
+        start = _check_resumable(work_dir / "last.pth", cfg, model)
+    else:
+        start = load_initial(model, str(weights or cfg.get("initial_weights") or "random"))
     history = History()
-    runner = _runner(cfg, model, datasets, history, work_dir, resume)
+    with _config_errors(cfg, history):
+        runner = _runner(cfg, model, datasets, history, work_dir, resume)
     for dataset in datasets:
         for line in dataset.faces.skipped:
             runner.logger.warning(f"left out: {line}")
     print(_opening(cfg, datasets, start, device, work_dir), flush=True)
     began = time.monotonic()
-    runner.train()
+    with _config_errors(cfg, history):
+        runner.train()
     return write_outcome(work_dir, cfg, datasets, history, time.monotonic() - began, device, start)
+
+
+@contextmanager
+def _config_errors(cfg: Config, history: History) -> Iterator[None]:
+    """What mmengine raises before the first step is done comes from the config, and of it the last line tells."""
+    try:
+        yield
+    except UserError as error:  # from a DataLoader's worker it comes with the worker's traceback
+        raise UserError(last_line(error).removeprefix("data.errors.UserError: ")) from error
+    except (TypeError, KeyError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
+        if history.losses:
+            raise
+        raise UserError(f"{cfg.filename}: the training cannot begin ({last_line(error)})") from error
+
+
+def _check_resumable(last: Path, cfg: Config, model: torch.nn.Module) -> str:
+    config, state = read_checkpoint(last)
+    if network_facts(config) != network_facts(cfg):
+        raise UserError(
+            f"{last}: was trained by another config ({config_name(config)}) than {config_name(cfg)} as it is"
+        )
+    fill(model, state, str(last))
+    meta, epochs = read_file(last)["meta"], cfg.train_cfg.max_epochs
+    if meta["max_epochs"] != epochs:
+        raise UserError(f"{last}: was begun for {meta['max_epochs']} epochs, not {epochs}: its schedule cannot change")
+    if meta["epoch"] >= epochs:
+        raise UserError(f"{last}: all its {epochs} epochs are done; start anew with --weights {last}")
+    return f"epoch {meta['epoch']} of {last}"
 
 
 class QuietRunner(Runner):
@@ -110,7 +148,7 @@ def _datasets(cfg: Config, train: Source, val: Source) -> list[FaceDataset]:
         loader.dataset.update({k: str(v) for k, v in asdict(source).items() if v is not None})
         settings = {k: v for k, v in loader.dataset.items() if k != "type"}
         try:
-            built.append(FaceDataset(**settings))
+            built.append(FaceDataset(**settings, input_size=cfg.input_size))
         except TypeError as error:
             raise UserError(f"{cfg.filename}: a dataset setting is unknown ({error})") from error
     for source, dataset in zip((train, val), built, strict=True):

@@ -34,7 +34,7 @@ def _load_imagenet(model: nn.Module, name: str) -> str:
     except (ValueError, KeyError) as error:
         raise UserError(f"torchvision:{name}: torchvision has no such weights") from error
     try:
-        state = weights.get_state_dict(progress=True, check_hash=True)
+        state = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except (OSError, RuntimeError) as error:
         raise UserError(
             f"torchvision:{name}: cannot be downloaded ({error}); give --weights FILE, or --weights random"
