@@ -116,7 +116,9 @@ def _constant(port: ov.Input) -> ov.Node | None:
     node = port.get_source_output().get_node()
     if node.get_type_name() == "Constant":
         return node
-    if node.get_type_name() in ("Convert", "Reshape", "FakeQuantize", "Multiply", "Subtract"):
+    if node.get_type_name() in ("Convert", "Reshape", "FakeQuantize"):
+        return _constant(node.input(0))
+    if node.get_type_name() in ("Multiply", "Subtract"):
         found = [_constant(each) for each in node.inputs()]
         return found[0] if all(found) else None
     return None

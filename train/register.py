@@ -1,14 +1,19 @@
 """Importing this makes dataset, metric and hooks known to mmdet, and mmengine read local checkpoints safely."""
 
+import contextlib
+import io
 from pathlib import Path
 
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from detector import register
+
+with contextlib.redirect_stdout(io.StringIO()):  # it tells of data sets that are not ours
+    import mmdet.datasets
 from train import dataset, hooks, metric
 from weights.checkpoint import read_file
 
-__all__ = ["dataset", "hooks", "metric", "register"]
+__all__ = ["dataset", "hooks", "metric", "mmdet", "register"]
 
 
 @CheckpointLoader.register_scheme(prefixes="", force=True)

@@ -62,13 +62,18 @@ def finetune(
     history = History()
     with _config_errors(cfg, history):
         runner = _runner(cfg, model, datasets, history, work_dir, resume)
+        loaders = [runner.train_dataloader, runner.val_dataloader]
     for dataset in datasets:
         for line in dataset.faces.skipped:
             runner.logger.warning(f"left out: {line}")
     print(_opening(cfg, datasets, start, device, work_dir), flush=True)
     began = time.monotonic()
-    with _config_errors(cfg, history):
-        runner.train()
+    try:
+        with _config_errors(cfg, history):
+            runner.train()
+    finally:
+        for loader in loaders:
+            loader._iterator = None  # ends its workers at once; the garbage collector would wait five seconds for each
     return write_outcome(work_dir, cfg, datasets, history, time.monotonic() - began, device, start)
 
 
