@@ -92,7 +92,14 @@ class Parity:
 
     def as_dict(self) -> dict:
         """Plain values for parity.json."""
-        pairs = [{**asdict(pair), "agree": pair.agree} for pair in self.pairs]
+        pairs = [
+            {
+                **asdict(pair),
+                "unmatched": pair.difference.only_first + pair.difference.only_second,
+                "verdict": "agrees" if pair.agree else "differs",
+            }
+            for pair in self.pairs
+        ]
         return {
             "agree": self.agree,
             "models": self.names,

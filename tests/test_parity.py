@@ -226,6 +226,7 @@ def test_the_report_holds_figures_and_pictures(
     content = json.loads((tmp_path / "report" / "parity.json").read_text())
     assert content["agree"] is True
     assert [pair["model"] for pair in content["pairs"]] == [str(exported["onnx"]), str(exported["fp32"])]
+    assert [(pair["verdict"], pair["unmatched"]) for pair in content["pairs"]] == [("agrees", 0)] * 2
     assert content["pairs"][0]["difference"]["matched"] == parity.pairs[0].difference.matched
     assert "All models agree" in page
     assert page.count("data:image/jpeg;base64,") == 2 * 6
