@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,23 +35,26 @@ def detect_image(session: Session, image: np.ndarray) -> Detections:
     return Detections(to_photo(found.boxes, session.size, width, height), found.scores)
 
 
-def detect_folder(
+def detect_pictures(
     model: Path,
-    source: Path,
+    sources: Sequence[Path],
     folder: Path,
     threshold: float = SHOW_ABOVE,
     progress: Callable[[Iterable], Iterable] = lambda items: items,
 ) -> tuple[list[Found], list[str]]:
-    """Draw what the model finds above `threshold` in a picture or a folder of them.
+    """Draw what the model finds above `threshold` in pictures or folders of them.
 
     Writes a PNG for each picture and detections.json into `folder`. Returns what was found and a line for each
     picture left out because it cannot be read. Raises UserError if none can be.
     """
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
-    paths = find_images(source)
-    if folder.resolve() == (source if source.is_dir() else source.parent).resolve():
+    paths = [path for source in sources for path in find_images(source)]
+    if any(path.parent.resolve() == folder.resolve() for path in paths):
         raise UserError(f"{folder}: holds the pictures themselves; write to another folder")
+    (name, count), *_ = Counter(path.name for path in paths).most_common(1)
+    if count > 1:
+        raise UserError(f"{count} pictures are called {name}; give their folders one at a time")
     session = open_session(model)
     stems = Counter(path.stem for path in paths)
     found, left_out = [], []

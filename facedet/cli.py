@@ -95,16 +95,16 @@ def export(checkpoint: Path, output: Path, formats: tuple[str, ...], more_format
 
 @main.command()
 @click.argument("model", type=_FILE)
-@click.argument("images", type=_FILE)
+@click.argument("images", type=_FILE, nargs=-1, required=True)
 @click.option("-o", "--output", type=_FILE, required=True, help="Folder for the drawn PNGs and detections.json.")
 @click.option("--threshold", type=float, help="Least score shown.  [default: 0.3]")
-def detect(model: Path, images: Path, output: Path, threshold: float | None) -> None:
-    """Find faces in IMAGES (a picture or a folder) with MODEL (checkpoint, ONNX or IR)."""
-    from export.detect import detect_folder
+def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float | None) -> None:
+    """Find faces in IMAGES (pictures, or folders of them) with MODEL (checkpoint, ONNX or IR)."""
+    from export.detect import detect_pictures
     from export.interface import SHOW_ABOVE
 
     limit = SHOW_ABOVE if threshold is None else threshold
-    found, left_out = detect_folder(model, images, output, limit, lambda paths: _bar(paths, "detect"))
+    found, left_out = detect_pictures(model, images, output, limit, lambda paths: _bar(paths, "detect"))
     faces = sum(len(each.detections.scores) for each in found)
     click.echo(f"{faces} faces in {len(found)} pictures; wrote them to {output}")
     for line in left_out:

@@ -8,7 +8,7 @@ import click
 from data.errors import UserError
 from data.image import read_image, write_png
 from data.synthetic import draw_set
-from export.detect import detect_folder
+from export.detect import detect_pictures
 from export.draw import grid
 from export.parity import check_parity
 from export.report import write_report
@@ -40,7 +40,7 @@ def run(folder: Path, epochs: int | None, progress: Callable[[Iterable, str], It
     report = write_report(parity, folder / "parity")
     click.echo("5/5 finding faces in held-out pictures with the IR")
     pictures = folder / "pictures"
-    detect_folder(files["fp32"], held_out, pictures, progress=lambda paths: progress(paths, "detect"))
+    detect_pictures(files["fp32"], [held_out], pictures, progress=lambda paths: progress(paths, "detect"))
     drawn = [read_image(path) for path in sorted(pictures.glob("*.png"))]
     write_png(grid(drawn), folder / "grid.png")
     if not parity.agree:

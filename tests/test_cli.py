@@ -67,7 +67,7 @@ def test_export_detect_and_parity_work_from_the_command_line(trained: Path, pict
     assert done.exit_code == 0, done.stderr
     assert "agrees" in done.stdout
     assert (tmp_path / "report" / "parity.html").is_file()
-    done = facedet("detect", ir, pictures, "-o", tmp_path / "out", "--threshold", "0.1")
+    done = facedet("detect", ir, *pictures.iterdir(), "-o", tmp_path / "out", "--threshold", "0.1")
     assert done.exit_code == 0, done.stderr
     assert "faces in 6 pictures" in done.stdout
 

@@ -15,7 +15,7 @@ from PIL import Image
 from data.errors import UserError
 from data.image import read_image
 from data.structures import Detections
-from export.detect import detect_folder, detect_image
+from export.detect import detect_image, detect_pictures
 from export.info import describe
 from export.interface import CLASSES
 from export.session import open_session, to_detections, to_tensor
@@ -99,7 +99,7 @@ def test_detect_gives_the_same_from_every_form(exported: dict[str, Path], traine
 
 
 def test_detect_writes_pictures_and_json(exported: dict[str, Path], pictures: Path, tmp_path: Path) -> None:
-    found, left_out = detect_folder(exported["fp32"], pictures, tmp_path / "out", threshold=0.1)
+    found, left_out = detect_pictures(exported["fp32"], [pictures], tmp_path / "out", threshold=0.1)
     assert left_out == []
     rows = json.loads((tmp_path / "out" / "detections.json").read_text())
     assert len(rows) == sum(len(each.detections.scores) for each in found) > 0
@@ -127,12 +127,14 @@ def test_boxes_refer_to_the_upright_picture(exported: dict[str, Path], pictures:
 def test_detect_never_writes_among_the_originals(exported: dict[str, Path], pictures: Path, tmp_path: Path) -> None:
     shutil.copytree(pictures, tmp_path / "mine")
     with pytest.raises(UserError, match="holds the pictures themselves"):
-        detect_folder(exported["onnx"], tmp_path / "mine", tmp_path / "mine")
+        detect_pictures(exported["onnx"], [tmp_path / "mine"], tmp_path / "mine")
     spoilt = sorted((tmp_path / "mine").iterdir())[0]
     spoilt.write_bytes(b"no picture")
-    found, left_out = detect_folder(exported["onnx"], tmp_path / "mine", tmp_path / "out")
+    found, left_out = detect_pictures(exported["onnx"], [tmp_path / "mine"], tmp_path / "out")
     assert len(found) == 5
     assert spoilt.name in left_out[0]
+    with pytest.raises(UserError, match=r"2 pictures are called held-out-\d+\.png"):
+        detect_pictures(exported["onnx"], [pictures, tmp_path / "mine"], tmp_path / "out")
 
 
 def test_info_looks_through_compressed_weights(tmp_path: Path) -> None:
