@@ -2,14 +2,18 @@
 
 import contextlib
 import io
+import warnings
 from pathlib import Path
 
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from detector import register
 
-with contextlib.redirect_stdout(io.StringIO()):  # it tells of data sets that are not ours
+with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # they tell of data sets and metrics that are not ours
     import mmdet.datasets
+    import mmdet.engine
+    import mmdet.evaluation
 from train import dataset, hooks, metric
 from weights.checkpoint import read_file
 
