@@ -34,7 +34,7 @@ def read_set(source: Source) -> FaceSet:
     """
     reader = voc.read if source.path.is_dir() else coco.read
     skipped: list[str] = []
-    entries = list(reader(source.path, source.images, skipped))
+    entries = reader(source.path, source.images, skipped)
     if source.names:
         entries = _select(entries, source.names, skipped)
     photos: list[Photo] = []

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 from data.errors import UserError
 from data.files import write_beside
 from data.image import find_images, read_image, to_photo, write_png
+from data.progress import Progress, silent
 from data.structures import Detections
 from export.draw import draw_boxes
 from export.interface import SHOW_ABOVE
@@ -40,7 +41,7 @@ def detect_pictures(
     sources: Sequence[Path],
     folder: Path,
     threshold: float = SHOW_ABOVE,
-    progress: Callable[[Iterable], Iterable] = lambda items: items,
+    progress: Progress = silent,
 ) -> tuple[list[Found], list[str]]:
     """Draw what the model finds above `threshold` in pictures or folders of them.
 
@@ -58,7 +59,7 @@ def detect_pictures(
     session = open_session(model)
     stems = Counter(path.stem for path in paths)
     found, left_out = [], []
-    for path in progress(paths):
+    for path in progress(paths, "detect"):
         try:
             image = read_image(path)
         except UserError as error:

@@ -1,6 +1,6 @@
 """Do several forms of a detector compute the same? The same tensors in, detections matched, differences judged."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from data.errors import UserError
 from data.image import find_images, read_image
+from data.progress import Progress, silent
 from data.structures import Detections
 from export.interface import SHOW_ABOVE
 from export.matching import match
@@ -111,14 +112,8 @@ class Parity:
         }
 
 
-Progress = Callable[[Iterable, str], Iterable]
-
-
-def check_parity(models: Sequence[Path], images: Path, progress: Progress = lambda items, _: items) -> Parity:
-    """Hold every model to the first one on the pictures of a folder. Raises UserError.
-
-    progress: wraps an iterable and its description, to show how far it is.
-    """
+def check_parity(models: Sequence[Path], images: Path, progress: Progress = silent) -> Parity:
+    """Hold every model to the first one on the pictures of a folder. Raises UserError."""
     if len(models) < 2:
         raise UserError("parity needs two models or more, the one to be held to first")
     paths = find_images(images)

@@ -2,11 +2,12 @@
 
 import datetime
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from data.errors import UserError
+from data.progress import Progress, silent
 from detector.config import config_name
 from detector.model import build_detector
 from export.network import Deployed
@@ -36,7 +37,7 @@ def export(
     checkpoint: Path,
     folder: Path,
     formats: Sequence[str] = tuple(FORMATS),
-    progress: Callable[[Iterable, str], Iterable] = lambda items, _: items,
+    progress: Progress = silent,
 ) -> dict[str, Path]:
     """Write the wanted formats into `folder` under the names in FORMATS; returns their paths. Raises UserError."""
     unknown = [f for f in formats if f not in FORMATS]

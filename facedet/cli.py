@@ -104,7 +104,7 @@ def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float
     from export.interface import SHOW_ABOVE
 
     limit = SHOW_ABOVE if threshold is None else threshold
-    found, left_out = detect_pictures(model, images, output, limit, lambda paths: _bar(paths, "detect"))
+    found, left_out = detect_pictures(model, images, output, limit, _bar)
     faces = sum(len(each.detections.scores) for each in found)
     click.echo(f"{faces} faces in {len(found)} pictures; wrote them to {output}")
     for line in left_out:

@@ -1,12 +1,12 @@
 """The whole way on drawn faces: train, export, prove, look."""
 
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
 
 from data.errors import UserError
 from data.image import read_image, write_png
+from data.progress import Progress
 from data.synthetic import draw_set
 from export.detect import detect_pictures
 from export.draw import grid
@@ -20,7 +20,7 @@ _TRAIN, _VAL, _HELD_OUT = 64, 16, 16  # pictures
 _EPOCHS = 18  # two to three minutes on two cores
 
 
-def run(folder: Path, epochs: int | None, progress: Callable[[Iterable, str], Iterable]) -> None:
+def run(folder: Path, epochs: int | None, progress: Progress) -> None:
     """Leave in `folder`: the drawn set, the training, the exports, the parity report and the picture grid."""
     if (folder / "training").exists():
         raise UserError(f"{folder}: holds an earlier demo; remove it or choose another folder with -o")
@@ -40,7 +40,7 @@ def run(folder: Path, epochs: int | None, progress: Callable[[Iterable, str], It
     report = write_report(parity, folder / "parity")
     click.echo("5/5 finding faces in held-out pictures with the IR")
     pictures = folder / "pictures"
-    detect_pictures(files["fp32"], [held_out], pictures, progress=lambda paths: progress(paths, "detect"))
+    detect_pictures(files["fp32"], [held_out], pictures, progress=progress)
     drawn = [read_image(path) for path in sorted(pictures.glob("*.png"))]
     write_png(grid(drawn), folder / "grid.png")
     if not parity.agree:
