@@ -56,6 +56,11 @@ def to_input(image: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
+def to_tensor(image: np.ndarray, size: int) -> np.ndarray:
+    """Picture uint8 [h, w, 3] BGR -> float32 [1, 3, size, size] BGR 0..255, what a network takes."""
+    return np.ascontiguousarray(to_input(image, size).transpose(2, 0, 1)[None], np.float32)
+
+
 def to_photo(boxes: np.ndarray, size: int, width: int, height: int) -> np.ndarray:
     """Boxes [n, 4] from pixels of the square input to pixels of the original picture."""
     return boxes * np.array([width, height, width, height], np.float32) / np.float32(size)

@@ -5,6 +5,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from mmdet.models import SingleStageDetector as Detector
@@ -34,6 +35,13 @@ def preprocess(model: Detector, images: torch.Tensor) -> torch.Tensor:
     if front._channel_conversion:
         images = images.flip(1)
     return (images - front.mean) / front.std
+
+
+def dense(model: Detector, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images as for `preprocess` -> boxes [b, anchors, 4] and scores [b, anchors] before thresholding and NMS."""
+    net: Any = model
+    levels = net.bbox_head(net.neck(net.backbone(preprocess(model, images))))
+    return net.bbox_head.dense(*levels, images.shape[-2:])
 
 
 @contextmanager

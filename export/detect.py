@@ -10,12 +10,12 @@ import numpy as np
 
 from data.errors import UserError
 from data.files import write_beside
-from data.image import find_images, read_image, to_photo, write_png
+from data.image import find_images, read_image, to_photo, to_tensor, write_png
 from data.progress import Progress, silent
 from data.structures import Detections
 from export.draw import draw_boxes
 from export.interface import SHOW_ABOVE
-from export.session import Session, open_session, to_detections, to_tensor
+from export.session import Session, open_session, to_detections
 
 
 @dataclass(frozen=True)

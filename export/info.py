@@ -10,6 +10,7 @@ from data.errors import UserError
 from detector import complexity
 from detector.complexity import Card
 from detector.config import config_name, load_config
+from weights.graph import read_facts, read_model
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,9 @@ def describe(target: str | Path) -> Info:
 
 
 def _describe_graph(path: Path) -> Info:
-    from export.to_ir import read_model
-
     model = read_model(path)
-    if path.suffix == ".onnx":
-        from export.to_onnx import read_facts as read_onnx_facts
-
-        kind, origin = "ONNX", read_onnx_facts(path)
-    else:
-        from export.to_ir import read_facts as read_ir_facts
-
-        kind, origin = "IR", read_ir_facts(model)
+    kind, origin = "ONNX" if path.suffix == ".onnx" else "IR", read_facts(path, model)
+    origin.pop("network", None)
     if len(model.inputs) != 1 or model.input(0).partial_shape.is_dynamic or len(model.input(0).shape) != 4:
         raise UserError(f"{path}: has not one picture of fixed size as its input")
     count = _count(model)

@@ -6,7 +6,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from detector.model import Detector, preprocess
+from detector.model import Detector, dense
 
 
 class Deployed(nn.Module):
@@ -19,15 +19,9 @@ class Deployed(nn.Module):
         super().__init__()
         self.detector: Any = detector.eval()
 
-    def dense(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Boxes [1, anchors, 4] and scores [1, anchors] before thresholding."""
-        net = self.detector
-        levels = net.bbox_head(net.neck(net.backbone(preprocess(net, image))))
-        return net.bbox_head.dense(*levels, image.shape[-2:])
-
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         rule = self.detector.bbox_head.test_cfg
-        boxes, scores = self.dense(image)
+        boxes, scores = dense(self.detector, image)
         picked = select_rows(boxes, scores[:, None], rule.max_per_img, rule.nms.iou_threshold, rule.score_thr)
         rows = torch.cat([boxes[0, picked[:, 2]], scores[0, picked[:, 2], None]], dim=1)
         # padding before TopK makes the shapes static, whatever the number of detections

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import UserError
-from data.image import find_images, read_image
+from data.image import find_images, read_image, to_tensor
 from data.progress import Progress, silent
 from data.structures import Detections
 from export.interface import SHOW_ABOVE
 from export.matching import match
-from export.session import Session, open_session, to_detections, to_tensor
+from export.session import Session, open_session, to_detections
 
 FAINT_OFF = 0.01  # share of the faint boxes that may lack a partner
 

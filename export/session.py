@@ -7,7 +7,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from data.errors import UserError, first_line
-from data.image import to_input
 from data.structures import Detections
 from export.interface import BOXES, INPUT, INPUT_ALIAS, LABELS
 
@@ -44,11 +43,6 @@ def open_session(path: Path, precision: str = "f32") -> Session:
     return openers[path.suffix](path, precision)
 
 
-def to_tensor(image: np.ndarray, size: int) -> np.ndarray:
-    """Picture uint8 [h, w, 3] BGR -> float32 [1, 3, size, size] BGR 0..255."""
-    return np.ascontiguousarray(to_input(image, size).transpose(2, 0, 1)[None], np.float32)
-
-
 def to_detections(rows: np.ndarray) -> Detections:
     """Rows [n, 6] -> detections in pixels of the input; zero rows and values that are not finite dropped."""
     rows = rows[rows[:, :5].any(axis=1) & np.isfinite(rows).all(axis=1)]
@@ -79,7 +73,8 @@ class OnnxSession:
     def __init__(self, path: Path, precision: str = "f32"):
         import onnxruntime
 
-        from export.to_onnx import read_facts, stored_precision
+        from export.to_onnx import stored_precision
+        from weights.graph import read_facts
 
         onnxruntime.set_default_logger_severity(3)
         self.path = path
@@ -105,7 +100,7 @@ class IrSession:
     kind = "IR"
 
     def __init__(self, path: Path, precision: str = "f32", device: str = "CPU"):
-        from export.to_ir import core, read_facts, read_model, stored_precision
+        from weights.graph import core, read_facts, read_model, stored_precision
 
         self.path = path
         model = read_model(path)
@@ -116,7 +111,7 @@ class IrSession:
         if len(model.inputs) > 1:
             inputs = {}
         self.size = check_interface(path, inputs, outputs)
-        facts = read_facts(model)
+        facts = read_facts(path, model)
         self.threshold = float(facts["score_threshold"]) if "score_threshold" in facts else None
         self.weights = stored_precision(model)
         hint = {} if precision == "default" else {"INFERENCE_PRECISION_HINT": precision}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data.errors import UserError
 from data.progress import Progress, silent
-from detector.config import config_name
+from detector.config import config_name, network_facts
 from detector.model import build_detector
 from export.network import Deployed
 from export.to_ir import write_ir
@@ -26,6 +26,7 @@ def load_network(checkpoint: Path) -> tuple[Deployed, int, dict[str, str]]:
     facts = {
         "version": version("facedet"),
         "config": config_name(config),
+        "network": network_facts(config),
         "checkpoint_sha256": sha256(checkpoint),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "score_threshold": str(config.model.test_cfg.score_thr),

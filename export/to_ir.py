@@ -1,17 +1,13 @@
 """From ONNX to OpenVINO IR."""
 
-import functools
-import math
-from collections import Counter
 from pathlib import Path
 
 import openvino as ov
 
-from data.errors import UserError, first_line, last_line
+from data.errors import UserError, first_line
 from data.files import write_beside
 from export.interface import CLASSES, INPUT_ALIAS, SHOW_ABOVE
-
-_SECTION = "facedet"
+from weights.graph import SECTION
 
 
 def write_ir(onnx_file: Path, facts: dict[str, str], path: Path, *, fp16: bool) -> None:
@@ -22,7 +18,7 @@ def write_ir(onnx_file: Path, facts: dict[str, str], path: Path, *, fp16: bool) 
     model = ov.convert_model(onnx_file)
     model.input(0).get_tensor().add_names({INPUT_ALIAS})
     for key, value in facts.items():
-        model.set_rt_info(value, [_SECTION, key])
+        model.set_rt_info(value, [SECTION, key])
     for key, value in _MODEL_API.items():
         model.set_rt_info(value, ["model_info", key])
     with write_beside(path) as graph, write_beside(path.with_suffix(".bin")):  # OpenVINO writes the .bin beside
@@ -32,31 +28,6 @@ def write_ir(onnx_file: Path, facts: dict[str, str], path: Path, *, fp16: bool) 
             raise UserError(f"{path}: cannot be written ({first_line(error)})") from error
 
 
-@functools.cache
-def core() -> ov.Core:
-    """OpenVINO's one entry."""
-    return ov.Core()
-
-
-def read_model(path: Path) -> ov.Model:
-    """The graph of an IR or ONNX file. Raises UserError."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    if path.suffix == ".xml" and not path.with_suffix(".bin").is_file():
-        raise UserError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it")
-    try:
-        return core().read_model(path)
-    except RuntimeError as error:
-        raise UserError(f"{path}: OpenVINO cannot read it ({last_line(error)})") from error
-
-
-def read_facts(model: ov.Model) -> dict[str, str]:
-    """The facts that `write_ir` wrote; empty for an IR of other origin."""
-    if not model.has_rt_info([_SECTION]):
-        return {}
-    return dict(model.get_rt_info([_SECTION]).value)
-
-
 _MODEL_API = {
     "model_type": "ssd",  # its parser for outputs `boxes` and `labels`
     "labels": " ".join(CLASSES),
@@ -64,12 +35,3 @@ _MODEL_API = {
     "confidence_threshold": str(SHOW_ABOVE),
     "reverse_input_channels": "False",
 }
-
-
-def stored_precision(model: ov.Model) -> str:
-    """The precision that holds most of the graph's constants: `f32`, `f16`, `bf16` or `i8`."""
-    sizes: Counter[str] = Counter()
-    for node in model.get_ops():
-        if node.get_type_name() == "Constant":
-            sizes[node.get_element_type().get_type_name()] += math.prod(node.get_output_shape(0))
-    return sizes.most_common(1)[0][0] if sizes else "f32"

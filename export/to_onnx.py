@@ -16,9 +16,9 @@ import torch
 from data.files import write_beside
 from export.interface import BOXES, INPUT, LABELS
 from export.network import Deployed, onnx_translation
+from weights.graph import SECTION
 
 _OPSET = 18
-_PREFIX = "facedet_"
 
 
 def write_onnx(network: Deployed, size: int, facts: dict[str, str], path: Path) -> None:
@@ -37,16 +37,10 @@ def write_onnx(network: Deployed, size: int, facts: dict[str, str], path: Path) 
         )
     assert program is not None
     model = program.model_proto
-    onnx.helper.set_model_props(model, {_PREFIX + key: value for key, value in facts.items()})
+    onnx.helper.set_model_props(model, {f"{SECTION}_{key}": value for key, value in facts.items()})
     with write_beside(path) as beside:
         onnx.save(model, beside)
         onnx.checker.check_model(str(beside), full_check=True)
-
-
-def read_facts(path: Path) -> dict[str, str]:
-    """The facts that `write_onnx` wrote; empty for a file of other origin."""
-    model = onnx.load(path, load_external_data=False)
-    return {p.key.removeprefix(_PREFIX): p.value for p in model.metadata_props if p.key.startswith(_PREFIX)}
 
 
 @contextmanager

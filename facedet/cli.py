@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from data.errors import UserError
+from data.progress import Position
 
 _FILE = click.Path(path_type=Path)
 
@@ -44,7 +46,8 @@ def main() -> None:
 @click.option("--images", type=_FILE, help="Folder of the pictures of both sets, if not where their form puts them.")
 @click.option("--train-list", type=_FILE, help="Text file: the pictures of --train to use, one a line.")
 @click.option("--val-list", type=_FILE, help="Text file: the pictures of --val to use, one a line.")
-@click.option("--weights", help="Start from a checkpoint, torchvision:resnet152, or random.  [default: the config's]")
+@click.option("--weights", help="A checkpoint, torchvision:resnet152, its file, or random.  [default: the config's]")
+@click.option("--allow-partial", is_flag=True, help="Of --weights, take what fits; the rest stays random.")
 @click.option("--work-dir", type=_FILE, help="Where results go.  [default: runs/CONFIG]")
 @click.option("--epochs", type=click.IntRange(1), help="Stretch or shrink the config's schedule.")
 @click.option("--batch-size", type=click.IntRange(1), help="Pictures in a step.")
@@ -77,6 +80,32 @@ def train(
     click.echo(f"wrote {summary.best_checkpoint}, {folder / 'summary.json'}, {folder / 'training-curve.png'}")
     if summary.left_out:
         click.echo(f"{len(summary.left_out)} pictures or boxes were left out; summary.json names them", err=True)
+
+
+@main.command()
+@click.argument("name")
+@click.option("-o", "--output", type=_FILE, default=Path("published"), show_default=True, help="Folder for the files.")
+@click.option("--mirror", metavar="URL", help="Address that stands in for the publisher's.")
+def fetch(name: str, output: Path, mirror: str | None) -> None:
+    """Download the published NAME: ir-fp32, ir-fp16, ir-int8 or snapshot. A broken download is gone on with."""
+    from weights.fetch import fetch as download
+
+    for path in download(name, output, mirror=mirror, progress=_byte_bar, tell=_tell):
+        click.echo(path)
+
+
+@main.command("import")
+@click.argument("source", type=_FILE)
+@click.option("-o", "--output", type=_FILE, required=True, help="The checkpoint to write, a .pth.")
+@click.option("--calibrate", "calibrate_on", type=_FILE, help="Folder of photographs that thaw an IR's batch norms.")
+@click.option("--config", help="The network's config, if neither the released one nor named in the file.")
+def import_(source: Path, output: Path, **options: Any) -> None:
+    """Bring SOURCE back into training: the released snapshot (.pth), an IR (.xml) or an ONNX file."""
+    from facedet.table import origin_lines
+    from weights.importing import import_weights
+
+    origin = import_weights(source, output, progress=_bar, **options)
+    click.echo("\n".join([*origin_lines(origin), f"wrote {output}"]))
 
 
 @main.command()
@@ -156,3 +185,19 @@ def _bar(items: Iterable, description: str) -> Iterable:
     from tqdm import tqdm
 
     return tqdm(items, desc=description, leave=False, disable=None)  # silent where nobody looks
+
+
+def _tell(line: str) -> None:
+    click.echo(f"facedet: {line}", err=True)
+
+
+@contextmanager
+def _byte_bar(name: str, size: int) -> Iterator[Position]:
+    from tqdm import tqdm
+
+    with tqdm(total=size, desc=name, unit="B", unit_scale=True, leave=False, disable=None) as bar:
+
+        def at(position: int) -> None:
+            bar.update(position - bar.n)
+
+        yield at

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from export.info import Info
 from export.parity import Parity
+from weights.importing import Origin
 
 
 def parity_table(parity: Parity) -> str:
@@ -26,6 +27,25 @@ def parity_table(parity: Parity) -> str:
     for pair in parity.pairs:
         lines += [f"{Path(pair.model).name}: {reason}" for reason in pair.reasons]
     return "\n".join(lines)
+
+
+def origin_lines(origin: Origin) -> list[str]:
+    """What an import found and proved."""
+    lines = [f"{origin.form} of {origin.config}, every weight in its place"]
+    if origin.proof and origin.proof_as_stored:
+        lines.append(f"before NMS at most {origin.proof_as_stored} from the file, over all anchors")
+        if origin.form.startswith("f16"):
+            lines.append(
+                f"the checkpoint at most {origin.proof}: FP16 rounded the box weights for each level by itself"
+            )
+    if origin.calibrated_on:
+        lines.append(f"batch norms hold statistics of {origin.calibrated_on} photographs and can be trained")
+    elif origin.frozen_norms:
+        lines.append(
+            f"{origin.frozen_norms} batch norms have no statistics and stay frozen in training; "
+            "--calibrate PHOTOGRAPHS gives them new ones"
+        )
+    return lines
 
 
 def info_table(info: Info) -> str:

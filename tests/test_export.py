@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from data.errors import UserError
-from data.image import read_image
+from data.image import read_image, to_tensor
 from data.structures import Detections
 from export.detect import detect_image, detect_pictures
 from export.info import describe
 from export.interface import CLASSES
-from export.session import open_session, to_detections, to_tensor
+from export.session import open_session, to_detections
 from weights.checkpoint import sha256
 
 

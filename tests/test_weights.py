@@ -2,6 +2,7 @@
 
 import pickle
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -12,10 +13,10 @@ import torch
 
 from data.errors import UserError
 from data.files import write_beside
-from detector.config import load_config
+from detector.config import load_config, network_facts
 from detector.model import build_detector
-from weights.checkpoint import fill, read_checkpoint, read_file, sha256, write_file
-from weights.initial import load_initial
+from weights.checkpoint import FACTS, fill, read_checkpoint, read_file, sha256, write_file
+from weights.initial import read_initial
 
 
 class Payload:
@@ -81,21 +82,32 @@ def test_a_truncated_checkpoint_and_a_foreign_one_are_refused(tmp_path: Path, tr
         read_checkpoint(tmp_path / "foreign.pth")
 
 
-def test_weights_of_another_architecture_are_named(trained: Path) -> None:
+def test_weights_of_another_architecture_are_named(trained: Path, tmp_path: Path) -> None:
     config = load_config("tiny")
     config.model.neck.out_channels = config.model.bbox_head.in_channels = 128
     model = build_detector(config)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     with pytest.raises(UserError, match=r"best\.pth: weights of another architecture: \d+ of another shape \(.*\[64"):
-        load_initial(model, str(trained / "best.pth"))
+        read_initial(str(trained / "best.pth")).load(model)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    told = read_initial(str(trained / "best.pth")).load(model, partial=True)
+    assert re.match(
+        r"\d+ of the network's \d+ weights from .*best.pth; \d+ of another shape \(bbox_head.cls_conv", told
+    )
+    same = torch.load(trained / "best.pth", weights_only=True)["state_dict"]
+    assert torch.equal(model.backbone.layer2[0].conv1.weight, same["backbone.layer2.0.conv1.weight"])
+    assert torch.equal(model.neck.lateral_convs[0].conv.weight, before["neck.lateral_convs.0.conv.weight"])
+    write_file({"meta": {FACTS: network_facts(config)}, "state_dict": {"other": torch.zeros(1)}}, tmp_path / "x.pth")
+    with pytest.raises(UserError, match="none of its weights fits"):
+        read_initial(str(tmp_path / "x.pth")).load(model, partial=True)
     with pytest.raises(UserError, match=r"1 missing \(bias\), 1 unknown \(offset\)"):
         fill(torch.nn.Linear(2, 2), {"weight": torch.zeros(2, 2), "offset": torch.zeros(2)}, "file")
 
 
 def test_initial_weights_are_the_checkpoints(trained: Path) -> None:
     model = build_detector(load_config("tiny"))
-    load_initial(model, str(trained / "best.pth"))
+    told = read_initial(str(trained / "best.pth")).load(model)
+    assert told == f"all weights of {trained / 'best.pth'}"
     _, state = read_checkpoint(trained / "best.pth")
     assert all(torch.equal(v, state[k]) for k, v in model.state_dict().items())
 
@@ -110,15 +122,17 @@ def test_imagenet_weights_fill_the_backbone(monkeypatch: pytest.MonkeyPatch, tmp
     torch.save(state, folder / weights.url.rsplit("/", 1)[1])  # where torchvision keeps what it has downloaded
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     model = build_detector(load_config("tiny"))
-    assert (
-        load_initial(model, "torchvision:resnet18") == "ImageNet weights of resnet18 in the backbone, the rest random"
-    )
+    told = read_initial("torchvision:resnet18").load(model)
+    assert told == "torchvision:resnet18 in the backbone, the rest random"
     assert torch.equal(model.backbone.layer3[1].conv2.weight, state["layer3.1.conv2.weight"])
     other = build_detector(load_config("finetune"))
     with pytest.raises(UserError, match="weights of another architecture"):
-        load_initial(other, "torchvision:resnet18")
+        read_initial("torchvision:resnet18").load(other)
     with pytest.raises(UserError, match="torchvision has no such weights"):
-        load_initial(model, "torchvision:resnet17")
+        read_initial("torchvision:resnet17")
+    again = build_detector(load_config("tiny"))
+    read_initial(str(folder / weights.url.rsplit("/", 1)[1])).load(again)  # the file itself, wherever it lies
+    assert all(torch.equal(v, model.backbone.state_dict()[k]) for k, v in again.backbone.state_dict().items())
 
 
 def test_files_are_renamed_into_place_only_when_whole(tmp_path: Path) -> None:

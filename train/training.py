@@ -23,8 +23,8 @@ from train.dataset import FaceDataset
 from train.hooks import History
 from train.schedule import set_epochs
 from train.summary import Summary, write_outcome
-from weights.checkpoint import fill, read_checkpoint, read_file
-from weights.initial import load_initial
+from weights.checkpoint import fill, read_file
+from weights.initial import Initial, read_initial
 
 
 def finetune(
@@ -38,12 +38,14 @@ def finetune(
     batch_size: int | None = None,
     device: str = "auto",
     resume: bool = False,
+    allow_partial: bool = False,
 ) -> Summary:
     """Train by a config (name or path) on `train`, validate on `val`: sets as `data.faceset.Source` or its path.
 
-    weights: a checkpoint, `torchvision:NAME` or `random`; device: `cpu`, `cuda`, `cuda:1` or `auto`; None leaves a
-    setting to the config. Leaves in the work dir: last.pth (to resume from), best.pth (by validation AP),
-    summary.json, training-curve.png, TensorBoard scalars and the log. Raises UserError.
+    weights: a checkpoint, `torchvision:NAME`, a file of torchvision's, or `random`; allow_partial: of them, take what
+    fits. Where their batch norms' statistics were folded away, the norms stay in eval mode. device: `cpu`, `cuda`,
+    `cuda:1` or `auto`; None leaves a setting to the config. Leaves in the work dir: last.pth (to resume from), best.pth
+    (by validation AP), summary.json, training-curve.png, TensorBoard scalars and the log. Raises UserError.
     """
     cfg = load_config(config)
     import_modules_from_strings(**cfg.get("custom_imports", {"imports": []}))
@@ -53,12 +55,13 @@ def finetune(
         set_epochs(cfg, epochs)
     if batch_size:
         cfg.train_dataloader.batch_size = batch_size
+    last = work_dir / "last.pth"
+    initial = read_initial(str(last if resume else weights or cfg.get("initial_weights") or "random"))
+    if initial.frozen_norms:
+        cfg.model.backbone.norm_eval = True
     datasets = _datasets(cfg, *(s if isinstance(s, Source) else Source(Path(s)) for s in (train, val)))
     model = build_detector(cfg)
-    if resume:
-        start = _check_resumable(work_dir / "last.pth", cfg, model)
-    else:
-        start = load_initial(model, str(weights or cfg.get("initial_weights") or "random"))
+    start = _check_resumable(last, cfg, model, initial) if resume else initial.load(model, allow_partial)
     history = History()
     with _config_errors(cfg, history):
         runner = _runner(cfg, model, datasets, history, work_dir, resume)
@@ -90,13 +93,14 @@ def _config_errors(cfg: Config, history: History) -> Iterator[None]:
         raise UserError(f"{cfg.filename}: the training cannot begin ({last_line(error)})") from error
 
 
-def _check_resumable(last: Path, cfg: Config, model: torch.nn.Module) -> str:
-    config, state = read_checkpoint(last)
+def _check_resumable(last: Path, cfg: Config, model: torch.nn.Module, initial: Initial) -> str:
+    config = initial.config
+    assert config is not None
     if network_facts(config) != network_facts(cfg):
         raise UserError(
             f"{last}: was trained by another config ({config_name(config)}) than {config_name(cfg)} as it is"
         )
-    fill(model, state, str(last))
+    fill(model, initial.state, str(last))
     meta, epochs = read_file(last)["meta"], cfg.train_cfg.max_epochs
     if meta["max_epochs"] != epochs:
         raise UserError(f"{last}: was begun for {meta['max_epochs']} epochs, not {epochs}: its schedule cannot change")

@@ -43,28 +43,39 @@ def write_file(content: dict[str, Any], path: Path) -> None:
 def read_checkpoint(path: Path) -> tuple[Config, dict[str, torch.Tensor]]:
     """The config and the weights of one of this project's checkpoints. Raises UserError."""
     content = read_file(path)
+    return config_of(content, path), content["state_dict"]
+
+
+def config_of(content: dict[str, Any], path: Path) -> Config:
+    """The config of a checkpoint's network. content: what `read_file` gave. Raises UserError."""
     facts = (content.get("meta") or {}).get(FACTS) if isinstance(content.get("meta"), dict) else None
     if facts is None or not isinstance(content.get("state_dict"), dict):
         raise UserError(f"{path}: not a checkpoint of this project (its meta names no '{FACTS}' network)")
     try:
-        return config_from_facts(facts), content["state_dict"]
+        return config_from_facts(facts)
     except (ValueError, TypeError) as error:
         raise UserError(f"{path}: its network's description is damaged ({error})") from error
 
 
-def fill(model: nn.Module, state: dict[str, torch.Tensor], source: str) -> None:
+def fill(model: nn.Module, state: dict[str, torch.Tensor], source: str, hint: str = "") -> None:
     """Load every tensor into the model. Raises UserError that names what does not fit, the model untouched."""
-    target = model.state_dict()
-    missing, left = sorted(target.keys() - state.keys()), sorted(state.keys() - target.keys())
-    shapes = [k for k in target.keys() & state.keys() if target[k].shape != state[k].shape]
-    if missing or left or shapes:
+    missing, unknown, shapes = misfits(model, state)
+    if missing or unknown or shapes:
+        target = model.state_dict()
         told = [f"{len(missing)} missing ({missing[0]})"] if missing else []
-        told += [f"{len(left)} unknown ({left[0]})"] if left else []
+        told += [f"{len(unknown)} unknown ({unknown[0]})"] if unknown else []
         if shapes:
-            k = min(shapes)
+            k = shapes[0]
             told += [f"{len(shapes)} of another shape ({k}: {list(state[k].shape)} for {list(target[k].shape)})"]
-        raise UserError(f"{source}: weights of another architecture: {', '.join(told)}")
+        raise UserError(f"{source}: weights of another architecture: {', '.join(told)}{hint}")
     model.load_state_dict(state)
+
+
+def misfits(model: nn.Module, state: dict[str, torch.Tensor]) -> tuple[list[str], list[str], list[str]]:
+    """Names, sorted, that the model has and `state` has not; the reverse; and those of another shape."""
+    target = model.state_dict()
+    shapes = [k for k in target.keys() & state.keys() if target[k].shape != state[k].shape]
+    return sorted(target.keys() - state.keys()), sorted(state.keys() - target.keys()), sorted(shapes)
 
 
 def sha256(path: Path) -> str:

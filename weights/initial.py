@@ -1,47 +1,92 @@
 """The weights that training starts from."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 import torchvision
-from torch import nn
+from mmengine.config import Config
+from torch import Tensor, nn
 
 from data.errors import UserError
-from weights.checkpoint import fill, read_checkpoint
+from weights.checkpoint import config_of, fill, misfits, read_file
 
 _IMAGENET = "IMAGENET1K_V1"  # the recipe's; later versions were trained for other inputs
 
 
-def load_initial(model: nn.Module, source: str) -> str:
-    """Fill the model from `source` and say in a phrase what was loaded.
+@dataclass(frozen=True)
+class Initial:
+    """Weights by name, for the whole detector or, if `backbone` is true, for its backbone alone.
 
-    source: a checkpoint of this project, `torchvision:resnet152` (the backbone alone, from ImageNet, downloaded once)
-    or `random` for the random weights it has. Raises UserError.
+    config: of the network they were trained in, where they come from a checkpoint of this project.
+    """
+
+    source: str
+    state: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    backbone: bool = False
+    config: Config | None = None
+
+    @property
+    def frozen_norms(self) -> bool:
+        """Whether the batch norms must stay in eval mode, identities whose statistics were folded away."""
+        means = [tensor for name, tensor in self.state.items() if name.endswith("running_mean")]
+        marked = self.config is not None and self.config.model.backbone.get("norm_eval", False)
+        return marked and not any(mean.any() for mean in means)
+
+    def load(self, model: nn.Module, partial: bool = False) -> str:
+        """Fill the model and say in a phrase what was loaded and what was left.
+
+        partial: take what fits by name and shape, leave the rest as it is. Raises UserError where nothing fits, or,
+        without `partial`, not all.
+        """
+        if self.source == "random":
+            return "random weights"
+        target: Any = model.backbone if self.backbone else model
+        all_of = f"{self.source} in the backbone, the rest random" if self.backbone else f"all weights of {self.source}"
+        if not partial:
+            fill(target, self.state, self.source, hint="; --allow-partial takes those that fit")
+            return f"{all_of}{', batch norms frozen' if self.frozen_norms else ''}"
+        missing, unknown, shapes = misfits(target, self.state)
+        fitting = {name: tensor for name, tensor in self.state.items() if name not in {*unknown, *shapes}}
+        if not fitting:
+            raise UserError(f"{self.source}: none of its weights fits this network")
+        target.load_state_dict(fitting, strict=False)
+        left = f"{len(fitting)} of the network's {len(target.state_dict())} weights from {self.source}"
+        for names, why in ((shapes, "of another shape"), (missing, "not in the file"), (unknown, "not in the network")):
+            if names:
+                left += f"; {len(names)} {why} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+        return left
+
+
+def read_initial(source: str) -> Initial:
+    """Read the weights to start from. Raises UserError.
+
+    source: a checkpoint of this project; `torchvision:resnet152`, from ImageNet, for the backbone alone, downloaded
+    once, or a local file of those weights; or `random` for those that the network has.
     """
     if source == "random":
-        return "random weights"
+        return Initial(source)
     if source.startswith("torchvision:"):
-        return _load_imagenet(model, source.removeprefix("torchvision:"))
-    _, state = read_checkpoint(Path(source))
-    fill(model, state, source)
-    return f"all weights of {source}"
+        return Initial(source, _download(source.removeprefix("torchvision:")), backbone=True)
+    content = read_file(Path(source))
+    if {"conv1.weight", "layer1.0.conv1.weight"} <= content.keys():
+        return Initial(source, _without_classifier(content), backbone=True)
+    config = config_of(content, Path(source))
+    return Initial(source, content["state_dict"], config=config)
 
 
-def _load_imagenet(model: nn.Module, name: str) -> str:
+def _download(name: str) -> dict[str, Tensor]:
     try:
         weights = torchvision.models.get_model_weights(name)[_IMAGENET]
     except (ValueError, KeyError) as error:
         raise UserError(f"torchvision:{name}: torchvision has no such weights") from error
     try:
-        state = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+        return _without_classifier(weights.get_state_dict(progress=True, check_hash=True, weights_only=True))
     except (OSError, RuntimeError) as error:
         raise UserError(
             f"torchvision:{name}: cannot be downloaded ({error}); give --weights FILE, or --weights random"
         ) from error
-    return _fill_backbone(model, {k: v for k, v in state.items() if not k.startswith("fc.")}, name)
 
 
-def _fill_backbone(model: Any, state: dict[str, torch.Tensor], name: str) -> str:
-    fill(model.backbone, state, f"torchvision:{name}")
-    return f"ImageNet weights of {name} in the backbone, the rest random"
+def _without_classifier(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}

@@ -1,8 +1,13 @@
-"""The released training snapshot's names (mmdet 2, pytorchcv's resnet152b) and this project's, one to one."""
+"""The released training snapshot (mmdet 2, pytorchcv's resnet152b), read safely and renamed one to one."""
 
 import re
+from pathlib import Path
+from typing import Any
 
 import torch
+
+from data.errors import UserError
+from weights.checkpoint import FACTS, read_file
 
 _UNIT = re.compile(r"backbone\.features\.stage(\d)\.unit(\d+)\.(body\.conv(\d)|identity_conv)\.(conv|bn)\.(\w+)")
 _STEM = re.compile(r"backbone\.features\.init_block\.conv\.(conv|bn)\.(\w+)")
@@ -22,6 +27,43 @@ def our_name(name: str) -> str:
     return name
 
 
-def rename(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The snapshot's tensors under our names."""
-    return {our_name(name): tensor for name, tensor in state.items()}
+class Inert(dict):
+    """Stands for whatever a foreign library put beside the weights: holds nothing, does nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__()
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+# What the libraries of 2020 left in `meta` and `optimizer`; read as nothing. Whatever else a file names is refused.
+_FOREIGN = (
+    "addict.addict.Dict", "mmcv.utils.config.Config", "mmcv.utils.config.ConfigDict", "numpy.core.multiarray.scalar",
+    "numpy.core.multiarray._reconstruct", "numpy.ndarray", "numpy.dtype", "_codecs.encode", "pathlib.PosixPath",
+)  # fmt: skip
+
+
+def read_snapshot(path: Path) -> dict[str, torch.Tensor]:
+    """The snapshot's weights under our names. Raises UserError where it is something else; runs nothing in it."""
+    with torch.serialization.safe_globals([(Inert, name) for name in _FOREIGN]):
+        content = read_file(path)
+    meta, state = content.get("meta"), content.get("state_dict")
+    if isinstance(meta, dict) and FACTS in meta:
+        raise UserError(f"{path}: is a checkpoint of this project already; give it as --weights")
+    if not isinstance(state, dict) or not all(isinstance(each, torch.Tensor) for each in state.values()):
+        raise UserError(f"{path}: not a training snapshot (it holds no state_dict of tensors)")
+    if not any(".body.conv" in name for name in state) and any(name.startswith("backbone.features") for name in state):
+        raise UserError(
+            f"{path}: not face-detection-0206 but one of its family with a smaller backbone, MobileNetV2 "
+            "(face-detection-0200, -0202, -0204, -0205, -0207); this project rebuilds 0206 alone"
+        )
+    return rename(state, path)
+
+
+def rename(state: dict[str, torch.Tensor], path: Path) -> dict[str, torch.Tensor]:
+    """The snapshot's tensors under our names. Raises UserError if two of them would bear one name."""
+    renamed = {our_name(name): tensor for name, tensor in state.items()}
+    if len(renamed) < len(state):
+        raise UserError(f"{path}: names {len(state) - len(renamed)} of its weights twice, in two ways")
+    return renamed

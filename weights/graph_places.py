@@ -1,0 +1,106 @@
+"""The places of a detector's OpenVINO graph, with the constants that stand there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from weights.graph import value
+from weights.places import Place
+
+
+@dataclass
+class Tensors:
+    """The constants at a convolution or a group norm: `weight`, if it is a convolution's; then, per channel, what its
+    output is multiplied with and what is added; `statistics` if a batch norm still stands there."""
+
+    weight: Any = None
+    scale: Any = 1.0
+    shift: Any = 0.0
+    statistics: dict[str, np.ndarray] | None = None
+
+
+@dataclass
+class Graph:
+    """Places in an order of computation, the image first; image: where the first convolution reads it.
+
+    convolutions: how many the whole graph holds.
+    """
+
+    places: list[Place]
+    image: ov.Output
+    convolutions: int
+
+
+def graph_places(model: ov.Model) -> Graph:
+    """Walk the graph from its input to the last operation that is a network's. Raises LookupError without one."""
+    nodes = model.get_ordered_ops()
+    convolutions = [node for node in nodes if node.get_type_name() == "Convolution"]
+    if not convolutions:
+        raise LookupError("it holds no convolution")
+    image = convolutions[0].input_value(0)
+    listed = [Place("image")]
+    places = {image.get_node().get_name(): listed[0]}
+    for node in nodes:
+        if node.get_type_name() == "Constant" or node.get_name() in places:
+            continue
+        inputs = [places.get(port.get_source_output().get_node().get_name()) for port in node.inputs()]
+        place = _place(node, inputs)
+        if place is not None:
+            places[node.get_name()] = place
+            if place not in inputs:
+                listed.append(place)
+    return Graph(listed, image, len(convolutions))
+
+
+_KINDS = {"Relu": "relu", "MaxPool": "pool", "Interpolate": "upsample"}
+
+
+def _place(node: ov.Node, inputs: list[Place | None]) -> Place | None:
+    """What stands at a node: a new place, or the place of an input that the node belongs to; None if no network's."""
+    kind = node.get_type_name()
+    first = next((place for place in inputs if place is not None), None)
+    if first is None:
+        return None
+    if kind == "Convolution":
+        weight = value(node.input(1))
+        how = node.get_attributes()
+        shape = tuple(node.input(1).get_shape()), tuple(how["strides"]), tuple(how["pads_begin"])
+        return Place("conv", shape, [first], Tensors(weight)) if weight is not None else None
+    if kind in _KINDS:
+        return Place(_KINDS[kind], (), [first])
+    if kind == "Concat" and None not in inputs and node.get_attributes()["axis"] == 1:
+        return Place("concat", (), [place for place in inputs if place is not None])
+    if kind == "Add" and None not in inputs:
+        return Place("add", (), [place for place in inputs if place is not None])
+    if kind in ("Add", "Multiply", "BatchNormInference"):
+        return _affine(node, first)
+    if kind == "MVN":
+        return Place("norm", (node.get_output_shape(0)[1],), [first], Tensors())
+    if kind == "Reshape" and (first.kind == "norm" or _leads_to_norm(node)):
+        return first
+    return first if kind == "Convert" else None
+
+
+def _affine(node: ov.Node, place: Place) -> Place | None:
+    """Absorb a multiplication or an addition, per channel, into the convolution or norm before it."""
+    constants = [c for c in map(value, node.inputs()) if c is not None]
+    if not constants or place.kind not in ("conv", "norm") or place.content.statistics:
+        return Place("affine", (), [place]) if constants else None
+    held, factor = place.content, constants[0].reshape(-1)
+    if node.get_type_name() == "BatchNormInference":
+        gamma, beta, mean, variance = constants
+        epsilon = node.get_attributes()["epsilon"]
+        held.statistics = {"weight": gamma, "bias": beta, "running_mean": mean, "running_var": variance}
+        held.statistics["epsilon"] = np.float32(epsilon)
+    elif node.get_type_name() == "Multiply":
+        held.scale, held.shift = held.scale * factor, held.shift * factor
+    else:
+        held.shift = held.shift + factor
+    return place
+
+
+def _leads_to_norm(node: ov.Node) -> bool:
+    users = [port.get_node() for port in node.output(0).get_target_inputs()]
+    return all(u.get_type_name() == "MVN" or (u.get_type_name() == "Reshape" and _leads_to_norm(u)) for u in users)
