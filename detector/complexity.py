@@ -22,6 +22,7 @@ class Card:
 
     million_parameters: float = 69.920
     gflops: float = 339.602
+    bin_bytes: int = 254_925_040  # of the FP32 IR
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from weights.graph import read_facts, read_model
 @dataclass(frozen=True)
 class Info:
     """parameters: trained values, or for a graph the float constants its file holds. card_million_parameters: counted
-    as the published card counts. GFLOPs are for one input of the file's own size."""
+    as the published card counts. GFLOPs are for one input of the file's own size. bin_bytes: of an IR's .bin."""
 
     path: str
     kind: str
@@ -27,6 +27,7 @@ class Info:
     published: Card = field(default_factory=Card)
     interface: list[str] = field(default_factory=list)
     origin: dict[str, str] = field(default_factory=dict)
+    bin_bytes: int = 0
 
 
 def describe(target: str | Path) -> Info:
@@ -35,10 +36,16 @@ def describe(target: str | Path) -> Info:
     if path.suffix in (".onnx", ".xml"):
         return _describe_graph(path)
     if path.suffix == ".pth":
-        from weights.checkpoint import read_checkpoint, sha256
+        from weights.checkpoint import config_of, read_file, sha256
+        from weights.importing import ORIGIN
 
-        config, _ = read_checkpoint(path)
-        kind, origin = "checkpoint", {"config": config_name(config), "sha256": sha256(path)}
+        content = read_file(path)
+        config, kind = config_of(content, path), "checkpoint"
+        origin = {"config": config_name(config), "sha256": sha256(path)}
+        if ORIGIN in content["meta"]:
+            imported = content["meta"][ORIGIN]
+            files = ", ".join(f"{name} (sha256 {digest})" for name, digest in imported["files"].items())
+            origin["imported from"] = f"{imported['form']} {files}"
     else:
         config, kind, origin = load_config(target), "config", {}
     size = complexity.measure(config)
@@ -57,7 +64,15 @@ def _describe_graph(path: Path) -> Info:
     interface = [f"input {_tensor(i)}" for i in model.inputs] + [f"output {_tensor(o)}" for o in model.outputs]
     side = model.input(0).shape[2]
     return Info(
-        str(path), kind, side, count.stored, count.card / 1e6, count.flops / 1e9, interface=interface, origin=origin
+        str(path),
+        kind,
+        side,
+        count.stored,
+        count.card / 1e6,
+        count.flops / 1e9,
+        interface=interface,
+        origin=origin,
+        bin_bytes=path.with_suffix(".bin").stat().st_size if kind == "IR" else 0,
     )
 
 

@@ -1,8 +1,63 @@
 """The interface that the published model has and every exported one keeps."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.errors import UserError
+
 INPUT = "input"  # [1, 3, size, size] float32, BGR, 0..255
 INPUT_ALIAS = "image"  # what newer published files call it
 BOXES = "boxes"  # [750, 5] float32: x1 y1 x2 y2 in pixels of the input, score; best first; rows past the last are zero
 LABELS = "labels"  # [750] int64, 0 = face
 CLASSES = ("face",)
 SHOW_ABOVE = 0.3  # scores are products and run low: above this a box is shown, unless the user says otherwise
+
+Ports = dict[str, tuple[str, list]]  # element type (f32, i64) and shape by name; a free dimension is no int
+
+
+@dataclass(frozen=True)
+class Interface:
+    """preprocessing: whether mean, deviation and channel order are inside, so that the input is BGR 0..255."""
+
+    inputs: Ports
+    outputs: Ports
+    preprocessing: bool
+
+    def lines(self) -> list[str]:
+        """A line for each port, names that stand for one port together, and one for what goes in."""
+        told = [f"{kind} {self._names(ports)}" for kind, ports in (("input", self.inputs), ("output", self.outputs))]
+        return [*told, "NCHW, " + ("BGR 0..255, preprocessing inside" if self.preprocessing else "not preprocessed")]
+
+    @staticmethod
+    def _names(ports: Ports) -> str:
+        grouped: dict[str, list[str]] = {}
+        for name, (kind, shape) in ports.items():
+            sizes = ",".join("?" if not isinstance(size, int) else str(size) for size in shape)
+            grouped.setdefault(f"[{sizes}] {kind}", []).append(name)
+        return "; ".join(f"{'/'.join(sorted(names))} {what}" for what, names in grouped.items())
+
+
+def interface_reasons(reference: Interface, other: Interface) -> list[str]:
+    """Why a product that loads the reference could not load the other."""
+    reasons = []
+    (first, *_), (second, *_) = reference.inputs.values(), other.inputs.values()
+    if first != second:
+        reasons.append(f"takes {second[1]} {second[0]}, the reference {first[1]} {first[0]}")
+    if reference.preprocessing != other.preprocessing:
+        reasons.append("one of the two has its preprocessing inside, the other has not")
+    return reasons
+
+
+def check_interface(path: Path, inputs: Ports, outputs: Ports) -> int:
+    """The input's side where the file has the published interface; raises UserError where not."""
+    kind, shape = inputs.get(INPUT) or inputs.get(INPUT_ALIAS) or ("", [])
+    square = len(shape) == 4 and shape[:2] == [1, 3] and shape[2] == shape[3] and isinstance(shape[2], int)
+    boxes_kind, boxes = outputs.get(BOXES, ("", []))
+    labels_kind, labels = outputs.get(LABELS, ("", []))
+    given = square and len(boxes) == 2 and boxes[1] == 5 and len(labels) == 1
+    if not given or (kind, boxes_kind) != ("f32", "f32") or labels_kind not in ("i64", "i32"):
+        raise UserError(
+            f"{path}: has not the interface of this project (float32 {INPUT} [1,3,size,size]; outputs float32 {BOXES} "
+            f"[n,5] and integer {LABELS} [n])"
+        )
+    return shape[2]

@@ -10,9 +10,11 @@ from data.errors import UserError
 from data.image import find_images, read_image, to_tensor
 from data.progress import Progress, silent
 from data.structures import Detections
-from export.interface import SHOW_ABOVE
+from export.interface import SHOW_ABOVE, Interface, interface_reasons
+from export.levels import LevelDifference, Levels
 from export.matching import match
 from export.session import Session, open_session, to_detections
+from weights.proof import EXACT, Distance
 
 FAINT_OFF = 0.01  # share of the faint boxes that may lack a partner
 
@@ -58,7 +60,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Pair:
-    """The reference against one other model. reasons: why they do not agree, empty if they do."""
+    """The reference against one other model. reasons: why they do not agree, empty if they do.
+
+    levels: values before NMS, where the reference was named as such.
+    """
 
     reference: str
     model: str
@@ -68,6 +73,7 @@ class Pair:
     tolerance: Tolerance
     difference: Difference
     reasons: list[str]
+    levels: list[LevelDifference] = field(default_factory=list)
     default_precision: str = ""
     default_drift: Difference | None = None
 
@@ -78,7 +84,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Parity:
-    """names: the models, the reference first. detections[model][picture], in pixels of the square input of `size`."""
+    """names: the models, the reference first. detections[model][picture], in pixels of the square input of `size`.
+
+    interfaces: of the models, where the reference was named as such.
+    """
 
     names: list[str]
     images: list[Path]
@@ -86,6 +95,7 @@ class Parity:
     size: int
     pairs: list[Pair]
     detections: list[list[Detections]] = field(repr=False)
+    interfaces: list[Interface] = field(default_factory=list)
 
     @property
     def agree(self) -> bool:
@@ -108,20 +118,29 @@ class Parity:
             "left_out": self.left_out,
             "input_size": self.size,
             "faint_off_share": FAINT_OFF,
+            "interfaces": [asdict(each) for each in self.interfaces],
             "pairs": pairs,
         }
 
 
-def check_parity(models: Sequence[Path], images: Path, progress: Progress = silent) -> Parity:
-    """Hold every model to the first one on the pictures of a folder. Raises UserError."""
-    if len(models) < 2:
-        raise UserError("parity needs two models or more, the one to be held to first")
+def check_parity(
+    models: Sequence[Path], images: Path, progress: Progress = silent, reference: Path | None = None
+) -> Parity:
+    """Hold every model to the first one on the pictures of a folder. Raises UserError.
+
+    reference: a file to hold them all to instead, usually the published IR; then interfaces and the values before NMS
+    are compared too.
+    """
+    files = [reference, *models] if reference else list(models)
+    if len(files) < 2:
+        raise UserError("parity needs two models or more, the one to be held to first, or --reference")
     paths = find_images(images)
-    sessions = [open_session(path) for path in models]
+    sessions = [open_session(path) for path in files]
     size = sessions[0].size
     for session in sessions[1:]:
         if session.size != size:
-            raise UserError(f"{session.path}: takes {session.size}x{session.size}, {models[0]} takes {size}x{size}")
+            raise UserError(f"{session.path}: takes {session.size}x{session.size}, {files[0]} takes {size}x{size}")
+    levels = [Levels(_strides(sessions), size) for _ in sessions] if reference else []
     usual = {k: open_session(s.path, "default") for k, s in enumerate(sessions) if k > 0 and s.kind == "IR"}
     runs = [*sessions, *usual.values()]
     rows: list[list[np.ndarray]] = [[] for _ in runs]
@@ -135,17 +154,41 @@ def check_parity(models: Sequence[Path], images: Path, progress: Progress = sile
         read.append(path)
         for each, run in zip(rows, runs, strict=True):
             each.append(run.rows(tensor))
+        if reference:
+            dense = [session.dense(tensor) for session in sessions]
+            for level, values in zip(levels, dense, strict=True):
+                level.add(dense[0], values)
     if not read:
         raise UserError(left_out[0])
+    interfaces = [session.interface() for session in sessions] if reference else []
     pairs = []
     for k in range(1, len(sessions)):
         pair = compare(sessions[0], sessions[k], rows[0], rows[k])
+        if reference:
+            pair = _with_levels(pair, levels[k].differences(), interface_reasons(interfaces[0], interfaces[k]))
         if k in usual:
             drift = measure(rows[0], rows[len(sessions) + list(usual).index(k)], pair.tolerance)
             pair = replace(pair, default_precision=usual[k].precision, default_drift=drift)
         pairs.append(pair)
     found = [[to_detections(r) for r in each] for each in rows[: len(sessions)]]
-    return Parity([str(path) for path in models], read, left_out, size, pairs, found)
+    return Parity([str(path) for path in files], read, left_out, size, pairs, found, interfaces)
+
+
+def _strides(sessions: Sequence[Session]) -> list[int]:
+    for session in sessions:
+        if session.strides:
+            return session.strides
+    raise UserError("--reference needs a checkpoint of this project, or an export of one, to know the levels")
+
+
+def _with_levels(pair: Pair, levels: list[LevelDifference], reasons: list[str]) -> Pair:
+    """The pair with what was found before NMS, and with the reasons that gives."""
+    allowed = EXACT if pair.tolerance == TOLERANCES["f32"] else Distance(pair.tolerance.px, pair.tolerance.score)
+    for level in levels:
+        found = Distance(level.max_px, level.max_score)
+        if not found.within(allowed):
+            reasons = [*reasons, f"before NMS, stride {level.stride}: {found} apart, allowed {allowed}"]
+    return replace(pair, levels=levels, reasons=[*pair.reasons, *reasons])
 
 
 def compare(reference: Session, other: Session, first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> Pair:

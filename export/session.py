@@ -1,5 +1,6 @@
 """Any form of a detector behind one face: a checkpoint, an ONNX file or an IR that takes pictures and gives boxes."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -8,13 +9,15 @@ import numpy as np
 
 from data.errors import UserError, first_line
 from data.structures import Detections
-from export.interface import BOXES, INPUT, INPUT_ALIAS, LABELS
+from detector.config import config_from_facts
+from export.interface import BOXES, LABELS, Interface, Ports, check_interface
 
 
 class Session(Protocol):
     """size: side of the input, pixels. threshold: the score rows must exceed, None where the file does not say.
 
-    weights: stored precision, `f32`, `f16` or `bf16`. precision: what it computes in.
+    weights: stored precision, `f32`, `f16` or `bf16`. precision: what it computes in. strides: of the levels, finest
+    first, in pixels; empty where the file does not say.
     """
 
     path: Path
@@ -23,9 +26,18 @@ class Session(Protocol):
     threshold: float | None
     weights: str
     precision: str
+    strides: list[int]
 
     def rows(self, image: np.ndarray) -> np.ndarray:
         """image float32 [1, 3, size, size] BGR 0..255 -> [n, 6]: the file's `boxes`, then its `labels`."""
+        ...
+
+    def dense(self, image: np.ndarray) -> list[np.ndarray]:
+        """The same image -> boxes [anchors, 4] and scores [anchors] before thresholding and NMS, level by level."""
+        ...
+
+    def interface(self) -> Interface:
+        """What goes in and what comes out."""
         ...
 
 
@@ -58,6 +70,7 @@ class TorchSession:
         self.path = path
         self._network, self.size, facts = load_network(path)
         self.threshold: float | None = float(facts["score_threshold"])
+        self.strides = _strides(facts)
         self.weights, self.precision = "f32", "f32"
 
     def rows(self, image: np.ndarray) -> np.ndarray:
@@ -65,6 +78,22 @@ class TorchSession:
 
         with torch.inference_mode():
             return _join(*(out.numpy() for out in self._network(torch.from_numpy(image))))
+
+    def dense(self, image: np.ndarray) -> list[np.ndarray]:
+        import torch
+
+        from detector.model import dense
+
+        with torch.inference_mode():
+            return [out[0].numpy() for out in dense(self._network.detector, torch.from_numpy(image))]
+
+    def interface(self) -> Interface:
+        most = self._network.detector.bbox_head.test_cfg.max_per_img
+        inputs: Ports = {"input": ("f32", [1, 3, self.size, self.size])}
+        return Interface(inputs, {BOXES: ("f32", [most, 5]), LABELS: ("i64", [most])}, preprocessing=True)
+
+
+_ELEMENTS = {"tensor(float)": "f32", "tensor(float16)": "f16", "tensor(int64)": "i64", "tensor(int32)": "i32"}
 
 
 class OnnxSession:
@@ -83,17 +112,35 @@ class OnnxSession:
             facts, self.weights = read_facts(path), stored_precision(path)
         except Exception as error:  # onnxruntime and protobuf raise kinds of their own
             raise UserError(f"{path}: not an ONNX model ({first_line(error)})") from error
-        inputs, outputs = (
-            {port.name: (port.type.removeprefix("tensor(").rstrip(")"), port.shape) for port in ports}
+        self._inputs, self._outputs = (
+            {port.name: (_ELEMENTS.get(port.type, port.type), port.shape) for port in ports}
             for ports in (self._session.get_inputs(), self._session.get_outputs())
         )
-        self.size = check_interface(path, inputs, outputs)
+        self.size = check_interface(path, self._inputs, self._outputs)
         self.threshold = float(facts["score_threshold"]) if "score_threshold" in facts else None
+        self.strides = _strides(facts)
         self.precision = "f32"
 
     def rows(self, image: np.ndarray) -> np.ndarray:
         name = self._session.get_inputs()[0].name
         return _join(*self._session.run([BOXES, LABELS], {name: image}))
+
+    def dense(self, image: np.ndarray) -> list[np.ndarray]:
+        boxes, scores = self._before_nms.run(None, {self._before_nms.get_inputs()[0].name: image})
+        return [boxes.reshape(-1, 4), scores.reshape(-1)]
+
+    @functools.cached_property
+    def _before_nms(self) -> Any:
+        import onnxruntime
+
+        from export.to_onnx import before_nms
+
+        return onnxruntime.InferenceSession(before_nms(self.path), providers=["CPUExecutionProvider"])
+
+    def interface(self) -> Interface:
+        from weights.graph import read_model
+
+        return Interface(self._inputs, self._outputs, _preprocesses(read_model(self.path)))
 
 
 class IrSession:
@@ -103,15 +150,14 @@ class IrSession:
         from weights.graph import core, read_facts, read_model, stored_precision
 
         self.path = path
-        model = read_model(path)
-        inputs, outputs = (
+        self._model = model = read_model(path)
+        self._inputs, self._outputs = (
             {name: (port.get_element_type().to_string(), _shape(port)) for port in ports for name in port.get_names()}
             for ports in (model.inputs, model.outputs)
         )
-        if len(model.inputs) > 1:
-            inputs = {}
-        self.size = check_interface(path, inputs, outputs)
+        self.size = check_interface(path, self._inputs if len(model.inputs) == 1 else {}, self._outputs)
         facts = read_facts(path, model)
+        self.strides = _strides(facts)
         self.threshold = float(facts["score_threshold"]) if "score_threshold" in facts else None
         self.weights = stored_precision(model)
         hint = {} if precision == "default" else {"INFERENCE_PRECISION_HINT": precision}
@@ -122,24 +168,30 @@ class IrSession:
         result = self._compiled(image)
         return _join(result[BOXES], result[LABELS])
 
+    def dense(self, image: np.ndarray) -> list[np.ndarray]:
+        return self._before_nms(image)
 
-_FLOAT, _INTEGER = {"float", "f32"}, {"int64", "int32", "i64", "i32"}
-Ports = dict[str, tuple[str, list]]  # element type and shape by name; a free dimension is no int
+    @functools.cached_property
+    def _before_nms(self) -> Any:
+        from weights.graph import Dense
+
+        return Dense(self._model, self.path)
+
+    def interface(self) -> Interface:
+        return Interface(self._inputs, self._outputs, _preprocesses(self._model))
 
 
-def check_interface(path: Path, inputs: Ports, outputs: Ports) -> int:
-    """The input's side where the file has the published interface; raises UserError where not."""
-    kind, shape = inputs.get(INPUT) or inputs.get(INPUT_ALIAS) or ("", [])
-    square = len(shape) == 4 and shape[:2] == [1, 3] and shape[2] == shape[3] and isinstance(shape[2], int)
-    boxes_kind, boxes = outputs.get(BOXES, ("", []))
-    labels_kind, labels = outputs.get(LABELS, ("", []))
-    given = square and len(boxes) == 2 and boxes[1] == 5 and len(labels) == 1
-    if not given or kind not in _FLOAT or boxes_kind not in _FLOAT or labels_kind not in _INTEGER:
-        raise UserError(
-            f"{path}: has not the interface of this project (float32 {INPUT} [1,3,size,size]; outputs float32 {BOXES} "
-            f"[n,5] and integer {LABELS} [n])"
-        )
-    return shape[2]
+def _strides(facts: dict[str, str]) -> list[int]:
+    if "network" not in facts:
+        return []
+    return list(config_from_facts(facts["network"]).model.bbox_head.anchor_generator.strides)
+
+
+def _preprocesses(model: Any) -> bool:
+    """Whether anything stands between the input and the first convolution."""
+    from weights.graph_places import graph_places
+
+    return graph_places(model).image.get_node().get_type_name() != "Parameter"
 
 
 def _shape(port: Any) -> list:

@@ -13,6 +13,7 @@ from pathlib import Path
 import onnx
 import torch
 
+from data.errors import UserError
 from data.files import write_beside
 from export.interface import BOXES, INPUT, LABELS
 from export.network import Deployed, onnx_translation
@@ -41,6 +42,17 @@ def write_onnx(network: Deployed, size: int, facts: dict[str, str], path: Path) 
     with write_beside(path) as beside:
         onnx.save(model, beside)
         onnx.checker.check_model(str(beside), full_check=True)
+
+
+def before_nms(path: Path) -> bytes:
+    """The file's model with NMS's two inputs, boxes and scores, as its outputs. Raises UserError."""
+    model = onnx.load(path)
+    found = [node for node in model.graph.node if node.op_type == "NonMaxSuppression"]
+    if len(found) != 1:
+        raise UserError(f"{path}: holds {len(found)} NonMaxSuppression, not the one of this detector")
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in found[0].input[:2])
+    return model.SerializeToString()
 
 
 @contextmanager

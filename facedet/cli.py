@@ -143,14 +143,15 @@ def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float
 @main.command()
 @click.argument("models", type=_FILE, nargs=-1, required=True)
 @click.option("--images", type=_FILE, required=True, help="Folder of pictures to compare on.")
+@click.option("--reference", type=_FILE, help="The published IR: hold all MODELS to it, interface and NMS's input too.")
 @click.option("--report", type=_FILE, help="Folder for parity.json and parity.html.")
-def parity(models: tuple[Path, ...], images: Path, report: Path | None) -> None:
+def parity(models: tuple[Path, ...], images: Path, reference: Path | None, report: Path | None) -> None:
     """Prove that MODELS compute the same as the first of them. Exit code 0 if all agree, 1 if not."""
     from export.parity import check_parity
     from export.report import write_report
     from facedet.table import parity_table
 
-    result = check_parity(models, images, _bar)
+    result = check_parity(models, images, _bar, reference)
     click.echo(parity_table(result))
     for line in result.left_out:
         click.echo(f"left out: {line}", err=True)

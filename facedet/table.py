@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.info import Info
-from export.parity import Parity
+from export.parity import Pair, Parity
 from weights.importing import Origin
 
 
@@ -24,9 +24,22 @@ def parity_table(parity: Parity) -> str:
             figures = (str(d.matched), lone, f"{d.max_px:.4f}", f"{d.mean_px:.5f}", f"{d.max_score:.1e}")
             rows.append(("  by default", pair.default_precision, *figures, "", "(shown)"))
     lines = [f"{len(parity.images)} pictures at {parity.size}x{parity.size}, held to {parity.names[0]}", _columns(rows)]
+    for name, interface in zip(parity.names, parity.interfaces, strict=False):
+        lines += ["", f"interface of {Path(name).name}", *(f"  {line}" for line in interface.lines())]
     for pair in parity.pairs:
+        lines += _levels(pair)
         lines += [f"{Path(pair.model).name}: {reason}" for reason in pair.reasons]
     return "\n".join(lines)
+
+
+def _levels(pair: Pair) -> list[str]:
+    if not pair.levels:
+        return []
+    rows = [(f"  {Path(pair.model).name} before NMS", "anchors", "max px", "mean px", "max score", "mean score")]
+    for d in pair.levels:
+        px, score = (f"{d.max_px:.4f}", f"{d.mean_px:.5f}"), (f"{d.max_score:.1e}", f"{d.mean_score:.1e}")
+        rows.append((f"  stride {d.stride}", f"{d.anchors:,}", *px, *score))
+    return ["", _columns(rows)]
 
 
 def origin_lines(origin: Origin) -> list[str]:
@@ -53,10 +66,12 @@ def info_table(info: Info) -> str:
     card = info.published
     rows = [
         ("", "this", "published face-detection-0206"),
-        ("parameters", f"{info.parameters:,}", ""),
+        ("constants" if info.interface else "parameters", f"{info.parameters:,}", ""),
         ("MParams, counted as the card does", f"{info.card_million_parameters:.3f}", f"{card.million_parameters:.3f}"),
         (f"GFLOPs at {info.input_size}x{info.input_size}", f"{info.gflops:.3f}", f"{card.gflops:.3f} at 640x640"),
     ]
+    if info.bin_bytes:
+        rows.insert(2, ("bytes of the .bin", f"{info.bin_bytes:,}", f"{card.bin_bytes:,} in FP32"))
     lines = [f"{info.path} ({info.kind})", _columns(rows), *info.interface]
     return "\n".join(lines + [f"{key}: {value}" for key, value in info.origin.items()])
 
