@@ -80,6 +80,8 @@ def _own(names: Names, found: Tensors, detector: Any) -> Iterator[tuple[str, np.
         yield names.weight, found.weight
         for name, array in _batch_norm(found, ones, module.eps).items():
             yield f"{names.norm}.{name}", array
+    elif found.statistics:
+        raise LookupError(f"{names.module} is followed by a batch norm that the network has not")
     elif found.weight is None:  # a group norm
         yield names.weight, found.scale
         yield f"{names.module}.bias", found.shift

@@ -1,6 +1,7 @@
 """The released training snapshot (mmdet 2, pytorchcv's resnet152b), read safely and renamed one to one."""
 
 import re
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -27,26 +28,30 @@ def our_name(name: str) -> str:
     return name
 
 
-class Inert(dict):
+class Inert:
     """Stands for whatever a foreign library put beside the weights: holds nothing, does nothing."""
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__()
+    def __init__(self, *args: Any):
+        pass
 
     def __setstate__(self, state: Any) -> None:
         pass
 
 
 # What the libraries of 2020 left in `meta` and `optimizer`; read as nothing. Whatever else a file names is refused.
-_FOREIGN = (
-    "addict.addict.Dict", "mmcv.utils.config.Config", "mmcv.utils.config.ConfigDict", "numpy.core.multiarray.scalar",
-    "numpy.core.multiarray._reconstruct", "numpy.ndarray", "numpy.dtype", "_codecs.encode", "pathlib.PosixPath",
-)  # fmt: skip
+_FOREIGN = {
+    OrderedDict: ("addict.addict.Dict", "mmcv.utils.config.ConfigDict"),
+    Inert: (
+        "mmcv.utils.config.Config", "numpy.core.multiarray.scalar", "numpy.core.multiarray._reconstruct",
+        "numpy._core.multiarray.scalar", "numpy._core.multiarray._reconstruct", "numpy.ndarray", "numpy.dtype",
+        "_codecs.encode", "pathlib.PosixPath",
+    ),
+}  # fmt: skip
 
 
 def read_snapshot(path: Path) -> dict[str, torch.Tensor]:
     """The snapshot's weights under our names. Raises UserError where it is something else; runs nothing in it."""
-    with torch.serialization.safe_globals([(Inert, name) for name in _FOREIGN]):
+    with torch.serialization.safe_globals([(kind, name) for kind, names in _FOREIGN.items() for name in names]):
         content = read_file(path)
     meta, state = content.get("meta"), content.get("state_dict")
     if isinstance(meta, dict) and FACTS in meta:
