@@ -42,6 +42,29 @@ def test_make_targets_of_the_readme_exist() -> None:
 
 
 @pytest.mark.slow
+def test_from_the_published_ir_to_your_own(faces: Path, standin: Path, tmp_path: Path) -> None:
+    (tmp_path / "published").symlink_to(standin)
+    few = {"train": (faces / "train.txt").read_text().split()[:4], "val": (faces / "val.txt").read_text().split()[:1]}
+    (tmp_path / "faces" / "images").mkdir(parents=True)
+    (tmp_path / "faces" / "annotations").symlink_to(faces / "annotations")
+    for which, names in few.items():
+        (tmp_path / "faces" / f"{which}.txt").write_text("\n".join(names))
+        for name in names:
+            picture = next((faces / "images").glob(f"{name}.*"))
+            (tmp_path / "faces" / "images" / picture.name).symlink_to(picture)
+    lines = commands("You have the published IR and your photographs: five commands to your own IR")
+    assert [shlex.split(line)[1] for line in lines] == ["import", "parity", "train", "export", "parity"]
+    for line in lines:  # two short epochs stand for the config's twenty
+        done = run(f"{line} --epochs 2 --batch-size 2" if " train " in line else line, tmp_path)
+        if " import " in line:
+            assert "batch norms hold statistics of 5 photographs" in done.stdout
+    summary = json.loads((tmp_path / "runs" / "mine" / "summary.json").read_text())
+    assert summary["started_from"] == "all weights of imported.pth"
+    assert summary["last_loss"] < 1.2 * summary["first_loss"]
+    assert json.loads((tmp_path / "mine" / "parity" / "parity.json").read_text())["agree"] is True
+
+
+@pytest.mark.slow
 def test_the_demo_leaves_what_it_says(tmp_path: Path) -> None:
     done = run("facedet demo -o demo-out --epochs 4", tmp_path)
     named = [Path(line.split()[0]) for line in done.stdout.split("Look at\n")[1].splitlines()]
