@@ -19,11 +19,13 @@ class Source:
     """Where a set lies: a COCO json or a Pascal VOC folder.
 
     images: folder of the pictures if they are not where the form puts them; names: text file, one picture a line.
+    form: one of `FORMS` where it is not to be recognised.
     """
 
     path: Path
     images: Path | None = None
     names: Path | None = None
+    form: str | None = None
 
 
 def read_set(source: Source) -> FaceSet:
@@ -32,11 +34,8 @@ def read_set(source: Source) -> FaceSet:
     Single images that are missing or unreadable and single boxes that are NaN, outside or without area are left out
     and named in `skipped`; boxes partly outside are clipped. Raises UserError if nothing of it can be used.
     """
-    reader = voc.read if source.path.is_dir() else coco.read
     skipped: list[str] = []
-    entries = reader(source.path, source.images, skipped)
-    if source.names:
-        entries = _select(entries, source.names, skipped)
+    entries = read_entries(source, skipped)
     photos: list[Photo] = []
     for entry in entries:
         try:
@@ -47,6 +46,16 @@ def read_set(source: Source) -> FaceSet:
         why = f" (first reason: {skipped[0]})" if skipped else ""
         raise UserError(f"{source.path}: no usable picture{why}")
     return FaceSet(photos, skipped)
+
+
+def read_entries(source: Source, skipped: list[str]) -> list[Photo]:
+    """The entries of a set as they are annotated: no picture is opened, no box is judged. Raises UserError.
+
+    Adds a line to `skipped` for each annotation that cannot be read; a malformed box becomes one of NaN.
+    """
+    reader = voc.read if source.path.is_dir() else coco.read
+    entries = reader(source.path, source.images, skipped)
+    return _select(entries, source.names, skipped) if source.names else entries
 
 
 def _checked(entry: Photo, skipped: list[str]) -> Photo:

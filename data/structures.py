@@ -11,6 +11,7 @@ class Photo:
     """An annotated photograph. Boxes refer to the picture as it is displayed (EXIF orientation applied).
 
     boxes [n, 4]; ignored [n] is true for faces that neither count nor punish (COCO `iscrowd`, VOC `difficult`).
+    classes: the annotation's own name of each box, where it has names; all count as a face.
     """
 
     path: Path
@@ -18,6 +19,7 @@ class Photo:
     height: int
     boxes: np.ndarray
     ignored: np.ndarray
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
