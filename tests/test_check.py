@@ -1,0 +1,322 @@
+"""Checking and splitting a set: every seeded fault is found once, nothing is changed, duplicates stay together."""
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from data.check import Check, check_set
+from data.check_report import write_report
+from data.errors import UserError
+from data.faceset import Source, read_set
+from data.finding import KINDS
+from data.hashing import FARTHEST, fingerprint, groups_of_near_duplicates, most_alike
+from data.image import SUFFIXES, read_image, write_png
+from data.split import choose, shortest_names, split_set
+from data.synthetic import draw_picture
+from facedet.cli import main
+
+WIDTH, HEIGHT = 400, 320
+GOOD = (100, 80, 60, 70)  # x y w h
+
+
+class Drawn:
+    """A COCO set in the making: drawn pictures that look like no other, and what is annotated of them."""
+
+    def __init__(self, folder: Path, seed: int):
+        self.folder, self.rng = folder, np.random.default_rng(seed)
+        self.content: dict = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "face"}]}
+        (folder / "images").mkdir(parents=True)
+
+    def add(self, name: str, *boxes: tuple, image: np.ndarray | None = None, **facts: object) -> np.ndarray:
+        """Write a picture, the drawn one if none is given, and annotate it; returns it."""
+        if image is None:
+            image = cv2.resize(draw_picture(self.rng)[0], (WIDTH, HEIGHT))
+        cv2.imwrite(str(self.folder / "images" / name), image, [cv2.IMWRITE_PNG_COMPRESSION, 0])
+        self.annotate(name, *boxes, width=image.shape[1], height=image.shape[0], **facts)
+        return image
+
+    def annotate(self, name: str, *boxes: tuple, width: int = WIDTH, height: int = HEIGHT, **facts: object) -> None:
+        number = len(self.content["images"])
+        size = {"width": width, "height": height}
+        self.content["images"].append({"id": number, "file_name": f"images/{name}", **size})
+        for box in boxes:
+            face = {"id": len(self.content["annotations"]), "image_id": number, "category_id": 1, "bbox": box, **facts}
+            self.content["annotations"].append(face)
+
+    def save(self) -> Source:
+        (self.folder / "set.json").write_text(json.dumps(self.content))
+        return Source(self.folder / "set.json")
+
+
+def clean(folder: Path, pictures: int = 4, seed: int = 1) -> Drawn:
+    drawn = Drawn(folder, seed)
+    for k in range(pictures):
+        drawn.add(f"clean-{k}.png", GOOD, (200, 40, 50, 60))
+    return drawn
+
+
+def spoil(drawn: Drawn) -> dict[str, str]:
+    """Add one fault of every kind that one set can have; returns kind -> the name it must be found under."""
+    nan = float("nan")
+    drawn.add("nan.png", GOOD, (10, 10, nan, 40))
+    drawn.add("outside.png", GOOD, (500, 10, 40, 40))
+    drawn.add("no-area.png", GOOD, (10, 10, 0, 40))
+    drawn.add("cut.png", GOOD, (-20, 200, 60, 60))
+    drawn.add("repeated.png", GOOD, GOOD)
+    drawn.add("too-large.png", (2, 2, WIDTH - 4, HEIGHT - 4))
+    drawn.add("too-small.png", GOOD, (10, 10, 1.5, 1.2))
+    drawn.add("small.png", GOOD, (10, 10, 4, 3))
+    drawn.add("size.png", GOOD)
+    drawn.content["images"][-1]["width"] = WIDTH + 1
+    drawn.annotate("gone.png", GOOD)
+    first = drawn.add("a-twice.png", GOOD)
+    drawn.add("duplicate.png", GOOD, image=first)
+    second = drawn.add("b-twice.png", GOOD)
+    drawn.add("contradiction.png", (200, 40, 50, 60), image=second)
+    third = drawn.add("c-twice.png", GOOD)
+    drawn.add("near-duplicate.png", GOOD, image=altered(third))
+    turned = Image.fromarray(cv2.resize(draw_picture(drawn.rng)[0], (HEIGHT, WIDTH)))
+    turned.save(drawn.folder / "images" / "turned.png", exif=orientation(6))
+    drawn.annotate("turned.png", GOOD)
+    drawn.content["annotations"].append({"id": -1, "image_id": "nowhere", "category_id": 1, "bbox": GOOD})
+    same = ("nan", "outside", "no-area", "cut", "repeated", "too-large", "too-small", "small", "size", "turned")
+    names = {kind: f"{kind}.png" for kind in (*same, "duplicate", "contradiction", "near-duplicate")}
+    return {**names, "picture": "gone.png", "entry": "set.json"}
+
+
+def altered(image: np.ndarray) -> np.ndarray:
+    """The same picture at 0.6 of its size, in JPEG 40, a little brighter."""
+    small = cv2.resize(image, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    coded = cv2.imencode(".jpg", cv2.convertScaleAbs(small, alpha=1.0, beta=12), [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
+    return cv2.imdecode(coded, cv2.IMREAD_COLOR)
+
+
+def orientation(value: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = value
+    return exif
+
+
+def named(check: Check) -> Counter:
+    return Counter((finding.kind, finding.path.name) for finding in check.findings)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_every_fault_is_found_once_and_nothing_else(tmp_path: Path) -> None:
+    drawn = clean(tmp_path / "set")
+    expected = spoil(drawn)
+    source = drawn.save()
+    before = digests(tmp_path)
+    result = check_set(source)
+    assert named(result) == Counter(expected.items())
+    assert set(expected) | {"no-faces", "leak", "near-leak"} == set(KINDS)  # these three: see below
+    assert result.hurts
+    assert digests(tmp_path) == before
+
+
+def test_faults_of_a_picture_name_their_boxes(tmp_path: Path) -> None:
+    drawn = clean(tmp_path)
+    drawn.add("many.png", GOOD, (500, 10, 40, 40), (600, 10, 40, 40), (10, 10, 4, 3))
+    found = {finding.kind: finding.boxes for finding in check_set(drawn.save()).findings}
+    assert found == {"outside": ((500, 10, 540, 50), (600, 10, 640, 50)), "small": ((10, 10, 14, 13),)}
+
+
+def test_what_both_sets_hold_is_found(tmp_path: Path) -> None:
+    train, val = clean(tmp_path / "train"), clean(tmp_path / "val", seed=2)
+    one, other = (read_image(tmp_path / "train" / "images" / f"clean-{k}.png") for k in (0, 1))
+    val.add("copy.png", GOOD, image=one)
+    val.add("near.png", GOOD, image=altered(other))
+    result = check_set(train.save(), val.save())
+    assert named(result) == {("leak", "copy.png"): 1, ("near-leak", "near.png"): 1}
+    assert {f.path.name: f.other.name for f in result.findings if f.other} == {
+        "copy.png": "clean-0.png",
+        "near.png": "clean-1.png",
+    }
+    assert {f.role for f in result.findings} == {"val"}
+    assert result.hurts
+
+
+@pytest.mark.parametrize("content", [b"no picture", b"", None])
+def test_a_picture_that_cannot_be_decoded_is_found(tmp_path: Path, content: bytes | None) -> None:
+    drawn = clean(tmp_path)
+    file = tmp_path / "images" / "clean-1.png"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    result = check_set(drawn.save())
+    assert named(result) == {("picture", "clean-1.png"): 1}
+    assert result.sets[0].faces == 6
+
+
+def test_a_picture_that_already_the_reader_cannot_open_is_found_as_one(tmp_path: Path) -> None:
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    for name in ("good", "bad"):
+        write_png(draw_picture(np.random.default_rng(1))[0], tmp_path / "images" / f"{name}.png")
+        (tmp_path / "labels" / f"{name}.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    (tmp_path / "images" / "bad.png").write_bytes(b"no picture")
+    assert named(check_set(Source(tmp_path, form="yolo"))) == {("picture", "bad.png"): 1}
+
+
+def test_a_size_annotated_before_exif_turned_the_picture_is_said_to_be_that(tmp_path: Path) -> None:
+    drawn = clean(tmp_path)
+    turned = Image.fromarray(read_image(tmp_path / "images" / "clean-1.png"))
+    turned.save(tmp_path / "images" / "clean-1.png", exif=orientation(6))
+    (finding,) = check_set(drawn.save()).findings
+    assert (finding.kind, finding.detail) == (
+        "size",
+        "annotated as 400x320 but is 320x400: annotated before EXIF turned it",
+    )
+
+
+def test_ignored_faces_are_not_judged_but_counted(tmp_path: Path) -> None:
+    drawn = clean(tmp_path)
+    drawn.add("crowd.png", (10, 10, 1.5, 1.2), (500, 10, 9, 9), (0, 0, WIDTH, HEIGHT), iscrowd=1)
+    result = check_set(drawn.save())
+    assert result.findings == []
+    assert (result.sets[0].ignored, result.sets[0].faces, result.sets[0].without_faces) == (3, 8, 1)
+
+
+def test_a_set_without_a_face_would_hurt(tmp_path: Path) -> None:
+    drawn = Drawn(tmp_path, 1)
+    drawn.add("empty.png")
+    assert named(check_set(drawn.save())) == {("no-faces", "set.json"): 1}
+
+
+def test_a_set_without_a_picture_cannot_be_checked(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"set\.json: no picture is annotated"):
+        check_set(Drawn(tmp_path, 1).save())
+
+
+def test_figures_are_those_of_the_resized_picture(tmp_path: Path) -> None:
+    drawn = Drawn(tmp_path, 1)
+    drawn.add("a.png", (10, 10, 40, 80), (100, 10, 40, 20))  # 160 and 40 px of 640
+    drawn.add("b.png")
+    (figures,) = check_set(drawn.save()).sets
+    assert figures.heights == (0, 0, 0, 1, 0, 1, 0, 0)
+    assert figures.in_pictures == (1, 0, 1, 0, 0, 0, 0, 0, 0)
+    assert (figures.pictures, figures.without_faces, sum(figures.classes.values())) == (2, 1, 2)
+    (smaller,) = check_set(drawn.save(), size=160).sets
+    assert smaller.heights == (0, 1, 0, 1, 0, 0, 0, 0)
+
+
+def test_the_command_prints_writes_and_ends_with_what_it_found(tmp_path: Path) -> None:
+    drawn = clean(tmp_path / "set")
+    good = drawn.save().path
+    done = CliRunner().invoke(main, ["data", "check", str(good)])
+    assert (done.exit_code, "nothing would hurt" in done.output) == (0, True), done.output
+    spoil(drawn)
+    bad = drawn.save().path
+    arguments = ["data", "check", str(bad), "--report", str(tmp_path / "out"), "--json", str(tmp_path / "c.json")]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 1, done.output
+    assert "gone.png: cannot be read as a picture (no such file)" in done.output
+    assert (tmp_path / "c.json").read_bytes() == (tmp_path / "out" / "check.json").read_bytes()
+    done = CliRunner().invoke(main, ["data", "check", str(tmp_path / "none.json")])
+    assert done.exit_code == 2
+
+
+def test_the_page_and_the_json_hold_what_was_found(tmp_path: Path) -> None:
+    drawn = clean(tmp_path / "set")
+    expected = spoil(drawn)
+    for k in range(30):
+        drawn.annotate(f"missing-{k}.png")
+    result = check_set(drawn.save())
+    page = write_report(result, tmp_path / "out").read_text()
+    content = json.loads((tmp_path / "out" / "check.json").read_text())
+    assert len(content["findings"]) == len(result.findings)
+    assert content["hurts"] is True
+    assert content["kinds"]["picture"]["findings"] == 31
+    assert [f["boxes"] for f in content["findings"] if f["kind"] == "nan"] == [[[10, 10, None, 50]]]
+    for kind in expected:
+        assert f'id="{kind}"' in page
+    assert page.count("<img ") == len(expected) - 2  # one each, but none of a missing picture or entry
+    assert "and 7 more" in page
+    assert "http" not in page
+
+
+def test_copies_are_found_and_different_pictures_are_not() -> None:
+    rng = np.random.default_rng(3)
+    pictures = [draw_picture(rng)[0] for _ in range(40)]
+    flat = [np.full((50, 60, 3), grey, np.uint8) for grey in (10, 10, 200)]
+    few = [np.full((320, 400, 3), 90, np.uint8) for _ in range(2)]
+    few[0][40:90, 40:90] = few[1][200:250, 300:350] = 220
+    prints = [fingerprint(image) for image in [*pictures, *flat, *few]]
+    assert groups_of_near_duplicates(prints) == []
+    copies = [fingerprint(altered(image)) for image in pictures]
+    assert sorted(groups_of_near_duplicates(prints + copies)) == [[k, k + len(prints)] for k in range(40)]
+    assert all(most_alike(copy, prints[:40])[0] == k for k, copy in enumerate(copies))
+
+
+def test_copies_of_photographs_are_found_and_different_ones_are_not(faces: Path) -> None:
+    paths = sorted(p for p in (faces / "images").iterdir() if p.suffix in SUFFIXES)
+    images = [read_image(path) for path in paths]
+    prints = [fingerprint(image) for image in images]
+    # of the 105, two are one photograph with and without its background, and two were taken moments apart
+    repeated = [[paths[k].stem.strip("maks") for k in group] for group in groups_of_near_duplicates(prints)]
+    assert sorted(repeated) == [["287", "478"], ["485", "87"]]
+    copies = [fingerprint(altered(image)) for image in images]
+    found = groups_of_near_duplicates(prints + copies)
+    together = {k for group in found for k in group if k + len(prints) in group}
+    assert together == set(range(len(prints)))
+    assert max(most_alike(copy, [own])[1] for copy, own in zip(copies, prints, strict=True)) <= FARTHEST
+
+
+def test_a_split_keeps_near_duplicates_together_and_is_drawn_from_its_seed(tmp_path: Path) -> None:
+    drawn = Drawn(tmp_path / "set", 4)
+    for k in range(12):
+        image = drawn.add(f"{k}.png", GOOD)
+        if k < 4:
+            drawn.add(f"{k}-again.png", GOOD, image=altered(image))
+    source = drawn.save()
+    lists = {}
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        files = split_set(source, tmp_path / name, 0.25, seed)
+        lists[name] = [file.read_text().split() for file in files]
+        train, val = (set(names) for names in lists[name])
+        assert (len(train), len(val)) == (12, 4)
+        assert not train & val
+        assert all((f"{k}.png" in val) == (f"{k}-again.png" in val) for k in range(4))
+    assert lists["a"] == lists["b"] != lists["c"]
+    train, val = (Source(source.path, names=tmp_path / "a" / f"{side}.txt") for side in ("train", "val"))
+    assert (len(read_set(train).photos), len(read_set(val).photos)) == (12, 4)
+    assert not check_set(train, val).hurts
+    with pytest.raises(UserError, match=r"train\.txt: is there already"):
+        split_set(source, tmp_path / "a", 0.25, 0)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "wanted", "got"), [([3, 1, 1], 2, 2), ([4, 4], 1, 4), ([5, 3], 7, 5), ([1] * 9, 9, 8), ([6], 3, 0)]
+)
+def test_whole_groups_come_as_near_to_the_share_as_they_allow(sizes: list[int], wanted: int, got: int) -> None:
+    members = iter(range(99))
+    groups = [[next(members) for _ in range(size)] for size in sizes]
+    for seed in range(5):
+        chosen = choose(groups, wanted, seed)
+        assert len(chosen) == got
+        assert all(chosen >= set(group) or not chosen & set(group) for group in groups)
+
+
+def test_names_in_a_list_have_the_folders_they_need() -> None:
+    paths = [Path("set/a/1.jpg"), Path("set/b/1.jpg"), Path("set/b/2.jpg"), Path("set/b/2.png"), Path("set/b/3.jpg")]
+    assert shortest_names(paths) == ["a/1.jpg", "b/1.jpg", "2.jpg", "2.png", "3.jpg"]
+    with pytest.raises(UserError, match="annotated twice"):
+        shortest_names([paths[0], paths[0]])
+
+
+def test_the_split_command_writes_lists_and_refuses_a_share_that_is_none(tmp_path: Path) -> None:
+    path = str(clean(tmp_path / "set").save().path)
+    done = CliRunner().invoke(main, ["data", "split", path, "--val", "0.25", "-o", str(tmp_path / "lists")])
+    assert done.exit_code == 0, done.output
+    assert done.output.count("wrote") == 2
+    done = CliRunner().invoke(main, ["data", "split", path, "--val", "1.5", "-o", str(tmp_path / "more")])
+    assert (done.exit_code, "between 0 and 1" in done.stderr) == (2, True)
