@@ -1,6 +1,6 @@
 """How large a detector is, counted the way the published card counted: parameters, GFLOPs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -18,11 +18,14 @@ SUM, RELU, NORMALISE, AFFINE, MAX_POOL, UPSAMPLE, INPUT = 3, 2, 5, 2, 9, 1, 2
 
 @dataclass(frozen=True)
 class Card:
-    """The published figures of face-detection-0206."""
+    """The published figures of face-detection-0206; accuracies in per cent, on WIDER FACE val."""
 
     million_parameters: float = 69.920
     gflops: float = 339.602
     bin_bytes: int = 254_925_040  # of the FP32 IR
+    ap64: float = 94.274
+    wider: dict[str, float] = field(default_factory=lambda: {"easy": 94.281, "medium": 93.207, "hard": 84.439})
+    coco: float = 34.2
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,15 @@ GREEN, RED, BLUE, AMBER = (60, 180, 60), (60, 60, 220), (220, 120, 30), (0, 170,
 
 
 def draw_boxes(image: np.ndarray, found: Detections, colour: tuple[int, int, int] = GREEN) -> np.ndarray:
-    """A copy of the picture uint8 [h, w, 3] BGR with boxes (in its pixels) and their scores."""
+    """A copy of the picture uint8 [h, w, 3] BGR with boxes (in its pixels) and their scores; NaN for no score."""
     out, finite = image.copy(), np.isfinite(found.boxes).all(axis=1)
     found = Detections(found.boxes[finite], found.scores[finite])
     unit = max(min(image.shape[:2]) / 400, 0.5)
     line = max(round(2 * unit), 1)
     for (x1, y1, x2, y2), score in zip(found.boxes.round().astype(int).tolist(), found.scores, strict=True):
         cv2.rectangle(out, (x1, y1), (x2, y2), colour, line, cv2.LINE_AA)
-        _label(out, f"{score:.2f}", x1, y1, unit, colour)
+        if not np.isnan(score):
+            _label(out, f"{score:.2f}", x1, y1, unit, colour)
     return out
 
 

@@ -1,10 +1,15 @@
 """Results as text for a terminal."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from export.compare import Comparison
+from export.evaluate import Evaluation
+from export.evaluation_report import metric_rows
 from export.info import Info
 from export.parity import Pair, Parity
+from export.reproduce import Line
 from weights.importing import Origin
 
 
@@ -40,6 +45,38 @@ def _levels(pair: Pair) -> list[str]:
         px, score = (f"{d.max_px:.4f}", f"{d.mean_px:.5f}"), (f"{d.max_score:.1e}", f"{d.mean_score:.1e}")
         rows.append((f"  stride {d.stride}", f"{d.anchors:,}", *px, *score))
     return ["", _columns(rows)]
+
+
+def evaluation_table(done: Evaluation) -> str:
+    """Figures in per cent, then AP by face height."""
+    speed = f", {done.images_per_second:.1f} a second" if done.images_per_second else ""
+    head = f"{done.source}: {len(done.photos)} photographs{speed}" if done.photos else done.source
+    heights = [("face height, px", "faces", "AP50")]
+    for h in done.heights:
+        heights.append((_range(h.lowest, h.highest), f"{h.faces:,}", "none" if h.ap is None else f"{100 * h.ap:.1f} %"))
+    lines = [head, _columns(metric_rows(done.metrics)), "", _columns(heights)]
+    return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
+
+
+def comparison_table(done: Comparison) -> str:
+    """What the second model gained and lost, by face height."""
+    rows = [("face height, px", "faces", "both", "gained", "lost")]
+    for r in done.sizes:
+        rows.append((_range(r.lowest, r.highest), f"{r.faces:,}", f"{r.both:,}", f"{r.gained:,}", f"{r.lost:,}"))
+    alarms = f"false alarms: {len(done.alarms[0])} before, {len(done.alarms[1])} now"
+    lines = [f"{len(done.photos)} photographs, from {done.first} to {done.second}", _columns(rows)]
+    lines += [f"{len(done.gained)} faces gained, {len(done.lost)} lost; {alarms}"]
+    return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
+
+
+def card_table(lines: Sequence[Line]) -> str:
+    """Measured beside published."""
+    rows = [("face-detection-0206", "measured", "published")]
+    return _columns(rows + [(line.name, f"{line.measured:.3f}", f"{line.published:.3f}") for line in lines])
+
+
+def _range(lowest: float, highest: float) -> str:
+    return f"{lowest:g} and more" if math.isinf(highest) else f"{lowest:g} to {highest:g}"
 
 
 def origin_lines(origin: Origin) -> list[str]:

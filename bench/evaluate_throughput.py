@@ -1,0 +1,41 @@
+"""Does `evaluate` keep the device busy? Its images per second against benchmark_app's on the same IR.
+
+python bench/evaluate_throughput.py IR PHOTOGRAPHS [COPIES]
+"""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from data.image import find_images
+from export.predict import predict
+from export.session import open_session
+
+_SECONDS = 20
+
+
+def benchmark_app(ir: Path) -> float:
+    """Images per second of OpenVINO's own tool, in float32 as `evaluate` computes."""
+    tool = Path(sys.executable).with_name("benchmark_app")
+    options = ["-m", ir, "-d", "CPU", "-hint", "throughput", "-infer_precision", "f32", "-t", str(_SECONDS)]
+    done = subprocess.run([tool, *options], capture_output=True, text=True, check=True)
+    return float(re.search(r"Throughput:\s+([\d.]+) FPS", done.stdout)[1])  # type: ignore[index]
+
+
+def main() -> None:
+    ir, paths = Path(sys.argv[1]), find_images(Path(sys.argv[2])) * int((sys.argv[3:] or ["1"])[0])
+    session = open_session(ir)
+    ours = []
+    theirs = []
+    for _ in range(3):  # in turns, so that both see the same machine
+        theirs.append(benchmark_app(ir))
+        began = time.perf_counter()
+        predict(session, paths)
+        ours.append(len(paths) / (time.perf_counter() - began))
+    print(f"benchmark_app {max(theirs):.2f} images/s, evaluate {max(ours):.2f}: {100 * max(ours) / max(theirs):.0f} %")
+
+
+if __name__ == "__main__":
+    main()

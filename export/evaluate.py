@@ -1,0 +1,161 @@
+"""How good a model is on a set: the metrics of COCO, WIDER FACE and the published card."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import UserError
+from data.faceset import Source, read_set
+from data.progress import Progress, silent
+from data.structures import Detections, Photo
+from evaluation.coco import average_precision
+from evaluation.curve import Curve
+from evaluation.faces import HEIGHTS, Case, worst_alarms, worst_misses
+from evaluation.heights import ap64_curve, height_curve
+from evaluation.predictions import EMPTY, of_pictures, read_predictions, wider_name
+from evaluation.wider import WiderTruth, read_truth, wider_curves
+from export.interface import SHOW_ABOVE
+from export.predict import predict
+from export.session import open_session
+
+METRICS = ("coco", "wider", "ap64")
+
+
+@dataclass(frozen=True)
+class HeightAP:
+    """AP at IoU 0.5 over the faces from `lowest` to below `highest` pixels of height; None where there is none."""
+
+    lowest: float
+    highest: float
+    faces: int
+    ap: float | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured. metrics: by name, values in 0..1. curves: by name, for drawing. photos, detections: what it
+    was measured on; empty where official ground truth alone was given. images_per_second: of reading and computing."""
+
+    source: str
+    metrics: dict
+    curves: dict[str, Curve]
+    heights: list[HeightAP]
+    misses: list[Case]
+    alarms: list[Case]
+    photos: list[Photo] = field(repr=False)
+    detections: list[Detections] = field(repr=False)
+    left_out: list[str]
+    images_per_second: float | None = None
+
+    def as_dict(self) -> dict:
+        """Plain values for JSON."""
+        cases = {
+            name: [{"file_name": self.photos[c.photo].path.name, "bbox": _xywh(c.box), "score": c.score} for c in cases]
+            for name, cases in (("worst_misses", self.misses), ("worst_false_alarms", self.alarms))
+        }
+        heights = [
+            {"from": h.lowest, "below": None if np.isinf(h.highest) else h.highest, "faces": h.faces, "ap50": h.ap}
+            for h in self.heights
+        ]
+        head = {"source": self.source, "images": len(self.photos), "images_per_second": self.images_per_second}
+        return {**self.metrics, **head, "ap50_by_height": heights, **cases, "left_out": self.left_out}
+
+
+def evaluate(
+    model: Path | None,
+    source: Source | None,
+    *,
+    predictions: Path | None = None,
+    wider_ground_truth: Path | None = None,
+    metrics: Sequence[str] = (),
+    progress: Progress = silent,
+) -> Evaluation:
+    """Measure a model, or predictions on disk, on a set. Raises UserError.
+
+    metrics: some of METRICS; all that what is given allows, if empty. wider_ground_truth: folder of the four official
+    .mat files; with predictions it needs no set and no pictures.
+    """
+    unknown = [m for m in metrics if m not in METRICS]
+    if unknown:
+        raise UserError(f"--metrics {' '.join(unknown)}: give some of {' '.join(METRICS)}")
+    if (model is None) == (predictions is None):
+        raise UserError("give a model to evaluate, or --predictions, not both")
+    truth = read_truth(wider_ground_truth) if wider_ground_truth else None
+    if source is None and (truth is None or predictions is None):
+        raise UserError("give a set, or --predictions with --wider-ground-truth")
+    if "wider" in metrics and truth is None:
+        raise UserError("wider needs --wider-ground-truth, the folder of the four official .mat files")
+    if "coco" in metrics and source is None:
+        raise UserError("coco needs a set: the official ground truth alone holds no sizes of pictures")
+    faces = read_set(source) if source else None
+    photos = list(faces.photos) if faces else []
+    left_out = list(faces.skipped) if faces else []
+    speed = None
+    if predictions:
+        by_name = read_predictions(predictions)
+        paths = [p.path for p in photos] if source else [Path(f"{name}.jpg") for name in (truth.names if truth else [])]
+        detections = of_pictures(by_name, paths, predictions)
+    else:
+        assert model is not None
+        session = open_session(model)
+        began = time.monotonic()
+        detections, unreadable = predict(session, [p.path for p in photos], progress)
+        speed = len(photos) / (time.monotonic() - began)
+        left_out += unreadable.values()
+        detections = [d for k, d in enumerate(detections) if k not in unreadable]
+        photos = [p for k, p in enumerate(photos) if k not in unreadable]
+    wanted = metrics or [m for m in METRICS if (m != "coco" or source) and (m != "wider" or truth)]
+    return measure(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
+
+
+def measure(
+    name: str,
+    photos: list[Photo],
+    detections: list[Detections],
+    truth: WiderTruth | None,
+    wanted: Sequence[str],
+    left_out: Sequence[str] = (),
+    speed: float | None = None,
+) -> Evaluation:
+    """Figures and curves of detections, one for each photograph or, without photographs, for each name of the truth."""
+    metrics: dict = {}
+    curves: dict[str, Curve] = {}
+    boxes = [p.boxes for p in photos] if photos else (truth.boxes if truth else [])
+    ignored = [p.ignored for p in photos] if photos else None
+    if "wider" in wanted and truth:
+        curves |= wider_curves(truth, _in_order_of(truth, photos, detections))
+        metrics["wider"] = {setting: curves[setting].area for setting in curves}
+    if "ap64" in wanted:
+        curves["faces from 64 pixels"] = ap64_curve(boxes, detections, ignored)
+        metrics["ap64"] = curves["faces from 64 pixels"].area
+    if "coco" in wanted:
+        metrics["coco"] = average_precision(photos, detections)
+    curves["all faces"] = height_curve(boxes, detections, 0, np.inf, ignored)
+    heights = []
+    for lowest, highest in pairwise(HEIGHTS):
+        tall = [((b[:, 3] - b[:, 1] >= lowest) & (b[:, 3] - b[:, 1] < highest)) for b in boxes]
+        count = sum(int((t if ignored is None else t & ~ignored[k]).sum()) for k, t in enumerate(tall))
+        curve = height_curve(boxes, detections, lowest, highest, ignored)
+        heights.append(HeightAP(lowest, highest, count, curve.area if count else None))
+    misses = worst_misses(photos, detections, SHOW_ABOVE) if photos else []
+    alarms = worst_alarms(photos, detections) if photos else []
+    return Evaluation(name, metrics, curves, heights, misses, alarms, photos, detections, list(left_out), speed)
+
+
+def _in_order_of(truth: WiderTruth, photos: list[Photo], detections: list[Detections]) -> list[Detections]:
+    """The detections in the official order; those of pictures that the set has not are missing."""
+    if not photos:
+        return detections
+    by_name = {wider_name(p.path): d for p, d in zip(photos, detections, strict=True)}
+    if not by_name.keys() & set(truth.names):
+        raise UserError(f"none of the set's pictures is one of WIDER FACE val (it has {next(iter(by_name), 'none')})")
+    return [by_name.get(name, EMPTY) for name in truth.names]
+
+
+def _xywh(box: np.ndarray) -> list[float]:
+    x1, y1, x2, y2 = (float(v) for v in box)
+    return [round(v, 2) for v in (x1, y1, x2 - x1, y2 - y1)]

@@ -1,0 +1,109 @@
+"""An evaluation for people: curves, figures by size, the worst misses and false alarms."""
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import jinja2
+import matplotlib
+import numpy as np
+
+from data.files import write_beside
+from data.image import read_image, write_png
+from data.structures import Detections, Photo
+from evaluation.curve import Curve
+from evaluation.faces import Case
+from export.draw import AMBER, RED, draw_boxes, grid
+from export.evaluate import Evaluation
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+_SIDE = 320  # pixels of a shown cut-out
+
+
+def write_json(content: dict, path: Path) -> None:
+    """Write plain values. Raises OSError where the folder cannot be written to."""
+    with write_beside(path) as beside:
+        beside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def write_evaluation(done: Evaluation, folder: Path) -> Path:
+    """Write evaluation.json, curves.png, worst.png (misses, then false alarms), evaluation.html; returns the page."""
+    write_json(done.as_dict(), folder / "evaluation.json")
+    with write_beside(folder / "curves.png") as beside:
+        beside.write_bytes(draw_curves(done.curves))
+    misses, alarms = (
+        cut_outs(done.photos, cases, colour) for cases, colour in ((done.misses, RED), (done.alarms, AMBER))
+    )
+    if misses or alarms:
+        write_png(grid([*misses, *alarms], columns=5), folder / "worst.png")
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
+    page = environment.get_template("evaluation.html").render(
+        done=done,
+        rows=metric_rows(done.metrics),
+        curves=_encoded((folder / "curves.png").read_bytes()),
+        misses=[(as_jpeg(i), done.photos[c.photo].path.name, c) for i, c in zip(misses, done.misses, strict=True)],
+        alarms=[(as_jpeg(i), done.photos[c.photo].path.name, c) for i, c in zip(alarms, done.alarms, strict=True)],
+    )
+    with write_beside(folder / "evaluation.html") as beside:
+        beside.write_text(page, encoding="utf-8")
+    return folder / "evaluation.html"
+
+
+def metric_rows(metrics: dict) -> list[tuple[str, str]]:
+    """Names and values of metrics for a table, in per cent."""
+    rows = []
+    for name, value in metrics.items():
+        inner = value if isinstance(value, dict) else {"": value}
+        rows += [(f"{name} {k}".strip(), "none" if v is None else f"{100 * v:.3f} %") for k, v in inner.items()]
+    return rows
+
+
+def draw_curves(curves: dict[str, Curve]) -> bytes:
+    """Precision over recall, one line each, as PNG."""
+    figure, axes = plt.subplots(figsize=(7, 4.6), dpi=120)
+    for name, curve in curves.items():
+        axes.plot(curve.recall, curve.precision, label=f"{name}: AP {100 * curve.area:.1f} %")
+    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower left")
+    figure.tight_layout()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def cut_outs(photos: Sequence[Photo], cases: Sequence[Case], colour: tuple[int, int, int]) -> list[np.ndarray]:
+    """Each case with its surroundings, uint8 [side, side, 3] BGR, its box drawn."""
+    shown = []
+    for case in cases:
+        image = read_image(photos[case.photo].path)
+        x1, y1, x2, y2 = case.box
+        half = max(x2 - x1, y2 - y1, 40) * 1.25
+        left, top = round((x1 + x2) / 2 - half), round((y1 + y2) / 2 - half)
+        side = max(round(2 * half), 1)
+        canvas = np.full((side, side, 3), 235, np.uint8)
+        a, b = max(top, 0), max(left, 0)
+        c, d = min(top + side, image.shape[0]), min(left + side, image.shape[1])
+        canvas[a - top : c - top, b - left : d - left] = image[a:c, b:d]
+        scale = _SIDE / side
+        canvas = cv2.resize(canvas, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        box = (case.box - [left, top, left, top]) * scale
+        shown.append(
+            draw_boxes(canvas, Detections(box[None], np.array([np.nan if case.score is None else case.score])), colour)
+        )
+    return shown
+
+
+def as_jpeg(image: np.ndarray) -> str:
+    """A picture for a page: JPEG in base64."""
+    return _encoded(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes())
+
+
+def _encoded(content: bytes) -> str:
+    return base64.b64encode(content).decode()

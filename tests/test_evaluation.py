@@ -1,0 +1,331 @@
+"""Accuracy as the field measures it: golden figures, hand-made cases, reports, and the same AP from every form."""
+
+import itertools
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from scipy.io import savemat
+
+from data.errors import UserError
+from data.faceset import Source
+from data.image import read_image, write_png
+from data.structures import Detections, Photo
+from evaluation.curve import Curve
+from evaluation.faces import found_faces, worst_alarms, worst_misses
+from evaluation.heights import ap64_curve, height_curve
+from evaluation.predictions import EMPTY, of_pictures, read_predictions, save, write_wider
+from evaluation.wider import WiderTruth, read_truth, wider_curves
+from export.compare import compare_models
+from export.evaluate import evaluate
+from export.predict import read_ahead
+from facedet.cli import main
+
+
+@pytest.fixture(scope="module")
+def golden(reference: Path) -> Path:
+    folder = reference.parent / "golden" / "wider"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}: the field's evaluators' figures lie there")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wider(golden: Path) -> tuple[WiderTruth, list[Detections]]:
+    truth = read_truth(golden)
+    rows = np.load(golden / "predictions.npz")["detections"]
+    ends = np.searchsorted(rows[:, 0], np.arange(len(truth.names) + 1))
+    return truth, [detections(*rows[a:b, 1:]) for a, b in itertools.pairwise(ends)]
+
+
+def detections(*rows: tuple | np.ndarray) -> Detections:
+    """From rows x, y, w, h, score."""
+    x, y, w, h, score = np.array(rows, np.float64).reshape(-1, 5).T
+    return Detections(np.column_stack([x, y, x + w, y + h]), score)
+
+
+def boxes(*rows: tuple) -> np.ndarray:
+    x, y, w, h = np.array(rows, np.float64).reshape(-1, 4).T
+    return np.column_stack([x, y, x + w, y + h])
+
+
+def test_the_ground_truth_is_wider_faces(wider) -> None:
+    truth, _ = wider
+    assert (len(truth.names), sum(map(len, truth.boxes))) == (3226, 39708)
+    assert [sum(int(c.sum()) for c in truth.counts[s]) for s in ("easy", "medium", "hard")] == [7211, 13319, 31958]
+
+
+def test_the_figures_are_the_reference_evaluators(wider, golden: Path) -> None:
+    truth, found = wider
+    expected = json.loads((golden / "expected.json").read_text())
+    for setting, curve in wider_curves(truth, found).items():
+        assert curve.area == pytest.approx(expected["wider"][setting], abs=1e-6)
+    assert ap64_curve(truth.boxes, found).area == pytest.approx(expected["ap64"], abs=1e-6)
+
+
+def test_the_official_layout_holds_the_same(wider, golden: Path, tmp_path: Path) -> None:
+    truth, found = wider
+    some = [k for k, name in enumerate(truth.names) if name.startswith(("0--", "1--"))]
+    write_wider({truth.names[k]: found[k] for k in some}, tmp_path)
+    lines = (tmp_path / f"{truth.names[some[0]]}.txt").read_text().splitlines()
+    assert lines[0] == f"{truth.names[some[0]]}.jpg"
+    assert int(lines[1]) == len(lines) - 2 == len(found[some[0]].scores)
+    read = read_predictions(tmp_path)
+    for k in some:
+        np.testing.assert_allclose(read[truth.names[k]].boxes, found[k].boxes, atol=2e-3)
+        np.testing.assert_allclose(read[truth.names[k]].scores, found[k].scores, atol=1e-6)
+
+
+def test_predictions_and_ground_truth_need_no_pictures(wider, golden: Path, tmp_path: Path) -> None:
+    truth, found = wider
+    write_wider(dict(zip(truth.names, found, strict=True)), tmp_path / "predictions")
+    options = ["--predictions", tmp_path / "predictions", "--wider-ground-truth", golden, "--json", tmp_path / "e.json"]
+    done = CliRunner().invoke(main, ["evaluate", *map(str, options), "--report", str(tmp_path / "report")])
+    assert done.exit_code == 0, done.output
+    written, expected = (json.loads(p.read_text()) for p in (tmp_path / "e.json", golden / "expected.json"))
+    assert written["wider"] == pytest.approx(expected["wider"], abs=1e-4)  # the layout rounds scores
+    assert written["ap64"] == pytest.approx(expected["ap64"], abs=1e-3)
+    assert "coco" not in written
+    assert (tmp_path / "report" / "curves.png").stat().st_size > 10_000
+
+
+def truth_of(boxes_: np.ndarray, counts: list[bool]) -> WiderTruth:
+    kept = {setting: [np.array(counts)] for setting in ("easy", "medium", "hard")}
+    return WiderTruth(["0--Event/one"], [boxes_], kept)
+
+
+@pytest.mark.parametrize(
+    ("found", "counts", "area"),
+    [
+        ([(0, 0, 9, 9, 0.9)], [True, True], 0.5),
+        ([(0, 0, 9, 9, 0.9), (50, 50, 9, 9, 0.8)], [True, True], 1.0),
+        (
+            [(0, 0, 9, 9, 0.9), (0, 0, 9, 9, 0.8), (50, 50, 9, 9, 0.1)],
+            [True, True],
+            0.5 + 0.5 * 2 / 3,
+        ),  # a second hit is a proposal
+        ([(0, 0, 9, 9, 0.9), (50, 50, 9, 9, 0.8)], [False, True], 1.0),  # the ignored face's is neither
+        ([(200, 200, 9, 9, 0.9), (50, 50, 9, 9, 0.1)], [False, True], 0.5),
+    ],
+)
+def test_the_wider_protocol_on_one_picture(found: list, counts: list[bool], area: float) -> None:
+    truth = truth_of(boxes((0, 0, 9, 9), (50, 50, 9, 9)), counts)
+    assert wider_curves(truth, [detections(*found)])["easy"].area == pytest.approx(area)
+
+
+def test_nothing_found_is_nothing_scored() -> None:
+    truth = truth_of(boxes((0, 0, 9, 9)), [True])
+    assert wider_curves(truth, [EMPTY])["hard"].area == 0
+    assert ap64_curve([boxes((0, 0, 70, 70))], [EMPTY]).area == 0
+    assert height_curve([boxes()], [EMPTY], 0, 100).area == 0
+
+
+@pytest.mark.parametrize(
+    ("found", "area"),
+    [
+        ([(0, 0, 80, 80, 0.9)], 1.0),
+        ([(0, 0, 80, 80, 0.9), (0, 0, 80, 80, 0.8)], 1.0),  # the second is wrong, but after all is found
+        ([(0, 0, 79, 80, 0.9), (200, 0, 30, 30, 0.95), (205, 5, 20, 20, 0.95)], 1.0),  # a small face's are neither
+        ([(400, 400, 50, 50, 0.95), (0, 0, 80, 80, 0.9)], 0.5),
+        ([(0.4, 0.4, 79.8, 79.8, 0.9)], 1.0),
+    ],
+)
+def test_the_cards_metric_on_one_picture(found: list, area: float) -> None:
+    faces = boxes((0, 0, 80, 80), (200, 0, 30, 30))
+    assert ap64_curve([faces], [detections(*found)]).area == pytest.approx(area)
+
+
+def test_faces_marked_as_ignored_neither_count_nor_punish() -> None:
+    faces, found = boxes((0, 0, 80, 80), (200, 0, 90, 90)), detections((0, 0, 80, 80, 0.9), (200, 0, 90, 90, 0.95))
+    assert ap64_curve([faces], [found], [np.array([False, True])]).area == pytest.approx(1.0)
+    assert ap64_curve([faces[:1]], [found]).area == pytest.approx(0.5)
+
+
+def test_the_area_takes_every_point() -> None:
+    curve = Curve(np.array([0.5, 0.5, 1.0]), np.array([1.0, 0.5, 2 / 3]), np.array([0.9, 0.8, 0.7]))
+    assert curve.area == pytest.approx(0.5 + 0.5 * 2 / 3)
+
+
+def photo(name: str, faces: np.ndarray, *ignored: bool) -> Photo:
+    return Photo(Path(name), 500, 500, faces, np.array(ignored or [False] * len(faces)))
+
+
+def test_the_worst_cases_are_named() -> None:
+    photos = [photo("a.png", boxes((0, 0, 20, 20), (100, 100, 60, 60))), photo("b.png", boxes((0, 0, 40, 40)), True)]
+    found = [
+        detections((0, 0, 20, 20, 0.2), (300, 300, 30, 30, 0.7)),
+        detections((0, 0, 39, 39, 0.9), (90, 90, 9, 9, 0.8)),
+    ]
+    misses = worst_misses(photos, found, 0.3)
+    assert [(c.photo, c.height) for c in misses] == [(0, 60), (0, 20)]  # the small one's score is under the threshold
+    assert [(c.photo, c.score) for c in worst_alarms(photos, found)] == [(1, 0.8), (0, 0.7)]
+    assert found_faces(photos[0], found[0], 0.1).tolist() == [True, False]
+
+
+def test_predictions_that_are_none_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"holds neither detections\.json nor EVENT/FILE\.txt"):
+        read_predictions(tmp_path)
+    (tmp_path / "0--E").mkdir()
+    (tmp_path / "0--E" / "x.txt").write_text("0--E/x\n2\n1 2 3 4 0.5\n")
+    with pytest.raises(UserError, match=r"x\.txt: .*its second line says 2 detections, 1 follow"):
+        read_predictions(tmp_path)
+    (tmp_path / "detections.json").write_text('[{"file_name": "x"}]')
+    with pytest.raises(UserError, match="not the detections that `facedet detect` writes"):
+        read_predictions(tmp_path)
+    with pytest.raises(UserError, match=r"names none of the set's pictures \(it has y\.png\)"):
+        of_pictures({"y.png": EMPTY}, [Path("x.png")], tmp_path)
+    with pytest.raises(UserError, match="two pictures would have the same"):
+        save([photo("s/a.png", boxes()), photo("s/a.jpg", boxes())], [EMPTY, EMPTY], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "give a model to evaluate, or --predictions, not both"),
+        (["x.pth"], "give a set, or --predictions with --wider-ground-truth"),
+        (["x.pth", "set", "--metrics", "ap65"], "--metrics ap65: give some of coco wider ap64"),
+        (["x.pth", "set", "--metrics", "wider"], "wider needs --wider-ground-truth"),
+        (["--predictions", "p", "--wider-ground-truth", "."], "wider_face_val.mat: no such file"),
+        (["x.pth", "set", "other"], "other: one set at a time"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_told_in_one_line(arguments: list[str], told: str) -> None:
+    done = CliRunner().invoke(main, ["evaluate", *arguments])
+    assert done.exit_code == 2
+    assert told in done.output.splitlines()[-1]
+
+
+def test_every_form_of_a_model_gets_the_same_ap(
+    exported: dict[str, Path], trained: Path, drawn: Path, tmp_path: Path
+) -> None:
+    source = Source(drawn / "val.json")
+    done = [evaluate(path, source) for path in (trained / "best.pth", exported["onnx"], exported["fp32"])]
+    assert done[0].metrics["coco"]["AP50"] > 0.05
+    summary = json.loads((trained / "summary.json").read_text())
+    assert done[0].metrics["coco"]["AP"] == pytest.approx(summary["best"]["AP"], abs=1e-3)  # what validation measured
+    for other in done[1:]:
+        assert other.metrics["coco"]["AP"] == pytest.approx(done[0].metrics["coco"]["AP"], abs=1e-3)
+        assert other.metrics["ap64"] == pytest.approx(done[0].metrics["ap64"], abs=1e-3)
+    save(done[2].photos, done[2].detections, tmp_path)
+    again = evaluate(None, source, predictions=tmp_path)
+    assert again.metrics["coco"]["AP"] == pytest.approx(done[2].metrics["coco"]["AP"], abs=1e-3)
+
+
+def test_an_unreadable_picture_is_named_and_left_out(exported: dict[str, Path], drawn: Path, tmp_path: Path) -> None:
+    shutil.copytree(drawn, tmp_path / "set")
+    spoilt = tmp_path / "set" / "images" / "val-002.png"
+    spoilt.write_bytes(spoilt.read_bytes()[:2000])
+    options = ["--report", tmp_path / "report", "--save-predictions", tmp_path / "predictions"]
+    arguments = [exported["fp32"], tmp_path / "set" / "val.json", *options, "--metrics", "coco", "ap64"]
+    done = CliRunner().invoke(main, ["evaluate", *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    assert "7 photographs" in done.output
+    assert "left out: " in done.output
+    assert "val-002.png" in done.output
+    page = (tmp_path / "report" / "evaluation.html").read_text()
+    assert "data:image/png;base64," in page
+    assert len(list((tmp_path / "predictions" / "images").glob("*.txt"))) == 7
+    assert {"coco", "ap64", "ap50_by_height", "worst_misses"} <= json.loads(
+        (tmp_path / "report" / "evaluation.json").read_text()
+    ).keys()
+
+
+def test_an_ir_streams_in_order(exported: dict[str, Path], pictures: Path) -> None:
+    from data.image import to_tensor
+    from export.session import open_session
+
+    session = open_session(exported["fp32"])
+    tensors = [to_tensor(read_image(path), 320) for path in sorted(pictures.iterdir())] * 3
+    for streamed, tensor in zip(session.stream(iter(tensors)), tensors, strict=True):
+        np.testing.assert_allclose(streamed, session.rows(tensor), atol=1e-3)
+
+
+def test_reading_ahead_keeps_the_order_and_passes_errors_on() -> None:
+    assert list(read_ahead(lambda k: k * k, range(50))) == [k * k for k in range(50)]
+    with pytest.raises(ZeroDivisionError):
+        list(read_ahead(lambda k: 1 // k, [1, 0, 1]))
+
+
+def test_a_comparison_names_what_was_gained_and_lost(exported: dict[str, Path], drawn: Path, tmp_path: Path) -> None:
+    models = exported["fp32"], exported["fp16"]
+    same = compare_models((models[0], models[0]), Source(drawn / "val.json"), threshold=0.05)
+    assert same.gained == same.lost == []
+    assert sum(row.both for row in same.sizes) > 0
+    deaf = compare_models(models, Source(drawn / "val.json"), threshold=0.999)
+    assert sum(row.both + row.gained + row.lost for row in deaf.sizes) == 0
+    arguments = [*models, drawn / "val.json", "--report", tmp_path, "--threshold", "0.05"]
+    done = CliRunner().invoke(main, ["compare", *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    assert "faces gained" in done.output
+    assert json.loads((tmp_path / "comparison.json").read_text())["images"] == 8
+
+
+def test_gains_and_losses_are_counted_by_size(monkeypatch: pytest.MonkeyPatch, drawn: Path, tmp_path: Path) -> None:
+    from export import compare
+
+    faces = boxes((0, 0, 20, 20), (100, 100, 100, 100), (250, 0, 100, 100))
+    photos = [photo("a.png", faces)]
+    first = detections((0, 0, 20, 20, 0.9), (100, 100, 100, 100, 0.9))
+    second = detections((100, 100, 100, 100, 0.9), (250, 0, 100, 100, 0.9), (400, 400, 20, 20, 0.9))
+    done = compare._compare((Path("x"), Path("y")), 0.3, photos, [[first], [second]], [])
+    by_size = {(r.lowest, r.highest): (r.faces, r.both, r.gained, r.lost) for r in done.sizes if r.faces}
+    assert by_size == {(16, 32): (1, 0, 0, 1), (64, 128): (2, 1, 1, 0)}
+    assert [c.height for c in done.gained] == [100]
+    assert [len(each) for each in done.alarms] == [0, 1]
+
+
+@pytest.fixture
+def small_wider(drawn: Path, tmp_path: Path) -> Path:
+    """Two events of drawn pictures in the official folders, with made .mat files."""
+    content = json.loads((drawn / "val.json").read_text())
+    events = {"0--Parade": content["images"][:3], "1--Handshaking": content["images"][3:5]}
+    names, files, faces, counted = [], [], [], []
+    for event, images in events.items():
+        listed, annotated, kept = [], [], []
+        for image in images:
+            stem = Path(image["file_name"]).stem
+            write_png(read_image(drawn / image["file_name"]), tmp_path / "WIDER_val" / "images" / event / f"{stem}.jpg")
+            found = [a["bbox"] for a in content["annotations"] if a["image_id"] == image["id"]]
+            listed.append(np.array([stem], dtype=object))
+            annotated.append(np.array(found, np.int32).reshape(-1, 4))
+            kept.append(np.arange(1, len(found) + 1, dtype=np.uint8).reshape(-1, 1))
+        names.append(event)
+        for cells, each in ((files, listed), (faces, annotated), (counted, kept)):
+            cells.append(cell(each))
+    folder = tmp_path / "eval_tools" / "ground_truth"
+    folder.mkdir(parents=True)
+    common = {"event_list": cell([np.array([n], dtype=object) for n in names]), "file_list": cell(files)}
+    savemat(folder / "wider_face_val.mat", {**common, "face_bbx_list": cell(faces)})
+    for setting in ("easy", "medium", "hard"):
+        savemat(folder / f"wider_{setting}_val.mat", {**common, "gt_list": cell(counted)})
+    return tmp_path
+
+
+def cell(items: list) -> np.ndarray:
+    """A MATLAB cell array of one column."""
+    made = np.empty((len(items), 1), dtype=object)
+    for k, item in enumerate(items):
+        made[k, 0] = item[0] if isinstance(item, np.ndarray) and item.dtype == object and item.shape == (1,) else item
+    return made
+
+
+def test_the_cards_table_is_reproduced_in_one_command(
+    small_wider: Path, exported: dict[str, Path], tmp_path: Path
+) -> None:
+    arguments = ["--wider", small_wider, "--ir", exported["fp32"], "--report", tmp_path / "report"]
+    done = CliRunner().invoke(main, ["reproduce", *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    lines = [line.split() for line in done.output.splitlines()]
+    published = [line[-1] for line in lines[1:8]]
+    assert published == ["94.274", "94.281", "93.207", "84.439", "34.200", "69.920", "339.602"]
+    measured = json.loads((tmp_path / "report" / "evaluation.json").read_text())
+    assert float(lines[1][-2]) == pytest.approx(100 * measured["ap64"], abs=1e-3)
+    assert float(lines[2][-2]) == pytest.approx(100 * measured["wider"]["easy"], abs=1e-3)
+    missing = next((small_wider / "WIDER_val" / "images" / "0--Parade").iterdir())
+    missing.unlink()
+    done = CliRunner().invoke(main, ["reproduce", *map(str, arguments)])
+    assert done.exit_code == 2
+    assert f"{missing}: no such picture (1 of 5 are missing" in done.output
