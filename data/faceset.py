@@ -6,26 +6,32 @@ from pathlib import Path
 
 import numpy as np
 
-from data import coco, voc
+from data import coco, cvat, datumaro, voc, wider, yolo
 from data.errors import UserError
+from data.form import FORMS, locate, recognise
 from data.image import image_size
 from data.structures import FaceSet, Photo
 
+__all__ = ["FORMS", "Source", "read_entries", "read_set", "recognise"]
+
+_READERS = {"coco": coco.read, "cvat": cvat.read, "datumaro": datumaro.read, "voc": voc.read, "wider": wider.read}
 _SMALLEST = 1.0  # pixels: a narrower or lower box has no area to learn from
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a set lies: a COCO json or a Pascal VOC folder.
+    """Where a set lies: a file or folder of one of `FORMS`.
 
     images: folder of the pictures if they are not where the form puts them; names: text file, one picture a line.
-    form: one of `FORMS` where it is not to be recognised.
+    form: one of `FORMS` where it is not to be recognised. split: `train` or `val` of a set that tells of both (a YOLO
+    data.yaml), all of it if None.
     """
 
     path: Path
     images: Path | None = None
     names: Path | None = None
     form: str | None = None
+    split: str | None = None
 
 
 def read_set(source: Source) -> FaceSet:
@@ -49,12 +55,16 @@ def read_set(source: Source) -> FaceSet:
 
 
 def read_entries(source: Source, skipped: list[str]) -> list[Photo]:
-    """The entries of a set as they are annotated: no picture is opened, no box is judged. Raises UserError.
+    """The entries of a set as they are annotated: no picture is decoded, no box is judged. Raises UserError.
 
-    Adds a line to `skipped` for each annotation that cannot be read; a malformed box becomes one of NaN.
+    Adds a line to `skipped` for each annotation that cannot be read; a malformed box becomes one of NaN. Only YOLO's
+    fractions need the header of each picture: there an unreadable one is such a line.
     """
-    reader = voc.read if source.path.is_dir() else coco.read
-    entries = reader(source.path, source.images, skipped)
+    form, path = locate(source.path, source.form)
+    if form == "yolo":
+        entries = yolo.read(path, source.images, skipped, source.split)
+    else:
+        entries = _READERS[form](path, source.images, skipped)
     return _select(entries, source.names, skipped) if source.names else entries
 
 
@@ -71,7 +81,8 @@ def _checked(entry: Photo, skipped: list[str]) -> Photo:
     for box in boxes[~good]:
         numbers = ", ".join(f"{value:g}" for value in box)
         skipped.append(f"{entry.path}: box [{numbers}] lies outside the {width}x{height} picture or has no area")
-    return Photo(entry.path, width, height, clipped[good], entry.ignored[good])
+    classes = tuple(name for name, kept in zip(entry.classes, good, strict=True) if kept)
+    return Photo(entry.path, width, height, clipped[good], entry.ignored[good], classes)
 
 
 def _select(entries: list[Photo], names: Path, skipped: list[str]) -> list[Photo]:

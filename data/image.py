@@ -10,6 +10,7 @@ from data.errors import UserError, first_line
 from data.files import write_beside
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+UNREADABLE = "cannot be read as a picture"
 _ORIENTATION = 0x0112  # EXIF tag; 5..8 exchange width and height
 
 
@@ -23,7 +24,7 @@ def read_image(path: Path) -> np.ndarray:
             upright = ImageOps.exif_transpose(image)
             rgb = np.asarray(_eight_bit(upright).convert("RGB"))
     except Exception as error:  # Pillow's decoders raise many kinds (OSError, SyntaxError, struct.error, ...)
-        raise UserError(f"{path}: cannot be read as a picture ({_reason(error)})") from error
+        raise UserError(f"{path}: {UNREADABLE} ({_reason(error)})") from error
     return np.ascontiguousarray(rgb[:, :, ::-1])
 
 
@@ -31,12 +32,18 @@ def image_size(path: Path) -> tuple[int, int]:
     """Displayed width and height, from the file's header alone. Raises UserError like `read_image`."""
     try:
         with Image.open(path) as image:
-            # Pillow would decode a PNG to look for an orientation behind its pixels, where hardly any writer puts it
-            silent = image.format == "PNG" and "exif" not in image.info
-            turned = not silent and image.getexif().get(_ORIENTATION, 1) >= 5
-            return (image.height, image.width) if turned else (image.width, image.height)
+            return (image.height, image.width) if _orientation(image) >= 5 else (image.width, image.height)
     except Exception as error:
-        raise UserError(f"{path}: cannot be read as a picture ({_reason(error)})") from error
+        raise UserError(f"{path}: {UNREADABLE} ({_reason(error)})") from error
+
+
+def image_orientation(path: Path) -> int:
+    """EXIF orientation from the header: 1 upright, 2..8 mirrored or turned. Raises UserError like `read_image`."""
+    try:
+        with Image.open(path) as image:
+            return _orientation(image)
+    except Exception as error:
+        raise UserError(f"{path}: {UNREADABLE} ({_reason(error)})") from error
 
 
 def find_images(source: Path) -> list[Path]:
@@ -70,6 +77,12 @@ def write_png(image: np.ndarray, path: Path) -> None:
     """Write uint8 [h, w, 3] BGR. Raises UserError if the folder is full or cannot be written to."""
     with write_beside(path) as beside:
         Image.fromarray(np.ascontiguousarray(image[:, :, ::-1])).save(beside, format="PNG")
+
+
+def _orientation(image: Image.Image) -> int:
+    # Pillow would decode a PNG to look for an orientation behind its pixels, where hardly any writer puts it
+    silent = image.format == "PNG" and "exif" not in image.info
+    return 1 if silent else image.getexif().get(_ORIENTATION, 1)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

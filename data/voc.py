@@ -6,8 +6,7 @@ Corners are taken as written, without VOC's one-pixel origin: the tools of today
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import numpy as np
-
+from data.entries import Face, entry
 from data.errors import UserError
 from data.image import SUFFIXES
 from data.structures import Photo
@@ -38,15 +37,19 @@ def _photo(file: Path, folder: Path, by_stem: dict[str, Path]) -> Photo:
         root = ET.parse(file).getroot()
         if root.tag != "annotation":
             raise ValueError(f"its root is <{root.tag}>, not <annotation>")
-        objects = root.findall("object")
-        boxes = [[_number(o, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")] for o in objects]
-        ignored = [(o.findtext("difficult") or "0").strip() not in ("", "0") for o in objects]
+        faces = [_face(node) for node in root.findall("object")]
         width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
     except (ET.ParseError, ValueError, OSError, OverflowError, LookupError, RecursionError) as error:
         raise UserError(f"{file}: not a Pascal VOC annotation ({error})") from error
     named = folder / (root.findtext("filename") or f"{file.stem}.jpg").strip()
     image = named if named.is_file() else by_stem.get(file.stem, named)
-    return Photo(image, width, height, np.array(boxes, np.float64).reshape(-1, 4), np.array(ignored, bool))
+    return entry(image, (width, height), faces)
+
+
+def _face(node: ET.Element) -> Face:
+    box = [_number(node, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")]
+    ignored = (node.findtext("difficult") or "0").strip() not in ("", "0")
+    return box, ignored, (node.findtext("name") or "").strip()
 
 
 def _number(node: ET.Element, name: str) -> float:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +12,8 @@ import click
 
 from data.errors import UserError
 from data.progress import Position
+from facedet.bars import bar as _bar
+from facedet.data_cli import data
 
 _FILE = click.Path(path_type=Path)
 
@@ -39,11 +41,15 @@ def main() -> None:
     """The open, retrainable, provable face detector for OpenVINO."""
 
 
+main.add_command(data)
+
+
 @main.command()
 @click.argument("config")
-@click.option("--train", "train_set", type=_FILE, required=True, help="COCO json or Pascal VOC folder to train on.")
-@click.option("--val", "val_set", type=_FILE, required=True, help="COCO json or Pascal VOC folder to validate on.")
+@click.option("--train", "train_set", type=_FILE, required=True, help="Set to train on: a file or folder of any form.")
+@click.option("--val", "val_set", type=_FILE, required=True, help="Set to validate on.")
 @click.option("--images", type=_FILE, help="Folder of the pictures of both sets, if not where their form puts them.")
+@click.option("--format", "form", help="Form of both sets, if not to be told: coco, cvat, datumaro, voc, wider, yolo.")
 @click.option("--train-list", type=_FILE, help="Text file: the pictures of --train to use, one a line.")
 @click.option("--val-list", type=_FILE, help="Text file: the pictures of --val to use, one a line.")
 @click.option("--weights", help="A checkpoint, torchvision:resnet152, its file, or random.  [default: the config's]")
@@ -58,6 +64,7 @@ def train(
     train_set: Path,
     val_set: Path,
     images: Path | None,
+    form: str | None,
     train_list: Path | None,
     val_list: Path | None,
     work_dir: Path | None,
@@ -70,8 +77,8 @@ def train(
     folder = work_dir or Path("runs") / Path(config).stem
     summary = finetune(
         config,
-        Source(train_set, images, train_list),
-        Source(val_set, images, val_list),
+        Source(train_set, images, train_list, form, "train"),
+        Source(val_set, images, val_list, form, "val"),
         work_dir=folder,
         **options,
     )
@@ -161,6 +168,104 @@ def parity(models: tuple[Path, ...], images: Path, reference: Path | None, repor
 
 
 @main.command()
+@click.argument("targets", type=_FILE, nargs=-1, metavar="[MODEL] [SET]")
+@click.option("--predictions", type=_FILE, help="In place of MODEL: WIDER text layout, or detections.json.")
+@click.option("--metrics", multiple=True, help="coco, wider, ap64; several may follow.  [default: all that can be]")
+@click.option("--wider-ground-truth", type=_FILE, help="Folder of the four official .mat files.")
+@click.option("--images", type=_FILE, help="Folder of the pictures, if not where the set's form puts them.")
+@click.option("--list", "names", type=_FILE, help="Text file: the pictures of SET to use, one a line.")
+@click.option("--format", "form", help="The set's form, where it is not to be recognised.")
+@click.option("--save-predictions", type=_FILE, help="Folder for the detections in WIDER's text layout.")
+@click.option("--report", type=_FILE, help="Folder for curves, worst cases and a page.")
+@click.option("--json", "json_file", type=_FILE, help="File for all figures.")
+def evaluate(
+    targets: tuple[Path, ...],
+    predictions: Path | None,
+    metrics: tuple[str, ...],
+    wider_ground_truth: Path | None,
+    images: Path | None,
+    names: Path | None,
+    form: str | None,
+    save_predictions: Path | None,
+    report: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Measure MODEL (checkpoint, ONNX or IR) on SET; with --predictions SET alone, or only the ground truth."""
+    from data.faceset import Source
+    from evaluation.predictions import save
+    from export.evaluate import METRICS
+    from export.evaluate import evaluate as measure
+    from export.evaluation_report import write_evaluation, write_json
+    from facedet.table import evaluation_table
+
+    wanted = [*metrics, *(str(t) for t in targets if str(t) in METRICS)]
+    files = [t for t in targets if str(t) not in METRICS]
+    model = files.pop(0) if files and not predictions else None
+    if len(files) > 1:
+        raise UserError(f"{files[1]}: one set at a time")
+    source = Source(files[0], images, names, form) if files else None
+    done = measure(
+        model, source, predictions=predictions, wider_ground_truth=wider_ground_truth, metrics=wanted, progress=_bar
+    )
+    click.echo(evaluation_table(done))
+    if save_predictions:
+        save(done.photos, done.detections, save_predictions)
+    if json_file:
+        write_json(done.as_dict(), json_file)
+    if report:
+        click.echo(f"wrote {write_evaluation(done, report)}")
+
+
+@main.command()
+@click.argument("first", type=_FILE)
+@click.argument("second", type=_FILE)
+@click.argument("set_", type=_FILE, metavar="SET")
+@click.option("--images", type=_FILE, help="Folder of the pictures, if not where the set's form puts them.")
+@click.option("--list", "names", type=_FILE, help="Text file: the pictures of SET to use, one a line.")
+@click.option("--format", "form", help="The set's form, where it is not to be recognised.")
+@click.option("--threshold", type=float, help="Least score that counts as found.  [default: 0.3]")
+@click.option("--report", type=_FILE, help="Folder for the pictures of what was gained and lost.")
+def compare(
+    first: Path,
+    second: Path,
+    set_: Path,
+    images: Path | None,
+    names: Path | None,
+    form: str | None,
+    threshold: float | None,
+    report: Path | None,
+) -> None:
+    """Which faces of SET the SECOND model finds and the FIRST does not, and the reverse."""
+    from data.faceset import Source
+    from export.compare import compare_models
+    from export.compare_report import write_comparison
+    from export.interface import SHOW_ABOVE
+    from facedet.table import comparison_table
+
+    limit = SHOW_ABOVE if threshold is None else threshold
+    done = compare_models((first, second), Source(set_, images, names, form), limit, _bar)
+    click.echo(comparison_table(done))
+    if report:
+        click.echo(f"wrote {write_comparison(done, report)}")
+
+
+@main.command()
+@click.option("--wider", type=_FILE, required=True, help="Folder with WIDER_val/images and the official .mat files.")
+@click.option("--ir", type=_FILE, required=True, help="The published IR.")
+@click.option("--report", type=_FILE, help="Folder for curves, worst cases and a page.")
+def reproduce(wider: Path, ir: Path, report: Path | None) -> None:
+    """The published card's table from the published IR and WIDER FACE val: measured beside published."""
+    from export.evaluation_report import write_evaluation
+    from export.reproduce import reproduce as measure
+    from facedet.table import card_table
+
+    lines, done = measure(wider, ir, _bar)
+    click.echo(card_table(lines))
+    if report:
+        click.echo(f"wrote {write_evaluation(done, report)}")
+
+
+@main.command()
 @click.argument("target")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(target: str, as_json: bool) -> None:
@@ -180,12 +285,6 @@ def demo(output: Path, epochs: int | None) -> None:
     from facedet.demo import run
 
     run(output, epochs, _bar)
-
-
-def _bar(items: Iterable, description: str) -> Iterable:
-    from tqdm import tqdm
-
-    return tqdm(items, desc=description, leave=False, disable=None)  # silent where nobody looks
 
 
 def _tell(line: str) -> None:

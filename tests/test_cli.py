@@ -159,7 +159,7 @@ def test_a_training_refuses_what_it_cannot_use(bad: Path, drawn: Path, trained: 
     assert_one_line(facedet("train", "tinny", *good), "tinny: no such config")
     spoilt = ("--train", bad / "broken.json", *good[2:])
     assert_one_line(facedet("train", "tiny", *spoilt), "broken.json: not a COCO json")
-    assert_one_line(facedet("train", "tiny", "--train", bad / "empty", *good[2:]), "not a Pascal VOC folder")
+    assert_one_line(facedet("train", "tiny", "--train", bad / "empty", *good[2:]), "not a set of any form known here")
     assert_one_line(facedet("train", "tiny", *good, "--train-list", bad / "gone.txt"), "gone.txt")
     assert_one_line(facedet("train", "tiny", *good, "--weights", bad / "broken.pth"), "broken.pth", "not a checkpoint")
     other = facedet("train", "face_detection_0206", *good, "--weights", trained / "best.pth")

@@ -20,8 +20,8 @@ from data.structures import Photo
 class FaceDataset(Dataset):
     """A set of photographs; pictures are read when they are asked for.
 
-    path, images, names: see `data.faceset.Source`. input_size: side of the square input, pixels. augment: settings of
-    `data.augment.Augment`. repeat: how often the set is gone through in an epoch.
+    path, images, names, form, split: see `data.faceset.Source`. input_size: side of the square input, pixels. augment:
+    settings of `data.augment.Augment`. repeat: how often the set is gone through in an epoch.
 
     A picture that turns out to be unreadable gives its place to the next; the sample's `unreadable` says why.
     """
@@ -33,13 +33,15 @@ class FaceDataset(Dataset):
         path: str,
         images: str | None = None,
         names: str | None = None,
+        form: str | None = None,
+        split: str | None = None,
         *,
         input_size: int,
         augment: dict | None = None,
         repeat: int = 1,
         test_mode: bool = False,
     ):
-        source = Source(Path(path), Path(images) if images else None, Path(names) if names else None)
+        source = Source(Path(path), Path(images) if images else None, Path(names) if names else None, form, split)
         self.faces = read_set(source)
         self.input_size = input_size
         self.repeat = repeat

@@ -1,0 +1,480 @@
+"""Every form of a set is told by its content and reads to the same photographs; faults are named."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from data.convert import to_coco
+from data.errors import UserError
+from data.faceset import FORMS, Source, read_entries, read_set, recognise
+from data.structures import FaceSet
+from facedet.cli import main
+
+SIZES = {"a.jpg": (100, 80), "b.png": (64, 128), "c.jpg": (50, 40)}  # width, height
+FACES = {
+    "a.jpg": [(10, 20, 30, 40, 0), (50, 8, 25, 16, 1)],
+    "b.png": [(16, 32, 8, 64, 0)],
+    "c.jpg": [],
+}  # x y w h ignored
+MARKED = ("coco", "datumaro", "voc", "wider")  # the forms that have a mark for ignored faces
+
+
+def pictures(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, size in SIZES.items():
+        Image.new("RGB", size, (90, 120, 200)).save(folder / name)
+
+
+def coco(folder: Path) -> None:
+    pictures(folder / "images")
+    ids = {name: k for k, name in enumerate(SIZES)}
+    images = [{"id": ids[n], "file_name": n, "width": w, "height": h} for n, (w, h) in SIZES.items()]
+    faces = [
+        {"id": k, "image_id": ids[name], "category_id": 4, "bbox": face[:4], "iscrowd": face[4]}
+        for k, (name, face) in enumerate((n, f) for n, all_ in FACES.items() for f in all_)
+    ]
+    content = {"images": images, "annotations": faces, "categories": [{"id": 4, "name": "face"}]}
+    (folder / "set.json").write_text(json.dumps(content))
+
+
+def cvat(folder: Path) -> None:
+    pictures(folder / "images")
+    images = "".join(
+        f'<image id="{k}" name="{name}" width="{w}" height="{h}">'
+        + "".join(
+            f'<box label="face" occluded="0" xtl="{x}" ytl="{y}" xbr="{x + a}" ybr="{y + b}" z_order="0"/>'
+            for x, y, a, b, _ in FACES[name]
+        )
+        + '<polygon label="face" points="1,2;3,4;5,6"/></image>'
+        for k, (name, (w, h)) in enumerate(SIZES.items())
+    )
+    text = f'<?xml version="1.0" encoding="utf-8"?>\n<annotations><version>1.1</version><meta/>{images}</annotations>'
+    (folder / "annotations.xml").write_text(text)
+
+
+def datumaro(folder: Path) -> None:
+    pictures(folder / "images" / "default")
+    (folder / "annotations").mkdir()
+    items = [
+        {
+            "id": Path(name).stem,
+            "annotations": [
+                {"type": "bbox", "label_id": 0, "bbox": [x, y, a, b], "attributes": {"is_crowd": bool(ignored)}}
+                for x, y, a, b, ignored in FACES[name]
+            ]
+            + [{"type": "label", "label_id": 0}],
+            "image": {"path": name, "size": [h, w]},
+        }
+        for name, (w, h) in SIZES.items()
+    ]
+    content = {"info": {}, "categories": {"label": {"labels": [{"name": "face", "parent": ""}]}}, "items": items}
+    (folder / "annotations" / "default.json").write_text(json.dumps(content))
+
+
+def voc(folder: Path) -> None:
+    pictures(folder / "images")
+    (folder / "annotations").mkdir()
+    for name, (w, h) in SIZES.items():
+        faces = "".join(
+            f"<object><name>face</name><difficult>{ignored}</difficult><bndbox><xmin>{x}</xmin><ymin>{y}</ymin>"
+            f"<xmax>{x + a}</xmax><ymax>{y + b}</ymax></bndbox></object>"
+            for x, y, a, b, ignored in FACES[name]
+        )
+        text = f"<annotation><filename>{name}</filename><size><width>{w}</width><height>{h}</height></size>{faces}"
+        (folder / "annotations" / f"{Path(name).stem}.xml").write_text(text + "</annotation>")
+
+
+def wider(folder: Path) -> None:
+    pictures(folder / "WIDER_val" / "images" / "0--Parade")
+    (folder / "wider_face_split").mkdir()
+    lines = []
+    for name, faces in FACES.items():
+        lines += [f"0--Parade/{name}", str(len(faces))]
+        lines += [f"{x} {y} {w} {h} 0 0 0 {ignored} 0 0 " for x, y, w, h, ignored in faces or [(0, 0, 0, 0, 0)]]
+    (folder / "wider_face_split" / "wider_face_val_bbx_gt.txt").write_text("\n".join(lines) + "\n")
+
+
+def yolo(folder: Path) -> None:
+    pictures(folder / "images")
+    (folder / "labels").mkdir()
+    (folder / "classes.txt").write_text("mask\nface\n")
+    for name, faces in FACES.items():
+        w, h = SIZES[name]
+        lines = [f"1 {(x + a / 2) / w} {(y + b / 2) / h} {a / w} {b / h}" for x, y, a, b, _ in faces]
+        if lines:
+            (folder / "labels" / name).with_suffix(".txt").write_text("\n".join(lines) + "\n")
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {f.__name__: f for f in (coco, cvat, datumaro, voc, wider, yolo)}
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[[str], Path]:
+    """Writes the three pictures in a form; gives the path a user would name."""
+
+    def make(form: str) -> Path:
+        WRITERS[form](tmp_path / form)
+        return tmp_path / form / ("wider_face_split" if form == "wider" else "")
+
+    return make
+
+
+def plain(faces: FaceSet) -> list[tuple]:
+    return [
+        (p.path.name, p.width, p.height, np.round(p.boxes, 3).tolist(), p.ignored.tolist(), p.classes)
+        for p in faces.photos
+    ]
+
+
+def file_in(folder: Path, pattern: str) -> Path:
+    return next(folder.rglob(pattern))
+
+
+def spoil(path: Path, old: str, new: str) -> None:
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+
+
+def facedet(*args: object) -> Result:
+    return CliRunner().invoke(main, [str(arg) for arg in args])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_recognised_and_reads_to_the_same_photographs(form: str, made: Callable) -> None:
+    path = made(form)
+    assert recognise(path) == form
+    expected = [
+        (
+            name,
+            *size,
+            [[x, y, x + w, y + h] for x, y, w, h, _ in FACES[name]],
+            [bool(ignored) and form in MARKED for *_, ignored in FACES[name]],
+            ("face",) * len(FACES[name]),
+        )
+        for name, size in SIZES.items()
+    ]
+    for source in (Source(path), Source(path, form=form)):
+        faces = read_set(source)
+        assert plain(faces) == expected
+        assert faces.skipped == []
+
+
+@pytest.mark.parametrize("form", ["coco", "cvat", "datumaro", "wider"])
+def test_a_set_in_one_file_is_recognised_by_the_file_and_its_pictures_may_lie_elsewhere(
+    form: str, made: Callable, tmp_path: Path
+) -> None:
+    folder = made(form)
+    file = next(f for s in ("json", "xml", "txt") for f in folder.rglob(f"*.{s}"))
+    moved = tmp_path / "elsewhere" / "annotated.data"
+    moved.parent.mkdir()
+    file.rename(moved)
+    assert recognise(moved) == form
+    beside = file_in(tmp_path / form, "a.jpg").parent
+    images = beside.parent if form == "wider" else beside
+    assert len(read_set(Source(moved, images=images)).photos) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("set.txt", "a.jpg\nb.jpg\n"), ("set.xml", "<html/>"), ("set.csv", "1,2,3"), ("folder/a.txt", "hello"),
+     ("folder/set.json", "{}"), ("folder/annotations/list.txt", "a.jpg\n")],
+)  # fmt: skip
+def test_what_is_no_set_is_told_with_the_forms_there_are(path: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text(text)
+    with pytest.raises(UserError, match=r"not a set of any form .*--format: coco, cvat, datumaro, voc, wider or yolo"):
+        recognise(tmp_path / path.split("/")[0])
+
+
+def test_an_unknown_form_and_two_sets_in_one_folder_are_refused(made: Callable) -> None:
+    folder = made("coco")
+    with pytest.raises(UserError, match=r"'kitti' is no form of a set; .*--format"):
+        read_set(Source(folder, form="kitti"))
+    shutil.copy(folder / "set.json", folder / "other.json")
+    with pytest.raises(UserError, match=r"holds other\.json \(coco\) and set\.json \(coco\); give one of the files"):
+        read_set(Source(folder))
+    with pytest.raises(UserError, match="gone: no such file or folder"):
+        read_set(Source(folder / "gone"))
+
+
+def test_the_form_given_overrides_the_one_recognised(made: Callable) -> None:
+    folder = made("coco")
+    with pytest.raises(UserError, match=r"set\.json: not a Datumaro json"):
+        read_set(Source(folder / "set.json", form="datumaro"))
+    with pytest.raises(UserError, match="not a set of the form cvat"):
+        read_set(Source(folder, form="cvat"))
+    assert [p.boxes.size for p in read_set(Source(folder, form="yolo")).photos] == [0, 0, 0]
+    WRITERS["voc"](folder)
+    with pytest.raises(UserError, match=r"holds a set of the form voc and set\.json \(coco\)"):
+        read_set(Source(folder))
+    assert read_set(Source(folder, form="voc")).faces == 2
+
+
+# WIDER FACE
+
+
+def test_wider_zero_face_pictures_may_have_a_line_of_zeros_or_none(made: Callable) -> None:
+    folder = made("wider")
+    spoil(folder / "wider_face_val_bbx_gt.txt", "0 0 0 0 0 0 0 0 0 0 \n", "")
+    faces = read_set(Source(folder))
+    assert [len(p.boxes) for p in faces.photos] == [2, 1, 0]
+    assert faces.skipped == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [("b.png\n1\n", "b.png\n2\n", "1 lines of faces follow where 2 are counted"),
+     ("b.png\n1\n", "b.png\n", "no count of faces follows the path"),
+     ("b.png\n1\n", "b.png\n0\n", "1 lines of faces follow where 0 are counted")],
+)  # fmt: skip
+def test_wider_pictures_with_a_wrong_count_are_named_and_left_out(
+    old: str, new: str, reason: str, made: Callable
+) -> None:
+    folder = made("wider")
+    spoil(folder / "wider_face_val_bbx_gt.txt", old, new)
+    faces = read_set(Source(folder))
+    assert [p.path.name for p in faces.photos] == ["a.jpg", "c.jpg"]
+    assert faces.skipped == [f"{folder / 'wider_face_val_bbx_gt.txt'}: 0--Parade/b.png: {reason}"]
+
+
+def test_wider_malformed_faces_are_named_alone(made: Callable) -> None:
+    folder = made("wider")
+    spoil(folder / "wider_face_val_bbx_gt.txt", "10 20 30 40 0", "10 twenty 30 40 0")
+    faces = read_set(Source(folder))
+    assert [p.boxes.tolist() for p in faces.photos[:1]] == [[[50, 8, 75, 24]]]
+    assert len(faces.skipped) == 1
+    assert "a.jpg: box [nan" in faces.skipped[0]
+
+
+def test_a_text_that_is_not_widers_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "set.txt").write_text("3\na.jpg\n")
+    with pytest.raises(UserError, match=r"set\.txt: not WIDER FACE's text"):
+        read_set(Source(tmp_path / "set.txt", form="wider"))
+    (tmp_path / "set.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"set\.txt: not WIDER FACE's text"):
+        read_set(Source(tmp_path / "set.txt", form="wider"))
+
+
+# YOLO
+
+
+@pytest.fixture
+def splits(tmp_path: Path) -> Path:
+    """A data.yaml: a.jpg and c.jpg are trained on, b.png validates."""
+    yolo(tmp_path / "made")
+    for split, names in {"train": ["a.jpg", "c.jpg"], "valid": ["b.png"]}.items():
+        for kind in ("images", "labels"):
+            (tmp_path / "set" / split / kind).mkdir(parents=True)
+        for name in names:
+            shutil.copy(tmp_path / "made" / "images" / name, tmp_path / "set" / split / "images")
+            label = (tmp_path / "made" / "labels" / name).with_suffix(".txt")
+            if label.is_file():
+                shutil.copy(label, tmp_path / "set" / split / "labels")
+    file = tmp_path / "set" / "data.yaml"
+    file.write_text("train: ../train/images\nval: valid/images\nnc: 2\nnames: [mask, face]\n")
+    return file
+
+
+def names(source: Source) -> list[str]:
+    return [p.path.name for p in read_set(source).photos]
+
+
+def test_yolo_splits_are_read_alone_or_all_together(splits: Path) -> None:
+    for path in (splits, splits.parent):
+        assert recognise(path) == "yolo"
+        assert names(Source(path, split="train")) == ["a.jpg", "c.jpg"]
+        assert names(Source(path, split="val")) == ["b.png"]
+        assert names(Source(path)) == ["a.jpg", "c.jpg", "b.png"]
+    assert read_set(Source(splits)).photos[0].classes == ("face", "face")
+    with pytest.raises(UserError, match=r"data\.yaml: tells of no 'test'"):
+        read_set(Source(splits, split="test"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["path: ../set\ntrain: [train/images, valid/images]\nnames: {1: face}\n",
+     "path: /gone\ntrain:\n- train/images\n- valid/images\nnames:\n  1: face\n",
+     "train: list.txt\nnames: {1: face}\n"],
+)  # fmt: skip
+def test_yolo_paths_may_be_lists_and_count_from_a_root(text: str, splits: Path) -> None:
+    splits.write_text(text)
+    (splits.parent / "list.txt").write_text("./train/images/a.jpg\ntrain/images/c.jpg\n\nvalid/images/b.png\n")
+    assert names(Source(splits, split="train")) == ["a.jpg", "c.jpg", "b.png"]
+    assert read_set(Source(splits)).photos[2].classes == ("face",)
+
+
+def test_yolo_splits_that_are_missing_are_named(splits: Path) -> None:
+    spoil(splits, "val: valid", "val: gone")
+    faces = read_set(Source(splits))
+    assert len(faces.photos) == 2
+    assert "data.yaml: val: no such file or folder as" in faces.skipped[0]
+    with pytest.raises(UserError, match=r"no usable picture.*val: no such file"):
+        read_set(Source(splits, split="val"))
+
+
+@pytest.mark.parametrize("text", ["train: [", "- 1\n- 2\n", "names: [face]\n", "train:\n"])
+def test_a_yaml_that_is_no_data_yaml_is_said_to_be_none(text: str, splits: Path) -> None:
+    splits.write_text(text)
+    with pytest.raises(UserError, match=r"data\.yaml: not a YOLO data\.yaml"):
+        read_set(Source(splits))
+
+
+def test_yolo_txts_may_lie_beside_the_pictures_or_apart_from_them(made: Callable) -> None:
+    folder = made("yolo")
+    apart = read_set(Source(folder / "labels", images=folder / "images", form="yolo"))
+    assert [len(p.boxes) for p in apart.photos] == [2, 1, 0]
+    for file in (folder / "labels").iterdir():
+        file.rename(folder / "images" / file.name)
+    assert recognise(folder / "images") == "yolo"
+    assert [len(p.boxes) for p in read_set(Source(folder / "images")).photos] == [2, 1, 0]
+
+
+def test_yolo_faults_are_named_alone(made: Callable) -> None:
+    folder = made("yolo")
+    (folder / "labels" / "gone.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (folder / "images" / "c.jpg").write_text("no picture")
+    label = folder / "labels" / "a.txt"
+    label.write_text("face 0.5 0.5 0.1 0.1\n1 0.5 0.5 0.1\n\n" + label.read_text())
+    faces = read_set(Source(folder))
+    assert [(p.path.name, len(p.boxes)) for p in faces.photos] == [("a.jpg", 2), ("b.png", 1)]
+    assert [
+        sum(text in line for line in faces.skipped) for text in ("gone.txt: no picture", "c.jpg: ", "box [nan")
+    ] == [
+        1,
+        1,
+        2,
+    ]
+
+
+# CVAT and Datumaro
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("<annotation/>", "its root is <annotation>"), ("<annotations>", "no element found"), ("no xml", "syntax error"),
+     ("<annotations><track><box/></track></annotations>", "CVAT for video; export the task as CVAT for images 1.1")],
+)  # fmt: skip
+def test_an_xml_that_is_not_cvats_is_said_to_be_none(text: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "set.xml").write_text(text)
+    with pytest.raises(UserError, match=rf"set\.xml: not a CVAT for images 1\.1 xml \(.*{reason}"):
+        read_set(Source(tmp_path / "set.xml", form="cvat"))
+
+
+def test_cvat_faults_are_named_alone_and_turned_boxes_get_their_hull(made: Callable) -> None:
+    folder = made("cvat")
+    file = folder / "annotations.xml"
+    spoil(file, 'name="c.jpg"', "")
+    spoil(file, 'xtl="10"', 'xtl="ten"')
+    spoil(file, 'xtl="50"', 'rotation="90.0" xtl="50"')
+    faces = read_set(Source(folder))
+    assert [p.path.name for p in faces.photos] == ["a.jpg", "b.png"]
+    assert faces.photos[0].boxes == pytest.approx(np.array([[54.5, 3.5, 70.5, 28.5]]))
+    assert "annotations.xml: image 2: malformed (KeyError: 'name')" in faces.skipped[0]
+    assert "a.jpg: box [nan" in faces.skipped[1]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"items": []}', '{"items": [], "categories": {"label": {}}}'])
+def test_a_json_that_is_not_datumaros_is_said_to_be_none(text: str, tmp_path: Path) -> None:
+    (tmp_path / "set.json").write_text(text)
+    with pytest.raises(UserError, match=r"set\.json: not a Datumaro json"):
+        read_set(Source(tmp_path / "set.json", form="datumaro"))
+
+
+def test_datumaro_faults_are_named_alone_and_an_id_stands_for_a_path(made: Callable) -> None:
+    file = made("datumaro") / "annotations" / "default.json"
+    content = json.loads(file.read_text())
+    first, second, third = content["items"]
+    first["annotations"][0]["bbox"] = [1, 2, None, 4]
+    first["annotations"][1]["label_id"] = 7
+    del second["image"]
+    third["annotations"] = 3
+    file.write_text(json.dumps({**content, "items": [first, second, third, "no item"]}))
+    faces = read_set(Source(file))
+    assert [(p.path.name, p.classes) for p in faces.photos] == [("a.jpg", ("label 7",)), ("b.png", ("face",))]
+    assert [("item 2" in line, "item 3" in line) for line in faces.skipped[:2]] == [(True, False), (False, True)]
+    assert "a.jpg: box [nan" in faces.skipped[2]
+
+
+# Conversion
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_converted_set_reads_the_same_and_the_source_is_unchanged(form: str, made: Callable, tmp_path: Path) -> None:
+    path = made(form)
+    before = contents(tmp_path / form)
+    assert to_coco(Source(path), tmp_path / "out") == tmp_path / "out" / "annotations.json"
+    assert plain(read_set(Source(tmp_path / "out"))) == plain(read_set(Source(path)))
+    assert contents(tmp_path / form) == before
+    copied = contents(tmp_path / "out" / "images")
+    assert {p.name: data for p, data in before.items() if p.name in SIZES} == {p.name: d for p, d in copied.items()}
+
+
+def test_a_converted_set_is_valid_coco(made: Callable, tmp_path: Path) -> None:
+    content = json.loads(to_coco(Source(made("voc")), tmp_path / "out").read_text())
+    assert content["categories"] == [{"id": 1, "name": "face"}]
+    assert content["images"][0] == {"id": 1, "file_name": "a.jpg", "width": 100, "height": 80}
+    crowd = {"id": 2, "image_id": 1, "category_id": 1, "bbox": [50, 8, 25, 16], "area": 400, "iscrowd": 1}
+    assert content["annotations"][1] == crowd
+    assert [a["id"] for a in content["annotations"]] == [1, 2, 3]
+
+
+def test_names_that_collide_keep_their_folders(tmp_path: Path) -> None:
+    for folder, name in (("one", "1.jpg"), ("two", "1.JPG"), ("two", "2.jpg")):
+        (tmp_path / "set" / folder).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "set" / folder / name)
+    to_coco(Source(tmp_path / "set", form="yolo"), tmp_path / "out")
+    assert sorted(map(str, contents(tmp_path / "out" / "images"))) == ["2.jpg", "one/1.jpg", "two/1.JPG"]
+    assert len(read_set(Source(tmp_path / "out")).photos) == 3
+
+
+def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "set" / "deep").mkdir(parents=True)
+    for name in ("a.png", "deep/a.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / "set" / name)
+    images = [{"id": k, "file_name": name} for k, name in enumerate(("deep/a.png", "deep/../a.png"))]
+    (tmp_path / "set" / "set.json").write_text(json.dumps({"images": images, "annotations": []}))
+    to_coco(Source(tmp_path / "set"), tmp_path / "out")
+    assert sorted(map(str, contents(tmp_path / "out"))) == ["annotations.json", "images/a.png", "images/deep/a.png"]
+
+
+def test_a_folder_that_is_not_empty_or_within_the_set_is_refused(made: Callable, tmp_path: Path) -> None:
+    folder = made("voc")
+    before = contents(folder)
+    with pytest.raises(UserError, match=r"lies within .* only read"):
+        to_coco(Source(folder), folder / "out")
+    with pytest.raises(UserError, match="is not an empty folder"):
+        to_coco(Source(folder), folder / "images")
+    assert contents(folder) == before
+
+
+def test_convert_works_from_the_command_line(made: Callable, tmp_path: Path) -> None:
+    path = made("wider")
+    file_in(tmp_path, "c.jpg").unlink()
+    done = facedet("data", "convert", path, "-o", tmp_path / "out", "--to", "coco", "--format", "wider")
+    assert done.exit_code == 0, done.output
+    assert f"wrote {tmp_path / 'out' / 'annotations.json'}" in done.stdout
+    assert "left out: " in done.stderr
+    assert "c.jpg: cannot be read as a picture (no such file)" in done.stderr
+    done = facedet("data", "convert", path, "-o", tmp_path / "out", "--to", "coco")
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"facedet: {tmp_path / 'out'}: is not an empty folder")
+
+
+def test_entries_are_read_without_opening_pictures(made: Callable, tmp_path: Path) -> None:
+    for form in sorted({*FORMS} - {"yolo"}):  # YOLO's fractions need a header
+        path, skipped = made(form), []
+        for picture in (tmp_path / form).rglob("*.jpg"):
+            picture.write_bytes(b"")
+        assert len(read_entries(Source(path), skipped)) == 3
+        assert skipped == []
