@@ -8,6 +8,17 @@ from pathlib import Path
 from data.errors import UserError
 
 
+def check_writable(folder: Path) -> None:
+    """Make the folder if it is missing. Raises UserError where nothing can be written into it."""
+    probe = folder / f".{os.getpid()}.writable"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
+
+
 @contextmanager
 def write_beside(path: Path) -> Iterator[Path]:
     """Give a temporary path in the same folder (made if missing); rename it to `path` if all went well.

@@ -22,7 +22,6 @@ class Card:
 
     million_parameters: float = 69.920
     gflops: float = 339.602
-    bin_bytes: int = 254_925_040  # of the FP32 IR
     ap64: float = 94.274
     wider: dict[str, float] = field(default_factory=lambda: {"easy": 94.281, "medium": 93.207, "hard": 84.439})
     coco: float = 34.2

@@ -57,8 +57,10 @@ def config_from_facts(text: str) -> Config:
     facts = json.loads(text)
     if not isinstance(facts, dict) or not {"name", "input_size", "model"} <= facts.keys():
         raise ValueError("not a detector's config")
-    content = {"input_size": int(facts["input_size"]), "model": _plain(facts["model"])}
-    return Config(content, cfg_text=text, filename=f"{facts['name']}.py")
+    size, model = facts["input_size"], _plain(facts["model"])
+    if not isinstance(size, int) or not isinstance(model, dict) or not {"backbone", "bbox_head"} <= model.keys():
+        raise ValueError("not a detector's config")
+    return Config({"input_size": size, "model": model}, cfg_text=text, filename=f"{facts['name']}.py")
 
 
 def _plain(node: Any) -> Any:

@@ -42,10 +42,10 @@ def describe(target: str | Path) -> Info:
         content = read_file(path)
         config, kind = config_of(content, path), "checkpoint"
         origin = {"config": config_name(config), "sha256": sha256(path)}
-        if ORIGIN in content["meta"]:
-            imported = content["meta"][ORIGIN]
+        imported = content["meta"].get(ORIGIN)
+        if isinstance(imported, dict) and isinstance(imported.get("files"), dict):
             files = ", ".join(f"{name} (sha256 {digest})" for name, digest in imported["files"].items())
-            origin["imported from"] = f"{imported['form']} {files}"
+            origin["imported from"] = f"{imported.get('form')} {files}"
     else:
         config, kind, origin = load_config(target), "config", {}
     size = complexity.measure(config)

@@ -17,16 +17,23 @@ Ports = dict[str, tuple[str, list]]  # element type (f32, i64) and shape by name
 
 @dataclass(frozen=True)
 class Interface:
-    """preprocessing: whether mean, deviation and channel order are inside, so that the input is BGR 0..255."""
+    """takes_mean: whether a mean is taken off the image before the first convolution, measured; if so the input is
+    0..255, else somebody outside has to prepare it."""
 
     inputs: Ports
     outputs: Ports
-    preprocessing: bool
+    takes_mean: bool
 
     def lines(self) -> list[str]:
-        """A line for each port, names that stand for one port together, and one for what goes in."""
+        """A line for each kind of port, names that stand for one port together, and one for the image."""
         told = [f"{kind} {self._names(ports)}" for kind, ports in (("input", self.inputs), ("output", self.outputs))]
-        return [*told, "NCHW, " + ("BGR 0..255, preprocessing inside" if self.preprocessing else "not preprocessed")]
+        return [*told, f"{self.layout}, {'mean taken off inside' if self.takes_mean else 'no mean taken off inside'}"]
+
+    @property
+    def layout(self) -> str:
+        """By the place of the three channels."""
+        _, shape = next(iter(self.inputs.values()))
+        return {1: "NCHW", 3: "NHWC"}.get(shape.index(3) if 3 in shape else -1, "unknown layout")
 
     @staticmethod
     def _names(ports: Ports) -> str:
@@ -38,13 +45,19 @@ class Interface:
 
 
 def interface_reasons(reference: Interface, other: Interface) -> list[str]:
-    """Why a product that loads the reference could not load the other."""
+    """Why a product made for the reference could not use the other. Both bear the published names, else they would not
+    have been opened; a free number of rows and a fixed one are both right, zero rows filling the fixed."""
     reasons = []
     (first, *_), (second, *_) = reference.inputs.values(), other.inputs.values()
     if first != second:
         reasons.append(f"takes {second[1]} {second[0]}, the reference {first[1]} {first[0]}")
-    if reference.preprocessing != other.preprocessing:
-        reasons.append("one of the two has its preprocessing inside, the other has not")
+    for name in (BOXES, LABELS):
+        (kind, shape), (other_kind, other_shape) = reference.outputs[name], other.outputs[name]
+        rows = {size for size in (shape[0], other_shape[0]) if isinstance(size, int)}
+        if kind != other_kind or shape[1:] != other_shape[1:] or len(rows) > 1:
+            reasons.append(f"gives {name} {other_shape} {other_kind}, the reference {shape} {kind}")
+    if reference.takes_mean != other.takes_mean:
+        reasons.append("one of the two takes a mean off the image inside, the other does not")
     return reasons
 
 

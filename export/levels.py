@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.errors import UserError
-
 
 @dataclass(frozen=True)
 class LevelDifference:
@@ -31,10 +29,10 @@ class Levels:
         self._pictures = 0
 
     def add(self, first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> None:
-        """Boxes [anchors, 4] and scores [anchors] of one picture by each model. Raises UserError."""
+        """Boxes [anchors, 4] and scores [anchors] of one picture by each model. Raises ValueError if they are not alike."""
         if first[0].shape != second[0].shape or len(first[0]) != sum(self._anchors):
             counts = f"{len(first[0]):,} and {len(second[0]):,}"
-            raise UserError(f"the models have {counts} anchors, the config {sum(self._anchors):,}")
+            raise ValueError(f"the two models have {counts} anchors, the config {sum(self._anchors):,}")
         ends = np.cumsum(self._anchors)[:-1]
         px = [np.abs(a - b) for a, b in zip(np.split(first[0], ends), np.split(second[0], ends), strict=True)]
         score = [np.abs(a - b) for a, b in zip(np.split(first[1], ends), np.split(second[1], ends), strict=True)]

@@ -140,10 +140,9 @@ def check_parity(
     for session in sessions[1:]:
         if session.size != size:
             raise UserError(f"{session.path}: takes {session.size}x{session.size}, {files[0]} takes {size}x{size}")
-    levels = [Levels(_strides(sessions), size) for _ in sessions] if reference else []
     usual = {k: open_session(s.path, "default") for k, s in enumerate(sessions) if k > 0 and s.kind == "IR"}
-    runs = [*sessions, *usual.values()]
-    rows: list[list[np.ndarray]] = [[] for _ in runs]
+    levels = [Levels(_strides(sessions), size) for _ in sessions[1:]] if reference else []
+    rows: list[list[np.ndarray]] = [[] for _ in [*sessions, *usual]]
     read, left_out = [], []
     for path in progress(paths, "parity"):
         try:
@@ -152,26 +151,33 @@ def check_parity(
             left_out.append(str(error))
             continue
         read.append(path)
-        for each, run in zip(rows, runs, strict=True):
+        for each, run in zip(rows, [*sessions, *usual.values()], strict=True):
             each.append(run.rows(tensor))
         if reference:
-            dense = [session.dense(tensor) for session in sessions]
-            for level, values in zip(levels, dense, strict=True):
-                level.add(dense[0], values)
+            _add_levels(levels, sessions, tensor)
     if not read:
         raise UserError(left_out[0])
     interfaces = [session.interface() for session in sessions] if reference else []
     pairs = []
-    for k in range(1, len(sessions)):
-        pair = compare(sessions[0], sessions[k], rows[0], rows[k])
+    for k, session in enumerate(sessions[1:], 1):
+        pair = compare(sessions[0], session, rows[0], rows[k])
         if reference:
-            pair = _with_levels(pair, levels[k].differences(), interface_reasons(interfaces[0], interfaces[k]))
+            pair = _with_levels(pair, levels[k - 1].differences(), interface_reasons(interfaces[0], interfaces[k]))
         if k in usual:
             drift = measure(rows[0], rows[len(sessions) + list(usual).index(k)], pair.tolerance)
             pair = replace(pair, default_precision=usual[k].precision, default_drift=drift)
         pairs.append(pair)
     found = [[to_detections(r) for r in each] for each in rows[: len(sessions)]]
     return Parity([str(path) for path in files], read, left_out, size, pairs, found, interfaces)
+
+
+def _add_levels(levels: Sequence[Levels], sessions: Sequence[Session], tensor: np.ndarray) -> None:
+    first = sessions[0].dense(tensor)
+    for level, session in zip(levels, sessions[1:], strict=True):
+        try:
+            level.add(first, session.dense(tensor))
+        except ValueError as error:
+            raise UserError(f"{session.path}: cannot be held to {sessions[0].path}: {error}") from error
 
 
 def _strides(sessions: Sequence[Session]) -> list[int]:

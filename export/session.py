@@ -9,8 +9,7 @@ import numpy as np
 
 from data.errors import UserError, first_line
 from data.structures import Detections
-from detector.config import config_from_facts
-from export.interface import BOXES, LABELS, Interface, Ports, check_interface
+from export.interface import BOXES, INPUT, LABELS, Interface, Ports, check_interface
 
 
 class Session(Protocol):
@@ -73,8 +72,8 @@ class TorchSession:
 
         self.path = path
         self._network, self.size, facts = load_network(path)
-        self.threshold: float | None = float(facts["score_threshold"])
-        self.strides = _strides(facts)
+        self.threshold = _threshold(facts, path)
+        self.strides = _strides(facts, path)
         self.weights, self.precision = "f32", "f32"
 
     def rows(self, image: np.ndarray) -> np.ndarray:
@@ -96,8 +95,15 @@ class TorchSession:
 
     def interface(self) -> Interface:
         most = self._network.detector.bbox_head.test_cfg.max_per_img
-        inputs: Ports = {"input": ("f32", [1, 3, self.size, self.size])}
-        return Interface(inputs, {BOXES: ("f32", [most, 5]), LABELS: ("i64", [most])}, preprocessing=True)
+        outputs: Ports = {BOXES: ("f32", [most, 5]), LABELS: ("i64", [most])}
+        return Interface({INPUT: ("f32", [1, 3, self.size, self.size])}, outputs, _takes_mean(self._front, self.size))
+
+    def _front(self, image: np.ndarray) -> np.ndarray:
+        import torch
+
+        from detector.model import preprocess
+
+        return preprocess(self._network.detector, torch.from_numpy(image)).numpy()
 
 
 _ELEMENTS = {"tensor(float)": "f32", "tensor(float16)": "f16", "tensor(int64)": "i64", "tensor(int32)": "i32"}
@@ -109,14 +115,13 @@ class OnnxSession:
     def __init__(self, path: Path, precision: str = "f32"):
         import onnxruntime
 
-        from export.to_onnx import stored_precision
-        from weights.graph import read_facts
+        from weights.graph import read_facts, read_model, stored_precision
 
         onnxruntime.set_default_logger_severity(3)
         self.path = path
         try:
             self._session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-            facts, self.weights = read_facts(path), stored_precision(path)
+            facts, self.weights = read_facts(path), stored_precision(read_model(path))
         except Exception as error:  # onnxruntime and protobuf raise kinds of their own
             raise UserError(f"{path}: not an ONNX model ({first_line(error)})") from error
         self._inputs, self._outputs = (
@@ -124,8 +129,8 @@ class OnnxSession:
             for ports in (self._session.get_inputs(), self._session.get_outputs())
         )
         self.size = check_interface(path, self._inputs, self._outputs)
-        self.threshold = float(facts["score_threshold"]) if "score_threshold" in facts else None
-        self.strides = _strides(facts)
+        self.threshold = _threshold(facts, path)
+        self.strides = _strides(facts, path)
         self.precision = "f32"
 
     def rows(self, image: np.ndarray) -> np.ndarray:
@@ -150,7 +155,7 @@ class OnnxSession:
     def interface(self) -> Interface:
         from weights.graph import read_model
 
-        return Interface(self._inputs, self._outputs, _preprocesses(read_model(self.path)))
+        return Interface(self._inputs, self._outputs, _takes_mean(_graph_front(read_model(self.path)), self.size))
 
 
 class IrSession:
@@ -167,8 +172,8 @@ class IrSession:
         )
         self.size = check_interface(path, self._inputs if len(model.inputs) == 1 else {}, self._outputs)
         facts = read_facts(path, model)
-        self.strides = _strides(facts)
-        self.threshold = float(facts["score_threshold"]) if "score_threshold" in facts else None
+        self.strides = _strides(facts, path)
+        self.threshold = _threshold(facts, path)
         self.weights = stored_precision(model)
         hint = {} if precision == "default" else {"INFERENCE_PRECISION_HINT": precision}
         self._compiled: Any = core().compile_model(model, device, hint)
@@ -211,20 +216,35 @@ class IrSession:
         return Dense(self._model, self.path)
 
     def interface(self) -> Interface:
-        return Interface(self._inputs, self._outputs, _preprocesses(self._model))
+        return Interface(self._inputs, self._outputs, _takes_mean(_graph_front(self._model), self.size))
 
 
-def _strides(facts: dict[str, str]) -> list[int]:
-    if "network" not in facts:
-        return []
-    return list(config_from_facts(facts["network"]).model.bbox_head.anchor_generator.strides)
+def _strides(facts: dict[str, str], path: Path) -> list[int]:
+    from weights.graph import read_network
+
+    network = read_network(facts, path)
+    return list(network.model.bbox_head.anchor_generator.strides) if network else []
 
 
-def _preprocesses(model: Any) -> bool:
-    """Whether anything stands between the input and the first convolution."""
+def _threshold(facts: dict[str, str], path: Path) -> float | None:
+    try:
+        return float(facts["score_threshold"]) if "score_threshold" in facts else None
+    except ValueError as error:
+        raise UserError(f"{path}: says its score threshold is '{facts['score_threshold']}'") from error
+
+
+def _graph_front(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    from weights.graph import Cut
     from weights.graph_places import graph_places
 
-    return graph_places(model).image.get_node().get_type_name() != "Parameter"
+    cut = Cut(model, [graph_places(model).image])
+    return lambda image: cut(image)[0]
+
+
+def _takes_mean(front: Callable[[np.ndarray], np.ndarray], size: int) -> bool:
+    from weights.from_graph import measure_front
+
+    return bool(np.abs(measure_front(front, size)[1]).max() > 1e-6)
 
 
 def _shape(port: Any) -> list:

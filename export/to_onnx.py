@@ -3,9 +3,7 @@
 import contextlib
 import io
 import logging
-import math
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,12 +62,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(logging.NOTSET)
-
-
-def stored_precision(path: Path) -> str:
-    """The precision that holds most of the file's constants: `f32`, `f16` or `bf16`."""
-    names = {onnx.TensorProto.FLOAT: "f32", onnx.TensorProto.FLOAT16: "f16", onnx.TensorProto.BFLOAT16: "bf16"}
-    sizes: Counter[str] = Counter()
-    for tensor in onnx.load(path, load_external_data=False).graph.initializer:
-        sizes[names.get(tensor.data_type, "other")] += math.prod(tensor.dims)
-    return sizes.most_common(1)[0][0] if sizes else "f32"

@@ -2,8 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,9 +9,9 @@ from typing import Any
 import click
 
 from data.errors import UserError
-from data.progress import Position
-from facedet.bars import bar as _bar
+from facedet.bars import bar, byte_bar, tell
 from facedet.data_cli import data
+from facedet.evaluate_cli import compare, evaluate, reproduce
 
 _FILE = click.Path(path_type=Path)
 
@@ -41,7 +39,8 @@ def main() -> None:
     """The open, retrainable, provable face detector for OpenVINO."""
 
 
-main.add_command(data)
+for _verb in (data, evaluate, compare, reproduce):
+    main.add_command(_verb)
 
 
 @main.command()
@@ -97,7 +96,7 @@ def fetch(name: str, output: Path, mirror: str | None) -> None:
     """Download the published NAME: ir-fp32, ir-fp16, ir-int8 or snapshot. A broken download is gone on with."""
     from weights.fetch import fetch as download
 
-    for path in download(name, output, mirror=mirror, progress=_byte_bar, tell=_tell):
+    for path in download(name, output, mirror=mirror, progress=byte_bar, tell=tell):
         click.echo(path)
 
 
@@ -111,7 +110,7 @@ def import_(source: Path, output: Path, **options: Any) -> None:
     from facedet.table import origin_lines
     from weights.importing import import_weights
 
-    origin = import_weights(source, output, progress=_bar, **options)
+    origin = import_weights(source, output, progress=bar, **options)
     click.echo("\n".join([*origin_lines(origin), f"wrote {output}"]))
 
 
@@ -125,7 +124,7 @@ def export(checkpoint: Path, output: Path, formats: tuple[str, ...], more_format
     from export.ship import FORMATS
     from export.ship import export as write
 
-    for name, path in write(checkpoint, output, [*formats, *more_formats] or tuple(FORMATS), _bar).items():
+    for name, path in write(checkpoint, output, [*formats, *more_formats] or tuple(FORMATS), bar).items():
         click.echo(f"{name:5} {path}")
 
 
@@ -140,7 +139,7 @@ def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float
     from export.interface import SHOW_ABOVE
 
     limit = SHOW_ABOVE if threshold is None else threshold
-    found, left_out = detect_pictures(model, images, output, limit, _bar)
+    found, left_out = detect_pictures(model, images, output, limit, bar)
     faces = sum(len(each.detections.scores) for each in found)
     click.echo(f"{faces} faces in {len(found)} pictures; wrote them to {output}")
     for line in left_out:
@@ -158,111 +157,13 @@ def parity(models: tuple[Path, ...], images: Path, reference: Path | None, repor
     from export.report import write_report
     from facedet.table import parity_table
 
-    result = check_parity(models, images, _bar, reference)
+    result = check_parity(models, images, bar, reference)
     click.echo(parity_table(result))
     for line in result.left_out:
         click.echo(f"left out: {line}", err=True)
     if report:
         click.echo(f"wrote {write_report(result, report)}")
     sys.exit(0 if result.agree else 1)
-
-
-@main.command()
-@click.argument("targets", type=_FILE, nargs=-1, metavar="[MODEL] [SET]")
-@click.option("--predictions", type=_FILE, help="In place of MODEL: WIDER text layout, or detections.json.")
-@click.option("--metrics", multiple=True, help="coco, wider, ap64; several may follow.  [default: all that can be]")
-@click.option("--wider-ground-truth", type=_FILE, help="Folder of the four official .mat files.")
-@click.option("--images", type=_FILE, help="Folder of the pictures, if not where the set's form puts them.")
-@click.option("--list", "names", type=_FILE, help="Text file: the pictures of SET to use, one a line.")
-@click.option("--format", "form", help="The set's form, where it is not to be recognised.")
-@click.option("--save-predictions", type=_FILE, help="Folder for the detections in WIDER's text layout.")
-@click.option("--report", type=_FILE, help="Folder for curves, worst cases and a page.")
-@click.option("--json", "json_file", type=_FILE, help="File for all figures.")
-def evaluate(
-    targets: tuple[Path, ...],
-    predictions: Path | None,
-    metrics: tuple[str, ...],
-    wider_ground_truth: Path | None,
-    images: Path | None,
-    names: Path | None,
-    form: str | None,
-    save_predictions: Path | None,
-    report: Path | None,
-    json_file: Path | None,
-) -> None:
-    """Measure MODEL (checkpoint, ONNX or IR) on SET; with --predictions SET alone, or only the ground truth."""
-    from data.faceset import Source
-    from evaluation.predictions import save
-    from export.evaluate import METRICS
-    from export.evaluate import evaluate as measure
-    from export.evaluation_report import write_evaluation, write_json
-    from facedet.table import evaluation_table
-
-    wanted = [*metrics, *(str(t) for t in targets if str(t) in METRICS)]
-    files = [t for t in targets if str(t) not in METRICS]
-    model = files.pop(0) if files and not predictions else None
-    if len(files) > 1:
-        raise UserError(f"{files[1]}: one set at a time")
-    source = Source(files[0], images, names, form) if files else None
-    done = measure(
-        model, source, predictions=predictions, wider_ground_truth=wider_ground_truth, metrics=wanted, progress=_bar
-    )
-    click.echo(evaluation_table(done))
-    if save_predictions:
-        save(done.photos, done.detections, save_predictions)
-    if json_file:
-        write_json(done.as_dict(), json_file)
-    if report:
-        click.echo(f"wrote {write_evaluation(done, report)}")
-
-
-@main.command()
-@click.argument("first", type=_FILE)
-@click.argument("second", type=_FILE)
-@click.argument("set_", type=_FILE, metavar="SET")
-@click.option("--images", type=_FILE, help="Folder of the pictures, if not where the set's form puts them.")
-@click.option("--list", "names", type=_FILE, help="Text file: the pictures of SET to use, one a line.")
-@click.option("--format", "form", help="The set's form, where it is not to be recognised.")
-@click.option("--threshold", type=float, help="Least score that counts as found.  [default: 0.3]")
-@click.option("--report", type=_FILE, help="Folder for the pictures of what was gained and lost.")
-def compare(
-    first: Path,
-    second: Path,
-    set_: Path,
-    images: Path | None,
-    names: Path | None,
-    form: str | None,
-    threshold: float | None,
-    report: Path | None,
-) -> None:
-    """Which faces of SET the SECOND model finds and the FIRST does not, and the reverse."""
-    from data.faceset import Source
-    from export.compare import compare_models
-    from export.compare_report import write_comparison
-    from export.interface import SHOW_ABOVE
-    from facedet.table import comparison_table
-
-    limit = SHOW_ABOVE if threshold is None else threshold
-    done = compare_models((first, second), Source(set_, images, names, form), limit, _bar)
-    click.echo(comparison_table(done))
-    if report:
-        click.echo(f"wrote {write_comparison(done, report)}")
-
-
-@main.command()
-@click.option("--wider", type=_FILE, required=True, help="Folder with WIDER_val/images and the official .mat files.")
-@click.option("--ir", type=_FILE, required=True, help="The published IR.")
-@click.option("--report", type=_FILE, help="Folder for curves, worst cases and a page.")
-def reproduce(wider: Path, ir: Path, report: Path | None) -> None:
-    """The published card's table from the published IR and WIDER FACE val: measured beside published."""
-    from export.evaluation_report import write_evaluation
-    from export.reproduce import reproduce as measure
-    from facedet.table import card_table
-
-    lines, done = measure(wider, ir, _bar)
-    click.echo(card_table(lines))
-    if report:
-        click.echo(f"wrote {write_evaluation(done, report)}")
 
 
 @main.command()
@@ -284,20 +185,4 @@ def demo(output: Path, epochs: int | None) -> None:
     """Draw synthetic faces, train the tiny detector on them, export it, prove the export and show what it finds."""
     from facedet.demo import run
 
-    run(output, epochs, _bar)
-
-
-def _tell(line: str) -> None:
-    click.echo(f"facedet: {line}", err=True)
-
-
-@contextmanager
-def _byte_bar(name: str, size: int) -> Iterator[Position]:
-    from tqdm import tqdm
-
-    with tqdm(total=size, desc=name, unit="B", unit_scale=True, leave=False, disable=None) as bar:
-
-        def at(position: int) -> None:
-            bar.update(position - bar.n)
-
-        yield at
+    run(output, epochs, bar)

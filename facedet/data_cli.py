@@ -60,8 +60,9 @@ def check(
     from facedet.bars import bar
     from facedet.check_table import check_table
 
-    second = Source(val, images, val_list, form) if val else None
-    result = check_set(Source(source, images, train_list, form), second, bar, input_size or INPUT_SIZE)
+    first = Source(source, images, train_list, form, "train" if val else None)
+    second = Source(val, images, val_list, form, "val") if val else None
+    result = check_set(first, second, bar, input_size or INPUT_SIZE)
     click.echo(check_table(result))
     if json_file:
         write_json(result, json_file)

@@ -88,6 +88,7 @@ def origin_lines(origin: Origin) -> list[str]:
             lines.append(
                 f"the checkpoint at most {origin.proof}: FP16 rounded the box weights for each level by itself"
             )
+    lines += [f"left out: {line}" for line in origin.left_out]
     if origin.calibrated_on:
         lines.append(f"batch norms hold statistics of {origin.calibrated_on} photographs and can be trained")
     elif origin.frozen_norms:
@@ -108,7 +109,7 @@ def info_table(info: Info) -> str:
         (f"GFLOPs at {info.input_size}x{info.input_size}", f"{info.gflops:.3f}", f"{card.gflops:.3f} at 640x640"),
     ]
     if info.bin_bytes:
-        rows.insert(2, ("bytes of the .bin", f"{info.bin_bytes:,}", f"{card.bin_bytes:,} in FP32"))
+        rows.insert(2, ("bytes of the .bin", f"{info.bin_bytes:,}", ""))
     lines = [f"{info.path} ({info.kind})", _columns(rows), *info.interface]
     return "\n".join(lines + [f"{key}: {value}" for key, value in info.origin.items()])
 

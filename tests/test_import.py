@@ -26,7 +26,7 @@ from weights.graph import read_folded
 from weights.graph_places import graph_places
 from weights.importing import ORIGIN, import_weights
 from weights.initial import read_initial
-from weights.places import Place, match
+from weights.places import Mismatch, Place, match
 
 NORMS = 20  # batch norms of `tiny`
 
@@ -261,7 +261,7 @@ def test_places_are_matched_whatever_the_order() -> None:
     pairs = match(ours, theirs)
     assert [theirs.index(b) for _, b in pairs] == [0, 2, 1, 3, 4]
     theirs[4].inputs = [theirs[3], theirs[3]]
-    with pytest.raises(LookupError):
+    with pytest.raises(Mismatch):
         match(ours, theirs)
 
 

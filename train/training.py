@@ -16,6 +16,7 @@ from mmengine.utils import import_modules_from_strings
 
 from data.errors import UserError, last_line
 from data.faceset import Source
+from data.files import check_writable
 from detector.config import config_name, load_config, network_facts
 from detector.model import build_detector
 from train import register  # noqa: F401
@@ -43,9 +44,9 @@ def finetune(
     """Train by a config (name or path) on `train`, validate on `val`: sets as `data.faceset.Source` or its path.
 
     weights: a checkpoint, `torchvision:NAME`, a file of torchvision's, or `random`; allow_partial: of them, take what
-    fits. Where their batch norms' statistics were folded away, the norms stay in eval mode. device: `cpu`, `cuda`,
-    `cuda:1` or `auto`; None leaves a setting to the config. Leaves in the work dir: last.pth (to resume from), best.pth
-    (by validation AP), summary.json, training-curve.png, TensorBoard scalars and the log. Raises UserError.
+    fits. Their mean and deviation are kept, and batch norms without statistics stay in eval mode. device: `cpu`,
+    `cuda`, `cuda:1` or `auto`; None leaves a setting to the config. Leaves in the work dir: last.pth (to resume from),
+    best.pth (by validation AP), summary.json, training-curve.png, TensorBoard scalars and the log. Raises UserError.
     """
     cfg = load_config(config)
     import_modules_from_strings(**cfg.get("custom_imports", {"imports": []}))
@@ -57,6 +58,8 @@ def finetune(
         cfg.train_dataloader.batch_size = batch_size
     last = work_dir / "last.pth"
     initial = read_initial(str(last if resume else weights or cfg.get("initial_weights") or "random"))
+    if initial.config:  # a half-precision IR had rounded its mean
+        cfg.model.data_preprocessor = initial.config.model.data_preprocessor
     if initial.frozen_norms:
         cfg.model.backbone.norm_eval = True
     datasets = _datasets(cfg, *(s if isinstance(s, Source) else Source(Path(s)) for s in (train, val)))
@@ -172,13 +175,7 @@ def _check_work_dir(folder: Path, resume: bool) -> None:
         raise UserError(f"{folder}: holds no last.pth to resume from")
     if held and not resume:
         raise UserError(f"{folder}: holds an earlier training; continue it with --resume or choose another --work-dir")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written to ({error.strerror})") from error
+    check_writable(folder)
 
 
 def _choose_device(wanted: str) -> str:

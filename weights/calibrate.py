@@ -25,12 +25,14 @@ def calibrate(detector: Detector, images: Iterable[Tensor]) -> int:
 
     hooks = [module.register_forward_pre_hook(measure) for module in sums]
     seen = 0
-    with torch.inference_mode():
-        for image in images:
-            net.neck(net.backbone(preprocess(net, image)))
-            seen += 1
-    for hook in hooks:
-        hook.remove()
+    try:
+        with torch.inference_mode():
+            for image in images:
+                net.neck(net.backbone(preprocess(net, image)))
+                seen += 1
+    finally:
+        for hook in hooks:
+            hook.remove()
     for module, (count, total, squares) in sums.items():
         mean = total / count
         _replace(module, mean, (squares / count - mean.square()).clamp(min=0))

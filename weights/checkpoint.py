@@ -3,11 +3,11 @@
 import hashlib
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from mmengine.config import Config
-from torch import nn
+from torch import Tensor, nn
 
 from data.errors import UserError, first_line
 from data.files import write_beside
@@ -49,7 +49,7 @@ def read_checkpoint(path: Path) -> tuple[Config, dict[str, torch.Tensor]]:
 def config_of(content: dict[str, Any], path: Path) -> Config:
     """The config of a checkpoint's network. content: what `read_file` gave. Raises UserError."""
     facts = (content.get("meta") or {}).get(FACTS) if isinstance(content.get("meta"), dict) else None
-    if facts is None or not isinstance(content.get("state_dict"), dict):
+    if facts is None or not is_state(content.get("state_dict")):
         raise UserError(f"{path}: not a checkpoint of this project (its meta names no '{FACTS}' network)")
     try:
         return config_from_facts(facts)
@@ -57,13 +57,18 @@ def config_of(content: dict[str, Any], path: Path) -> Config:
         raise UserError(f"{path}: its network's description is damaged ({error})") from error
 
 
+def is_state(state: Any) -> TypeGuard[dict[str, Tensor]]:
+    """Whether it is tensors by name."""
+    return isinstance(state, dict) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items())
+
+
 def fill(model: nn.Module, state: dict[str, torch.Tensor], source: str, hint: str = "") -> None:
     """Load every tensor into the model. Raises UserError that names what does not fit, the model untouched."""
     missing, unknown, shapes = misfits(model, state)
     if missing or unknown or shapes:
         target = model.state_dict()
-        told = [f"{len(missing)} missing ({missing[0]})"] if missing else []
-        told += [f"{len(unknown)} unknown ({unknown[0]})"] if unknown else []
+        told = [f"{len(missing)} missing ({some(missing)})"] if missing else []
+        told += [f"{len(unknown)} unknown ({some(unknown)})"] if unknown else []
         if shapes:
             k = shapes[0]
             told += [f"{len(shapes)} of another shape ({k}: {list(state[k].shape)} for {list(target[k].shape)})"]
@@ -76,6 +81,11 @@ def misfits(model: nn.Module, state: dict[str, torch.Tensor]) -> tuple[list[str]
     target = model.state_dict()
     shapes = [k for k in target.keys() & state.keys() if target[k].shape != state[k].shape]
     return sorted(target.keys() - state.keys()), sorted(state.keys() - target.keys()), sorted(shapes)
+
+
+def some(names: list[str]) -> str:
+    """The first of them, for a line."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def sha256(path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import ReadTimeoutError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from data.errors import UserError
 from data.progress import ByteProgress, Position, silent_bytes
@@ -73,27 +73,28 @@ def fetch(
     if name not in published:
         raise UserError(f"{name}: not a published file; give one of {', '.join(published)}")
     entry = published[name]
-    base = (mirror or entry["base"]).rstrip("/")
+    base = _checked(mirror or entry["base"]).rstrip("/")
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for each in entry["files"]:
         remote = Remote(f"{base}/{each['path']}", each["bytes"], entry["algorithm"], each["checksum"])
-        paths.append(_fetch_file(remote, folder / remote.name, patience or Patience(), progress, tell))
+        target = folder / remote.name
+        if target.exists() and not _is_right(target, remote):
+            raise UserError(f"{target}: is there already and is not that of {name}; give another folder with -o")
+        if not target.exists():
+            _fetch_file(remote, target, patience or Patience(), progress, tell)
+        paths.append(target)
     return paths
 
 
 def _fetch_file(
     remote: Remote, target: Path, patience: Patience, progress: ByteProgress, tell: Callable[[str], None]
-) -> Path:
-    if target.exists():
-        if not _is_right(target, remote):
-            raise UserError(f"{target}: is there already and is not the published file; move it away")
-        return target
-    part = target.with_name(f"{target.name}.part")
+) -> None:
+    part = target.with_name(f"{target.name}.{remote.checksum[:8]}.part")
     with requests.Session() as session, progress(target.name, remote.bytes) as at:
+        at(_size(part))
         _try_again(session, remote, part, patience, at, tell)
     part.replace(target)
-    return target
 
 
 def _try_again(
@@ -105,13 +106,12 @@ def _try_again(
     tell: Callable[[str], None],
 ) -> None:
     """Go on with `part` until it is the file; UserError once no pause and no second chance is left."""
-    pauses, wrong = list(patience.pauses), False
+    pauses, wrong, reached = list(patience.pauses), False, _size(part)
     while True:
-        before = _size(part)
         try:
             return _go_on(session, remote, part, patience.silence, at)
         except _Wrong as error:
-            part.unlink()
+            part.unlink(missing_ok=True)
             if wrong:
                 raise UserError(
                     f"{_shown(remote.url)}: is not the published file ({error}); nothing of it was kept"
@@ -119,13 +119,13 @@ def _try_again(
             wrong = True
             tell(f"{remote.name}: {error}; fetching it again from its beginning")
         except _Broken as error:
-            if _size(part) > before:
-                pauses = list(patience.pauses)
+            if _size(part) > reached:  # further than ever: a server without ranges begins anew each time
+                pauses, reached = list(patience.pauses), _size(part)
             if not pauses:
                 raise UserError(
                     f"{_shown(remote.url)}: {error}, and again on every further try; {_size(part):,} of "
                     f"{remote.bytes:,} bytes are kept, and the same command goes on from there. Without a network, or "
-                    f"behind a proxy (HTTPS_PROXY), bring the file from elsewhere as {part.with_suffix('')}"
+                    f"behind a proxy (HTTPS_PROXY), bring the file from elsewhere as {part.with_name(remote.name)}"
                 ) from error
             tell(f"{remote.name}: {error}; trying again in {pauses[0]:g} s")
             time.sleep(pauses.pop(0))
@@ -148,8 +148,8 @@ def _go_on(session: requests.Session, remote: Remote, part: Path, silence: float
                             raise _Wrong(f"it goes on after {remote.bytes:,} bytes")
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             raise _Broken(_reason(error, silence)) from error
-        except requests.RequestException as error:  # what is no address, redirections without end
-            raise UserError(f"{_shown(remote.url)}: cannot be asked for ({error})") from error
+        except (requests.RequestException, HTTPError) as error:  # redirections without end, what is no address
+            raise UserError(f"{_shown(remote.url)}: cannot be asked for ({type(error).__name__})") from error
     if have < remote.bytes:
         raise _Broken("the connection ended early")
     if not _is_right(part, remote):
@@ -190,6 +190,17 @@ def _is_right(path: Path, remote: Remote) -> bool:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
+
+
+def _checked(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        good = False
+    if not good:
+        raise UserError("--mirror: not the address of an http or https server")
+    return address
 
 
 def _shown(url: str) -> str:

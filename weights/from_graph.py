@@ -1,7 +1,7 @@
 """A detector's weights out of an OpenVINO graph: what conversion fused is taken apart again."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from detector.model import Detector
 from weights.graph import Cut
 from weights.graph_places import Tensors, graph_places
 from weights.network_places import Names, network_places
-from weights.places import match
+from weights.places import Mismatch, match
 
 _COPY_ERROR = {"f32": 1e-5, "f16": 2e-3}  # of a level's weights, relative to the largest: what rounding can leave
 _SAME_MEAN, _ROUNDED_MEAN = 1e-3, 0.2  # of 255; the latter is what half precision leaves of a mean
@@ -44,19 +44,19 @@ def recover(detector: Detector, size: int, model: ov.Model, path: Path, precisio
         graph = graph_places(model)
         pairs = match(network_places(detector, size), graph.places)
         if graph.convolutions > sum(place.kind == "conv" for place in graph.places):
-            raise LookupError("it holds convolutions besides the network's")
+            raise Mismatch("it holds convolutions besides the network's")
         found: list[tuple[Names, Tensors]] = [(a.content, b.content) for a, b in pairs if a.content]
         state = _plain([(names, tensors) for names, tensors in found if not names.scale], detector)
         levels = [(names, tensors) for names, tensors in found if names.scale]
         state |= _levels(levels, _COPY_ERROR[precision])
         stem = found[0][0].weight
         state[stem], mean = _behind_preprocessing(state[stem], Cut(model, [graph.image]), size, detector)
-    except (LookupError, np.linalg.LinAlgError) as error:
+    except (Mismatch, np.linalg.LinAlgError) as error:
         raise UserError(f"{path}: not the graph of this network: {error.args[0]}") from error
     shapes = {name: tensor.shape for name, tensor in detector.state_dict().items()}
     filled = {name: torch.tensor(array, dtype=torch.float32).reshape(shapes[name]) for name, array in state.items()}
     counters = {name: torch.tensor(0) for name in shapes if name.endswith("num_batches_tracked")}
-    copies = [(torch.tensor(_scaled(t), dtype=torch.float32), torch.tensor(t.shift)) for _, t in levels]
+    copies = [(torch.tensor(_scaled(t)), torch.tensor(_shift(t))) for _, t in levels]
     statistics = all(t.statistics is not None for names, t in found if names.norm)
     return Recovered({**counters, **filled}, copies, mean, statistics)
 
@@ -68,39 +68,40 @@ def _plain(found: list[tuple[Names, Tensors]], detector: Detector) -> dict[str, 
             copies[name].append(array)
     for name, arrays in copies.items():
         if not all(np.array_equal(arrays[0], other) for other in arrays):
-            raise LookupError(f"{name} is shared by the levels, and not the same on each")
+            raise Mismatch(f"{name} is shared by the levels, and not the same on each")
     return {name: arrays[0] for name, arrays in copies.items()}
 
 
 def _own(names: Names, found: Tensors, detector: Any) -> Iterator[tuple[str, np.ndarray]]:
     """The parameters of one place, from what stands there."""
     if names.norm:
-        module = detector.get_submodule(names.norm)
-        ones = np.ones(module.num_features, np.float32)
-        yield names.weight, found.weight
-        for name, array in _batch_norm(found, ones, module.eps).items():
+        yield names.weight, _scaled(found) if found.statistics else found.weight
+        for name, array in _batch_norm(found, detector.get_submodule(names.norm)).items():
             yield f"{names.norm}.{name}", array
     elif found.statistics:
-        raise LookupError(f"{names.module} is followed by a batch norm that the network has not")
+        raise Mismatch(f"{names.module} is followed by a batch norm that the network has not")
     elif found.weight is None:  # a group norm
-        yield names.weight, found.scale
-        yield f"{names.module}.bias", found.shift
+        channels = detector.get_parameter(names.weight).numel()
+        yield names.weight, np.broadcast_to(found.scale, channels)
+        yield f"{names.module}.bias", np.broadcast_to(found.shift, channels)
     else:
         yield names.weight, _scaled(found)
         if names.bias:
-            yield names.bias, found.shift
+            yield names.bias, _shift(found)
         elif np.any(found.shift):
-            raise LookupError(f"{names.module} adds a bias that the network has not")
+            raise Mismatch(f"{names.module} adds a bias that the network has not")
 
 
-def _batch_norm(found: Tensors, ones: np.ndarray, epsilon: float) -> dict[str, np.ndarray]:
+def _batch_norm(found: Tensors, norm: Any) -> dict[str, np.ndarray]:
     """The norm after a convolution: its own where it is still there, else what multiplies and adds the folded values
     and changes nothing more."""
+    epsilon, ones = np.float32(norm.eps), np.ones(norm.num_features, np.float32)
     if found.statistics:
         held = dict(found.statistics)
-        held["running_var"] = held["running_var"] + held.pop("epsilon") - np.float32(epsilon)
+        held["running_mean"] = held["running_mean"] - found.shift
+        held["running_var"] = held["running_var"] + held.pop("epsilon") - epsilon
         return held
-    identity = {"running_mean": 0 * ones, "running_var": ones - np.float32(epsilon)}
+    identity = {"running_mean": 0 * ones, "running_var": ones - epsilon}
     return {"weight": found.scale * ones, "bias": found.shift * ones, **identity}
 
 
@@ -110,11 +111,13 @@ def _levels(found: list[tuple[Names, Tensors]], allowed: float) -> dict[str, np.
     The scales' common factor cannot be known; the first level's is set to 1. The weight is the copies' mean, nearer to
     what it was than any of them if each was rounded by itself.
     """
-    copies = np.stack([np.append(_scaled(t), t.shift) for _, t in found]).astype(np.float64)
+    copies = np.stack([np.append(_scaled(t), _shift(t)) for _, t in found]).astype(np.float64)
+    if not copies.any(axis=1).all():
+        raise Mismatch(f"{found[0][0].module} holds nothing but zeros")
     scales = copies @ copies[0] / (copies[0] @ copies[0])
     mean = (copies / scales[:, None]).mean(axis=0)
     if (np.abs(copies - scales[:, None] * mean).max(axis=1) > allowed * np.abs(copies).max(axis=1)).any():
-        raise LookupError(f"{found[0][0].module} differs between the levels by more than a factor")
+        raise Mismatch(f"{found[0][0].module} differs between the levels by more than a factor")
     names, shape = found[0][0], found[0][1].weight.shape
     state = {each.scale: scale for (each, _), scale in zip(found, scales, strict=True)}
     return {**state, names.weight: mean[: -shape[0]].reshape(shape), names.bias: mean[-shape[0] :]}
@@ -124,15 +127,24 @@ def _scaled(found: Tensors) -> np.ndarray:
     return found.weight * np.reshape(found.scale, (-1, 1, 1, 1))
 
 
-def _behind_preprocessing(weight: np.ndarray, cut: Cut, size: int, detector: Any) -> tuple[np.ndarray, list[float]]:
-    """The first convolution's weight for an image normalised as by the config, and the mean that the graph takes off.
+def _shift(found: Tensors) -> np.ndarray:
+    return np.broadcast_to(np.float32(found.shift), len(found.weight))
 
-    The graph's way from the image to that convolution is measured: a matrix and an offset per pixel.
+
+def measure_front(front: Callable[[np.ndarray], np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
+    """What is done to each pixel before the network: a matrix [3, 3] and an offset [3].
+
+    front: images float32 [1, 3, size, size] BGR 0..255 -> the same shape, as the first convolution sees it.
     """
     probes = np.zeros((4, 3, size, size), np.float32)
     probes[range(3), range(3)] = 255
-    answers = np.stack([cut(probe[None])[0][0, :, size // 2, size // 2] for probe in probes]).astype(np.float64)
-    offset, matrix = answers[3], ((answers[:3] - answers[3]) / 255).T
+    answers = np.stack([front(probe[None])[0, :, size // 2, size // 2] for probe in probes]).astype(np.float64)
+    return ((answers[:3] - answers[3]) / 255).T, answers[3]
+
+
+def _behind_preprocessing(weight: np.ndarray, cut: Cut, size: int, detector: Any) -> tuple[np.ndarray, list[float]]:
+    """The first convolution's weight for an image normalised as by the config; the mean that the graph takes off."""
+    matrix, offset = measure_front(lambda image: cut(image)[0], size)
     front = detector.data_preprocessor
     mean, deviation = (t.numpy().ravel().astype(np.float64) for t in (front.mean, front.std))
     if front._channel_conversion:
@@ -141,6 +153,6 @@ def _behind_preprocessing(weight: np.ndarray, cut: Cut, size: int, detector: Any
     apart = np.abs(measured - mean).max()
     if apart > _ROUNDED_MEAN:
         told = ", ".join(f"{m:.3f}" for m in measured)
-        raise LookupError(f"it takes a mean of {told} off the image, the config {', '.join(f'{m:.3f}' for m in mean)}")
+        raise Mismatch(f"it takes a mean of {told} off the image, the config {', '.join(f'{m:.3f}' for m in mean)}")
     taken = mean if apart < _SAME_MEAN else measured
     return np.einsum("oikl,ij->ojkl", weight, matrix * deviation), taken.tolist()

@@ -8,12 +8,17 @@ from pathlib import Path
 import numpy as np
 import onnx
 import openvino as ov
+from mmengine.config import Config
 from openvino import opset13 as ops
+from openvino._offline_transformations import apply_moc_transformations
+from openvino.frontend import FrontEndManager
 from openvino.passes import ConstantFolding, Manager
 
-from data.errors import UserError, last_line
+from data.errors import UserError, first_line, last_line
+from detector.config import config_from_facts
+from weights.checkpoint import FACTS
 
-SECTION = "facedet"  # where an IR's rt_info and, as a prefix, an ONNX file's metadata hold what made it
+SECTION = FACTS  # where an IR's rt_info and, as a prefix, an ONNX file's metadata hold what made it
 
 
 @functools.cache
@@ -29,6 +34,9 @@ def read_model(path: Path) -> ov.Model:
     if path.suffix == ".xml" and not path.with_suffix(".bin").is_file():
         raise UserError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it")
     try:
+        if path.suffix == ".onnx":  # by its own frontend: others would look for a torch archive in it, and run that
+            frontend = FrontEndManager().load_by_framework("onnx")
+            return frontend.convert(frontend.load(str(path)))
         return core().read_model(path)
     except RuntimeError as error:
         raise UserError(f"{path}: OpenVINO cannot read it ({last_line(error)})") from error
@@ -36,7 +44,9 @@ def read_model(path: Path) -> ov.Model:
 
 def read_folded(path: Path) -> ov.Model:
     """The graph with everything computed that depends on constants alone. Raises UserError."""
-    model = read_model(path) if path.suffix == ".xml" else ov.convert_model(path)
+    model = read_model(path)
+    if path.suffix == ".onnx":
+        apply_moc_transformations(model, cf=True)  # what makes an IR of it: constants folded, operations fused
     passes = Manager()
     passes.register_pass(ConstantFolding())
     passes.run_passes(model)
@@ -49,7 +59,18 @@ def read_facts(path: Path, model: ov.Model | None = None) -> dict[str, str]:
         found = onnx.load(path, load_external_data=False).metadata_props
         return {p.key.removeprefix(f"{SECTION}_"): p.value for p in found if p.key.startswith(f"{SECTION}_")}
     model = model or read_model(path)
-    return dict(model.get_rt_info([SECTION]).value) if model.has_rt_info([SECTION]) else {}
+    found = model.get_rt_info([SECTION]).value if model.has_rt_info([SECTION]) else {}
+    return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def read_network(facts: dict[str, str], path: Path) -> Config | None:
+    """The config of the network that facts describe, None where they do not. Raises UserError if it is damaged."""
+    if "network" not in facts:
+        return None
+    try:
+        return config_from_facts(facts["network"])
+    except ValueError as error:
+        raise UserError(f"{path}: its description of its network is damaged ({first_line(error)})") from error
 
 
 def stored_precision(model: ov.Model) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import openvino as ov
 
 from weights.graph import value
-from weights.places import Place
+from weights.places import Mismatch, Place
 
 
 @dataclass
@@ -34,11 +34,11 @@ class Graph:
 
 
 def graph_places(model: ov.Model) -> Graph:
-    """Walk the graph from its input to the last operation that is a network's. Raises LookupError without one."""
+    """Walk the graph from its input to the last operation that is a network's. Raises Mismatch without one."""
     nodes = model.get_ordered_ops()
     convolutions = [node for node in nodes if node.get_type_name() == "Convolution"]
     if not convolutions:
-        raise LookupError("it holds no convolution")
+        raise Mismatch("it holds no convolution")
     image = convolutions[0].input_value(0)
     listed = [Place("image")]
     places = {image.get_node().get_name(): listed[0]}
@@ -86,8 +86,10 @@ def _place(node: ov.Node, inputs: list[Place | None]) -> Place | None:
 def _affine(node: ov.Node, place: Place) -> Place | None:
     """Absorb a multiplication or an addition, per channel, into the convolution or norm before it."""
     constants = [c for c in map(value, node.inputs()) if c is not None]
-    if not constants or place.kind not in ("conv", "norm") or place.content.statistics:
-        return Place("affine", (), [place]) if constants else None
+    if not constants:
+        return None
+    if place.kind not in ("conv", "norm") or place.content.statistics or not _per_channel(node, constants[0]):
+        return Place("affine", (), [place])
     held, factor = place.content, constants[0].reshape(-1)
     if node.get_type_name() == "BatchNormInference":
         gamma, beta, mean, variance = constants
@@ -99,6 +101,12 @@ def _affine(node: ov.Node, place: Place) -> Place | None:
     else:
         held.shift = held.shift + factor
     return place
+
+
+def _per_channel(node: ov.Node, constant: np.ndarray) -> bool:
+    channels = node.get_output_partial_shape(0)[1]
+    fits = constant.ndim < 4 or constant.shape[1] == constant.size  # [1, C, 1, 1], or a batch norm's [C]
+    return constant.size == 1 or (fits and channels.is_static and constant.size == channels.get_length())
 
 
 def _leads_to_norm(node: ov.Node) -> bool:

@@ -1,6 +1,7 @@
 """The published model back into training: a snapshot or a graph comes in, a checkpoint of this project goes out."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,16 @@ import torch
 from mmengine.config import Config
 
 from data.errors import UserError
+from data.files import check_writable
 from data.image import find_images, read_image, to_tensor
 from data.progress import Progress, silent
 from data.synthetic import draw_picture
-from detector.config import config_from_facts, config_name, load_config, network_facts
+from detector.config import config_name, load_config, network_facts
 from detector.model import Detector, build_detector
 from weights.calibrate import calibrate
 from weights.checkpoint import FACTS, fill, sha256, write_file
 from weights.from_graph import recover
-from weights.graph import Dense, read_facts, read_folded, read_model, stored_precision
+from weights.graph import Dense, read_facts, read_folded, read_model, read_network, stored_precision
 from weights.proof import EXACT, ROUNDED, Distance, as_stored, distance
 from weights.snapshot import read_snapshot
 
@@ -31,8 +33,9 @@ class Origin:
     """Where imported weights come from. form: `snapshot`, or precision and kind of a graph, such as `f32 IR`.
 
     files: SHA-256 by name. frozen_norms: batch norms whose statistics the source has not; training keeps them in eval
-    mode. calibrated_on: photographs that gave them new ones. proof, proof_of_copies: largest difference from the graph
-    before NMS, of the checkpoint, and of the network with its box weights and coder as the graph stores them.
+    mode. calibrated_on: photographs that gave them new ones; left_out: why some did not. proof, proof_as_stored:
+    largest difference from the graph before NMS, of the checkpoint, and of the network with its box weights and coder
+    as the graph stores them.
     """
 
     form: str
@@ -40,6 +43,7 @@ class Origin:
     config: str
     frozen_norms: int = 0
     calibrated_on: int = 0
+    left_out: list[str] = field(default_factory=list)
     proof: Distance | None = None
     proof_as_stored: Distance | None = None
 
@@ -58,21 +62,32 @@ def import_weights(
     config: name or path, where the network is neither the released one nor named in the file. calibrate_on: a folder
     of photographs that give a graph's batch norms their statistics again.
     """
-    if target.suffix != ".pth":
-        raise UserError(f"{target}: the name of a checkpoint ends in .pth")
-    if source.suffix in (".xml", ".onnx"):
-        detector, described, origin = _from_graph(source, config, calibrate_on, progress)
-    elif calibrate_on:
-        raise UserError(f"{source}: needs no --calibrate; a snapshot holds its batch norms' statistics")
-    else:
+    _check_names(source, target, calibrate_on)
+    if source.suffix == ".pth":
         described = load_config(config or RELEASED)
-        state = read_snapshot(source)
         detector = build_detector(described)
-        fill(detector, state, str(source))
+        fill(detector, read_snapshot(source), str(source))
         origin = Origin("snapshot", {source.name: sha256(source)}, config_name(described))
+    else:
+        detector, described, origin = _from_graph(source, config, calibrate_on, progress)
     meta = {FACTS: network_facts(described), ORIGIN: asdict(origin)}
     write_file({"meta": meta, "state_dict": detector.state_dict()}, target)
     return origin
+
+
+def _check_names(source: Path, target: Path, calibrate_on: Path | None) -> None:
+    if not source.is_file():
+        raise UserError(f"{source}: no such file")
+    if source.suffix not in (".pth", ".xml", ".onnx"):
+        hint = f"; give {source.with_suffix('.xml').name}" if source.suffix == ".bin" else ""
+        raise UserError(f"{source}: neither a snapshot (.pth) nor an IR (.xml) nor an ONNX file (.onnx){hint}")
+    if target.suffix != ".pth":
+        raise UserError(f"{target}: the name of a checkpoint ends in .pth")
+    if target.exists() and target.samefile(source):
+        raise UserError(f"{target}: would replace what is imported; give another name")
+    if calibrate_on and source.suffix == ".pth":
+        raise UserError(f"{source}: needs no --calibrate; a snapshot holds its batch norms' statistics")
+    check_writable(target.parent)
 
 
 def _from_graph(
@@ -85,31 +100,47 @@ def _from_graph(
     photographs = find_images(calibrate_on) if calibrate_on else []
     detector = build_detector(described)
     found = recover(detector, size, read_folded(path), path, precision)
+    fill(detector, found.state, str(path))
+    detector.data_preprocessor.mean.copy_(torch.tensor(found.mean).view(-1, 1, 1))
     described.model.data_preprocessor.mean = found.mean
     described.model.backbone.norm_eval = not (found.statistics or photographs)
-    detector = build_detector(described)
-    fill(detector, found.state, str(path))
 
     graph = Dense(model, path)
     drawn = [to_tensor(draw_picture(np.random.default_rng(k))[0], size) for k in range(_PROOFS)]
     stored = distance(as_stored(detector, found.copies, precision), graph, progress(drawn, "prove"))
     _judge(stored, EXACT, path)
-    if photographs:
-        tensors = (torch.from_numpy(to_tensor(read_image(p), size)) for p in progress(photographs, "calibrate"))
-        calibrate(detector, tensors)
+    left_out: list[str] = []
+    seen = calibrate(detector, _readable(progress(photographs, "calibrate"), size, left_out)) if photographs else 0
     proof = distance(detector, graph, progress(drawn, "prove again"))
     _judge(proof, EXACT if precision == "f32" else ROUNDED, path)
     norms = sum(name.endswith("running_mean") for name in found.state)
+    files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
     origin = Origin(
         form=f"{precision} {'IR' if path.suffix == '.xml' else 'ONNX'}",
-        files={file.name: sha256(file) for file in (path, path.with_suffix(".bin")) if file.is_file()},
+        files={file.name: sha256(file) for file in files},
         config=config_name(described),
         frozen_norms=norms if described.model.backbone.norm_eval else 0,
-        calibrated_on=len(photographs),
+        calibrated_on=seen,
+        left_out=left_out,
         proof=proof,
         proof_as_stored=stored,
     )
     return detector, described, origin
+
+
+def _readable(paths: Iterable[Path], size: int, left_out: list[str]) -> Iterator[torch.Tensor]:
+    """The photographs that can be read, as the network takes them; UserError at the end if there was none."""
+    seen = 0
+    for path in paths:
+        try:
+            image = read_image(path)
+        except UserError as error:
+            left_out.append(str(error))
+            continue
+        seen += 1
+        yield torch.from_numpy(to_tensor(image, size))
+    if not seen:
+        raise UserError(left_out[0])
 
 
 def _judge(measured: Distance, allowed: Distance, path: Path) -> None:
@@ -132,13 +163,12 @@ def _precision(model: ov.Model, path: Path) -> str:
 
 def _described(model: ov.Model, config: str | None, path: Path) -> Config:
     """The config of the graph's network: the one given, the one in our own exports, or the released one."""
-    facts = {} if config else read_facts(path, model)
-    try:
-        described = config_from_facts(facts["network"]) if "network" in facts else load_config(config or RELEASED)
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path}: its description of its network is damaged ({error})") from error
+    named = None if config else read_network(read_facts(path, model), path)
+    described = named or load_config(config or RELEASED)
+    if len(model.inputs) != 1:
+        raise UserError(f"{path}: has {len(model.inputs)} inputs, a detector has one")
     wanted = [1, 3, described.input_size, described.input_size]
     given = model.input(0).partial_shape
-    if len(model.inputs) != 1 or given.is_dynamic or list(given.to_shape()) != wanted:
+    if given.is_dynamic or list(given.to_shape()) != wanted:
         raise UserError(f"{path}: takes {given}, the network of {config_name(described)} {wanted}")
     return described

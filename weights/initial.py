@@ -9,7 +9,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from data.errors import UserError
-from weights.checkpoint import config_of, fill, misfits, read_file
+from weights.checkpoint import config_of, fill, is_state, misfits, read_file, some
 
 _IMAGENET = "IMAGENET1K_V1"  # the recipe's; later versions were trained for other inputs
 
@@ -43,6 +43,11 @@ class Initial:
             return "random weights"
         target: Any = model.backbone if self.backbone else model
         all_of = f"{self.source} in the backbone, the rest random" if self.backbone else f"all weights of {self.source}"
+        if partial and self.frozen_norms:
+            raise UserError(
+                f"{self.source}: its batch norms are frozen, --allow-partial would mix them with random ones; "
+                "import it again with --calibrate"
+            )
         if not partial:
             fill(target, self.state, self.source, hint="; --allow-partial takes those that fit")
             return f"{all_of}{', batch norms frozen' if self.frozen_norms else ''}"
@@ -54,7 +59,7 @@ class Initial:
         left = f"{len(fitting)} of the network's {len(target.state_dict())} weights from {self.source}"
         for names, why in ((shapes, "of another shape"), (missing, "not in the file"), (unknown, "not in the network")):
             if names:
-                left += f"; {len(names)} {why} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+                left += f"; {len(names)} {why} ({some(names)})"
         return left
 
 
@@ -69,7 +74,7 @@ def read_initial(source: str) -> Initial:
     if source.startswith("torchvision:"):
         return Initial(source, _download(source.removeprefix("torchvision:")), backbone=True)
     content = read_file(Path(source))
-    if {"conv1.weight", "layer1.0.conv1.weight"} <= content.keys():
+    if {"conv1.weight", "layer1.0.conv1.weight"} <= content.keys() and is_state(content):
         return Initial(source, _without_classifier(content), backbone=True)
     config = config_of(content, Path(source))
     return Initial(source, content["state_dict"], config=config)

@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+class Mismatch(Exception):
+    """A graph is not the network's, and why."""
+
+
 @dataclass(eq=False)
 class Place:
     """One operation of a network, with what conversion can only rewrite already absorbed into it.
@@ -25,7 +29,7 @@ class Place:
 def match(ours: list[Place], theirs: list[Place]) -> list[tuple[Place, Place]]:
     """Pair the places of two graphs, each listed in an order of computation, one to one.
 
-    A place is known by all that leads to it and all that follows from it. Raises LookupError with what stands first
+    A place is known by all that leads to it and all that follows from it. Raises Mismatch with what stands first
     in one graph and not in the other.
     """
     before = Counter(_forward(ours).values()), Counter(_forward(theirs).values())
@@ -34,7 +38,7 @@ def match(ours: list[Place], theirs: list[Place]) -> list[tuple[Place, Place]]:
     by_colour = {colour: place for place, colour in _colours(theirs).items()}
     colours = _colours(ours)
     if len(by_colour) != len(theirs) or set(colours.values()) != by_colour.keys():
-        raise LookupError("the same operations are connected in another way")
+        raise Mismatch("the same operations are connected in another way")
     return [(place, by_colour[colours[place]]) for place in ours]
 
 
@@ -68,5 +72,5 @@ def _tell_difference(ours: list[Place], theirs: list[Place]) -> None:
         for place in some:
             if colours[place] not in known:
                 where = f" of {place.content.module}" if name == "has not" and place.kind == "conv" else ""
-                raise LookupError(f"it {name} the network's {place}{where}")
-    raise LookupError("an operation stands in it more often, or less, than in the network")
+                raise Mismatch(f"it {name} the network's {place}{where}")
+    raise Mismatch("an operation stands in it more often, or less, than in the network")

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from data.errors import UserError
-from weights.checkpoint import FACTS, read_file
+from weights.checkpoint import FACTS, is_state, read_file
 
 _UNIT = re.compile(r"backbone\.features\.stage(\d)\.unit(\d+)\.(body\.conv(\d)|identity_conv)\.(conv|bn)\.(\w+)")
 _STEM = re.compile(r"backbone\.features\.init_block\.conv\.(conv|bn)\.(\w+)")
@@ -56,7 +56,7 @@ def read_snapshot(path: Path) -> dict[str, torch.Tensor]:
     meta, state = content.get("meta"), content.get("state_dict")
     if isinstance(meta, dict) and FACTS in meta:
         raise UserError(f"{path}: is a checkpoint of this project already; give it as --weights")
-    if not isinstance(state, dict) or not all(isinstance(each, torch.Tensor) for each in state.values()):
+    if not is_state(state):
         raise UserError(f"{path}: not a training snapshot (it holds no state_dict of tensors)")
     if not any(".body.conv" in name for name in state) and any(name.startswith("backbone.features") for name in state):
         raise UserError(
