@@ -29,7 +29,7 @@ class Levels:
         self._pictures = 0
 
     def add(self, first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> None:
-        """Boxes [anchors, 4] and scores [anchors] of one picture by each model. Raises ValueError if they are not alike."""
+        """Boxes [anchors, 4] and scores [anchors] of one picture by each model. Raises ValueError if not alike."""
         if first[0].shape != second[0].shape or len(first[0]) != sum(self._anchors):
             counts = f"{len(first[0]):,} and {len(second[0]):,}"
             raise ValueError(f"the two models have {counts} anchors, the config {sum(self._anchors):,}")

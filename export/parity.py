@@ -16,7 +16,9 @@ from export.matching import match
 from export.session import Session, open_session, to_detections
 from weights.proof import EXACT, Distance
 
-FAINT_OFF = 0.01  # share of the faint boxes that may lack a partner
+# Share of the faint boxes that may lack a partner. A model after a few epochs scores neighbours so alike that 2 %
+# swapped between runtimes whose values before NMS were 1e-4 px apart.
+FAINT_OFF = 0.05
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forms import WRITERS
 
 from data.synthetic import draw_set
 
@@ -81,3 +83,35 @@ def standin(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     script = reference / "standin" / "make_standin.py"
     subprocess.run([sys.executable, script, "-o", folder], check=True)
     return folder
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[[str], Path]:
+    """Writes the three pictures in a form; gives the path a user would name."""
+
+    def make(form: str) -> Path:
+        WRITERS[form](tmp_path / form)
+        return tmp_path / form / ("wider_face_split" if form == "wider" else "")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def imported(exported: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny IR, imported without photographs."""
+    path = tmp_path_factory.mktemp("imported") / "imported.pth"
+    from weights.importing import import_weights
+
+    import_weights(exported["fp32"], path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def calibrated(exported: dict[str, Path], drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny IR, imported with the pictures it was trained on."""
+    path = tmp_path_factory.mktemp("calibrated") / "calibrated.pth"
+    from weights.importing import import_weights
+
+    origin = import_weights(exported["fp32"], path, calibrate_on=drawn / "images")
+    assert (origin.frozen_norms, origin.calibrated_on) == (0, 32)
+    return path

@@ -10,56 +10,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from sets import GOOD, HEIGHT, WIDTH, Drawn, altered, clean
 
 from data.check import Check, check_set
 from data.check_report import write_report
 from data.errors import UserError
-from data.faceset import Source, read_set
+from data.faceset import Source
 from data.finding import KINDS
 from data.hashing import FARTHEST, fingerprint, groups_of_near_duplicates, most_alike
 from data.image import SUFFIXES, read_image, write_png
-from data.split import choose, shortest_names, split_set
 from data.synthetic import draw_picture
 from facedet.cli import main
-
-WIDTH, HEIGHT = 400, 320
-GOOD = (100, 80, 60, 70)  # x y w h
-
-
-class Drawn:
-    """A COCO set in the making: drawn pictures that look like no other, and what is annotated of them."""
-
-    def __init__(self, folder: Path, seed: int):
-        self.folder, self.rng = folder, np.random.default_rng(seed)
-        self.content: dict = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "face"}]}
-        (folder / "images").mkdir(parents=True)
-
-    def add(self, name: str, *boxes: tuple, image: np.ndarray | None = None, **facts: object) -> np.ndarray:
-        """Write a picture, the drawn one if none is given, and annotate it; returns it."""
-        if image is None:
-            image = cv2.resize(draw_picture(self.rng)[0], (WIDTH, HEIGHT))
-        cv2.imwrite(str(self.folder / "images" / name), image, [cv2.IMWRITE_PNG_COMPRESSION, 0])
-        self.annotate(name, *boxes, width=image.shape[1], height=image.shape[0], **facts)
-        return image
-
-    def annotate(self, name: str, *boxes: tuple, width: int = WIDTH, height: int = HEIGHT, **facts: object) -> None:
-        number = len(self.content["images"])
-        size = {"width": width, "height": height}
-        self.content["images"].append({"id": number, "file_name": f"images/{name}", **size})
-        for box in boxes:
-            face = {"id": len(self.content["annotations"]), "image_id": number, "category_id": 1, "bbox": box, **facts}
-            self.content["annotations"].append(face)
-
-    def save(self) -> Source:
-        (self.folder / "set.json").write_text(json.dumps(self.content))
-        return Source(self.folder / "set.json")
-
-
-def clean(folder: Path, pictures: int = 4, seed: int = 1) -> Drawn:
-    drawn = Drawn(folder, seed)
-    for k in range(pictures):
-        drawn.add(f"clean-{k}.png", GOOD, (200, 40, 50, 60))
-    return drawn
 
 
 def spoil(drawn: Drawn) -> dict[str, str]:
@@ -89,13 +50,6 @@ def spoil(drawn: Drawn) -> dict[str, str]:
     same = ("nan", "outside", "no-area", "cut", "repeated", "too-large", "too-small", "small", "size", "turned")
     names = {kind: f"{kind}.png" for kind in (*same, "duplicate", "contradiction", "near-duplicate")}
     return {**names, "picture": "gone.png", "entry": "set.json"}
-
-
-def altered(image: np.ndarray) -> np.ndarray:
-    """The same picture at 0.6 of its size, in JPEG 40, a little brighter."""
-    small = cv2.resize(image, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
-    coded = cv2.imencode(".jpg", cv2.convertScaleAbs(small, alpha=1.0, beta=12), [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
-    return cv2.imdecode(coded, cv2.IMREAD_COLOR)
 
 
 def orientation(value: int) -> Image.Exif:
@@ -269,54 +223,3 @@ def test_copies_of_photographs_are_found_and_different_ones_are_not(faces: Path)
     together = {k for group in found for k in group if k + len(prints) in group}
     assert together == set(range(len(prints)))
     assert max(most_alike(copy, [own])[1] for copy, own in zip(copies, prints, strict=True)) <= FARTHEST
-
-
-def test_a_split_keeps_near_duplicates_together_and_is_drawn_from_its_seed(tmp_path: Path) -> None:
-    drawn = Drawn(tmp_path / "set", 4)
-    for k in range(12):
-        image = drawn.add(f"{k}.png", GOOD)
-        if k < 4:
-            drawn.add(f"{k}-again.png", GOOD, image=altered(image))
-    source = drawn.save()
-    lists = {}
-    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        files = split_set(source, tmp_path / name, 0.25, seed)
-        lists[name] = [file.read_text().split() for file in files]
-        train, val = (set(names) for names in lists[name])
-        assert (len(train), len(val)) == (12, 4)
-        assert not train & val
-        assert all((f"{k}.png" in val) == (f"{k}-again.png" in val) for k in range(4))
-    assert lists["a"] == lists["b"] != lists["c"]
-    train, val = (Source(source.path, names=tmp_path / "a" / f"{side}.txt") for side in ("train", "val"))
-    assert (len(read_set(train).photos), len(read_set(val).photos)) == (12, 4)
-    assert not check_set(train, val).hurts
-    with pytest.raises(UserError, match=r"train\.txt: is there already"):
-        split_set(source, tmp_path / "a", 0.25, 0)
-
-
-@pytest.mark.parametrize(
-    ("sizes", "wanted", "got"), [([3, 1, 1], 2, 2), ([4, 4], 1, 4), ([5, 3], 7, 5), ([1] * 9, 9, 8), ([6], 3, 0)]
-)
-def test_whole_groups_come_as_near_to_the_share_as_they_allow(sizes: list[int], wanted: int, got: int) -> None:
-    members = iter(range(99))
-    groups = [[next(members) for _ in range(size)] for size in sizes]
-    for seed in range(5):
-        chosen = choose(groups, wanted, seed)
-        assert len(chosen) == got
-        assert all(chosen >= set(group) or not chosen & set(group) for group in groups)
-
-
-def test_names_in_a_list_have_the_folders_they_need() -> None:
-    paths = [Path("set/a/1.jpg"), Path("set/b/1.jpg"), Path("set/b/2.jpg"), Path("set/b/2.png"), Path("set/b/3.jpg")]
-    assert shortest_names(paths) == ["a/1.jpg", "b/1.jpg", "2.jpg", "2.png", "3.jpg"]
-    with pytest.raises(UserError, match="annotated twice"):
-        shortest_names([paths[0], paths[0]])
-
-
-def test_the_split_command_writes_lists_and_refuses_a_share_that_is_none(tmp_path: Path) -> None:
-    path = str(clean(tmp_path / "set").save().path)
-    done = CliRunner().invoke(main, ["data", "split", path, "--val", "0.25", "-o", str(tmp_path / "lists")])
-    assert done.exit_code == 0, done.output
-    assert done.output.count("wrote") == 2
-    done = CliRunner().invoke(main, ["data", "split", path, "--val", "1.5", "-o", str(tmp_path / "more")])
-    assert (done.exit_code, "between 0 and 1" in done.stderr) == (2, True)

@@ -33,6 +33,7 @@ class Faults:
     wrong: int = 0
     ranges: bool = True
     longer: bool = False
+    uneven: bool = False  # cuts earlier every second time
     statuses: list[int] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)  # Range of each request
 
@@ -64,7 +65,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
         self.end_headers()
         broken = faults.cuts > 0 or faults.stalls > 0
-        self.wfile.write(body[: faults.cut] if broken else body)
+        cut = faults.cut // 2 if faults.uneven and faults.cuts % 2 else faults.cut
+        self.wfile.write(body[:cut] if broken else body)
         if faults.stalls:
             faults.stalls -= 1
             time.sleep(2 * HASTY.silence)
@@ -109,6 +111,10 @@ def assert_whole(path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["thing.bin"]
 
 
+def part_name() -> str:
+    return f"thing.bin.{hashlib.sha384(CONTENT).hexdigest()[:8]}.part"
+
+
 def test_a_file_arrives_whole_and_is_not_fetched_twice(server: Server, tmp_path: Path) -> None:
     assert_whole(get(server, tmp_path / "out"))
     assert_whole(get(server, tmp_path / "out"))
@@ -136,6 +142,35 @@ def test_a_server_that_ignores_ranges_begins_anew(server: Server, tmp_path: Path
     assert server.faults.asked[1].startswith("bytes=")
 
 
+def test_a_server_that_ignores_ranges_and_always_cuts_is_given_up(server: Server, tmp_path: Path) -> None:
+    server.faults = Faults(cut=400_000, cuts=99, ranges=False, uneven=True)
+    with pytest.raises(UserError, match="and again on every further try"):
+        get(server, tmp_path / "out")
+    assert len(server.faults.asked) < 12
+
+
+def test_a_server_that_refuses_ranges_is_asked_for_the_whole(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / part_name()).write_bytes(CONTENT[:1000])
+    server.faults = Faults(statuses=[416])
+    assert_whole(get(server, tmp_path / "out"))
+    assert server.faults.asked == ["bytes=1000-", ""]
+    server.faults = Faults(statuses=[416, 416])
+    with pytest.raises(UserError, match="the server has no such range of it"):
+        get(server, tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    ["ftp://me:secret@host/", "http://me:sec ret@/", "http://[::1", "host/path", "http://me:secret@" + "a" * 70 + ".b"],
+)
+def test_a_mirror_that_is_none_is_refused_without_its_password(server: Server, mirror: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        fetch("thing", tmp_path / "out", mirror=mirror, patience=Patience(pauses=()))
+    assert "secret" not in str(caught.value)
+    assert "sec ret" not in str(caught.value)
+
+
 def test_wrong_bytes_get_one_more_chance(server: Server, tmp_path: Path) -> None:
     server.faults = Faults(wrong=1)
     assert_whole(get(server, tmp_path / "out"))
@@ -157,7 +192,7 @@ def test_an_interrupted_download_goes_on_in_the_next_run(server: Server, tmp_pat
     server.faults = Faults(cut=400_000, cuts=99)
     with pytest.raises(UserError, match=r"thing\.bin: the connection broke off, .* bytes are kept"):
         get(server, tmp_path / "out", Patience(pauses=()))
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["thing.bin.part"]
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [part_name()]
     server.faults = Faults()
     assert_whole(get(server, tmp_path / "out"))
     assert server.faults.asked[0].startswith("bytes=")
@@ -167,7 +202,7 @@ def test_a_part_of_something_else_is_fetched_anew(server: Server, tmp_path: Path
     for stale in (b"x" * 1000, b"x" * len(CONTENT), b"x" * (len(CONTENT) + 5)):
         (tmp_path / "out").mkdir(exist_ok=True)
         (tmp_path / "out" / "thing.bin").unlink(missing_ok=True)
-        (tmp_path / "out" / "thing.bin.part").write_bytes(stale)
+        (tmp_path / "out" / part_name()).write_bytes(stale)
         assert_whole(get(server, tmp_path / "out"))
 
 
@@ -182,7 +217,9 @@ def test_busy_servers_are_asked_again_and_refusals_are_final(server: Server, tmp
 
 def test_somebody_elses_file_of_that_name_is_left_alone(server: Server, tmp_path: Path) -> None:
     (tmp_path / "thing.bin").write_bytes(b"mine")
-    with pytest.raises(UserError, match=r"thing\.bin: is there already and is not the published file"):
+    with pytest.raises(
+        UserError, match=r"thing\.bin: is there already and is not that of thing; give another folder with -o"
+    ):
         get(server, tmp_path)
     assert (tmp_path / "thing.bin").read_bytes() == b"mine"
 
@@ -221,10 +258,18 @@ def test_the_command_names_its_files_and_what_it_does_not_know(server: Server, t
 
 def test_the_published_files_are_those_of_the_facts(reference: Path) -> None:
     facts = (reference / "FACTS.md").read_text(encoding="utf-8")
+    rows = {
+        cells[1].strip(): cells[3:5] for cells in (line.split("|") for line in facts.splitlines()) if len(cells) == 6
+    }
     assert names() == ["ir-fp32", "ir-fp16", "ir-int8", "snapshot"]
-    for entry in json.loads(module.PUBLISHED.read_text()).values():
-        for each in entry["files"]:
-            assert each["checksum"] in facts
-            assert str(each["bytes"]) in facts.replace(",", "")
-            assert entry["base"].rstrip("/") in facts
-            assert each["path"].rsplit(".", 1)[0] in facts
+    published = json.loads(module.PUBLISHED.read_text())
+    for name, row in (("ir-fp32", "FP32"), ("ir-fp16", "FP16"), ("ir-int8", "FP16-INT8")):
+        for each in published[name]["files"]:
+            form = each["path"][-3:]
+            assert [cell.strip() for cell in rows[f"{row} {form}"]] == [str(each["bytes"]), each["checksum"]]
+            assert f"/{row}/face-detection-0206.{form}" in each["path"]
+            assert f"{published[name]['base']}" in facts
+            assert each["path"][:6] == ("2022.3" if row == "FP16-INT8" else "2023.0")
+    (snapshot,) = published["snapshot"]["files"]
+    assert published["snapshot"]["base"] + snapshot["path"] in facts
+    assert f"{snapshot['bytes']:,} bytes, SHA-256 {snapshot['checksum']}" in facts

@@ -124,7 +124,7 @@ def _levels(found: list[tuple[Names, Tensors]], allowed: float) -> dict[str, np.
 
 
 def _scaled(found: Tensors) -> np.ndarray:
-    return found.weight * np.reshape(found.scale, (-1, 1, 1, 1))
+    return found.weight * np.float32(found.scale).reshape(-1, 1, 1, 1)
 
 
 def _shift(found: Tensors) -> np.ndarray:

@@ -38,7 +38,7 @@ def read_model(path: Path) -> ov.Model:
             frontend = FrontEndManager().load_by_framework("onnx")
             return frontend.convert(frontend.load(str(path)))
         return core().read_model(path)
-    except RuntimeError as error:
+    except Exception as error:  # each frontend has kinds of its own
         raise UserError(f"{path}: OpenVINO cannot read it ({last_line(error)})") from error
 
 
