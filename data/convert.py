@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data.errors import UserError
 from data.faceset import Source, read_set
-from data.files import write_beside
+from data.files import refuse_inputs, write_beside
 from data.progress import Progress, silent
 from data.structures import Photo
 
@@ -40,9 +40,7 @@ def to_coco(
 def _check_target(source: Source, folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: is not an empty folder; choose another one for the converted set")
-    for place in (source.path, source.images):
-        if place and place.is_dir() and folder.resolve().is_relative_to(place.resolve()):
-            raise UserError(f"{folder}: lies within {place}, which is only read; choose a folder outside it")
+    refuse_inputs([folder], [source.path, source.images])
 
 
 def _targets(pictures: Iterable[Path]) -> dict[Path, Path]:

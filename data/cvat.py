@@ -27,6 +27,8 @@ def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
         for node in _images(path):
             try:
                 size = int(node.get("width") or 0), int(node.get("height") or 0)
+                if node.attrib["name"] in found:
+                    raise ValueError(f"{node.attrib['name']} is there twice")
                 found[node.attrib["name"]] = size, [_face(box) for box in node.iter("box")]
             except (KeyError, ValueError) as error:
                 skipped.append(f"{path}: image {node.get('id')}: malformed ({type(error).__name__}: {error})")

@@ -27,6 +27,8 @@ def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
     for k, item in enumerate(content["items"]):
         try:
             faces = [_face(a, classes) for a in item.get("annotations") or [] if a["type"] == "bbox"]
+            if _name(item) in items:
+                raise ValueError(f"{_name(item)} is there twice")
             items[_name(item)] = _size(item), faces
         except MALFORMED as error:
             skipped.append(f"{path}: item {k}: malformed ({type(error).__name__}: {first_line(error)})")

@@ -1,8 +1,9 @@
 """Outputs are written beside their name and renamed into place: a name never stands for half a file."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import product
 from pathlib import Path
 
 from data.errors import UserError
@@ -17,6 +18,14 @@ def check_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
+
+
+def refuse_inputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
+    """Raises UserError where an output would replace an input, or lie within a folder that is only read."""
+    for output, given in product(filter(None, outputs), list(filter(None, inputs))):
+        within = given.is_dir() and output.resolve().is_relative_to(given.resolve())
+        if within or output.resolve() == given.resolve():
+            raise UserError(f"{output}: lies within {given}, which is only read; choose a place outside it")
 
 
 @contextmanager

@@ -65,8 +65,7 @@ def _faces(lines: list[str]) -> list[str]:
 def _boxes(lines: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Corners [n, 4] and ignored [n]."""
     try:
-        values = list(map(float, " ".join(lines).split()))
-        table = np.array(values).reshape(len(lines), _VALUES)
+        table = np.array([line.split() for line in lines], float).reshape(len(lines), _VALUES)
     except ValueError:
         table = np.array([_values(line) for line in lines]).reshape(len(lines), _VALUES)
     boxes = table[:, :4].copy()

@@ -60,6 +60,12 @@ def is_yaml(file: Path) -> bool:
     return True
 
 
+def tells_of_both(path: Path) -> bool:
+    """Whether a data.yaml, or the one in a folder, has pictures to train on and others to validate on."""
+    file = path if path.suffix in (".yaml", ".yml") else find_yaml(path) if path.is_dir() else None
+    return file is not None and file.is_file() and is_yaml(file) and {"train", "val"} <= _load(file).keys()
+
+
 def is_labels(file: Path) -> bool:
     """Whether a txt's first line is a face."""
     with file.open(encoding="utf-8-sig", errors="replace") as stream:

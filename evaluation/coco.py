@@ -24,13 +24,18 @@ def average_precision(photos: Sequence[Photo], detections: Sequence[Detections])
         truth.dataset = _ground_truth(photos)
         truth.createIndex()
         found = _results(detections)
-        if len(found) == 0:
-            return {name: 0.0 if name[2:] in ("", "50", "75") else None for name in _STATS}
-        evaluator = COCOeval(truth, truth.loadRes(found), "bbox")
+        evaluator = COCOeval(truth, truth.loadRes(found) if len(found) else _nothing(truth), "bbox")
         evaluator.evaluate()
         evaluator.accumulate()
         evaluator.summarize()
     return {name: float(v) if v >= 0 else None for name, v in zip(_STATS, evaluator.stats[:6], strict=True)}
+
+
+def _nothing(truth: COCO) -> COCO:
+    empty = COCO()  # loadRes wants a detection at least
+    empty.dataset = {**truth.dataset, "annotations": []}
+    empty.createIndex()
+    return empty
 
 
 def _ground_truth(photos: Sequence[Photo]) -> dict:

@@ -9,14 +9,14 @@ import numpy as np
 
 from data.errors import UserError, first_line
 from data.files import write_beside
-from data.structures import Detections, Photo
+from data.structures import Detections
 
 EMPTY = Detections(np.zeros((0, 4)), np.zeros(0))
 
 
 def wider_name(path: Path) -> str:
     """A picture's name in the official layout: its folder (the event) and its name without suffix."""
-    return f"{path.parent.name}/{path.stem}"
+    return f"{path.absolute().parent.name}/{path.stem}"
 
 
 def write_wider(predictions: Mapping[str, Detections], folder: Path) -> None:
@@ -29,12 +29,14 @@ def write_wider(predictions: Mapping[str, Detections], folder: Path) -> None:
             beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def save(photos: Sequence[Photo], detections: Sequence[Detections], folder: Path) -> None:
-    """Write the photographs' detections in the official layout. Raises UserError if two would share a file."""
-    by_name = {wider_name(photo.path): found for photo, found in zip(photos, detections, strict=True)}
-    if len(by_name) < len(photos):
+def save(names: Sequence[str], detections: Sequence[Detections], folder: Path) -> None:
+    """Write detections under `event/file` names in the official layout. Raises UserError if two would share a file, or
+    the folder holds something: what an earlier run left would be read back with it."""
+    if len(set(names)) < len(names):
         raise UserError(f"{folder}: two pictures would have the same EVENT/FILE.txt; evaluate their folders one by one")
-    write_wider(by_name, folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder}: is not an empty folder; choose another one for the predictions")
+    write_wider(dict(zip(names, detections, strict=True)), folder)
 
 
 def read_predictions(source: Path) -> dict[str, Detections]:
@@ -43,6 +45,8 @@ def read_predictions(source: Path) -> dict[str, Detections]:
     source: a folder in the official layout (names are `event/file`), or a detections.json or its folder (names are
     file names with suffix).
     """
+    if not source.exists():
+        raise UserError(f"{source}: no such file or folder")
     if source.is_file() or (source / "detections.json").is_file():
         return _read_json(source if source.is_file() else source / "detections.json")
     files = sorted(source.glob("*/*.txt"))
@@ -51,12 +55,19 @@ def read_predictions(source: Path) -> dict[str, Detections]:
     return {wider_name(path): _read_text(path) for path in files}
 
 
-def of_pictures(predictions: Mapping[str, Detections], paths: Sequence[Path], source: Path) -> list[Detections]:
-    """The detections of each picture, none where there are none. Raises UserError if no name fits any picture."""
-    found = [next((predictions[n] for n in (wider_name(p), p.name, p.stem) if n in predictions), None) for p in paths]
-    if paths and all(each is None for each in found):
+def of_pictures(
+    predictions: Mapping[str, Detections], paths: Sequence[Path], source: Path
+) -> tuple[list[Detections], int]:
+    """The detections of each picture, and how many pictures have none. Raises UserError if no name fits any picture, or
+    one fits two."""
+    names = [next((n for n in (wider_name(p), p.name, p.stem) if n in predictions), None) for p in paths]
+    used: dict[str, Path] = {}
+    for name, path in zip(names, paths, strict=True):
+        if name is not None and used.setdefault(name, path) != path:
+            raise UserError(f"{source}: '{name}' fits {used[name]} and {path}; evaluate their folders one by one")
+    if paths and not used:
         raise UserError(f"{source}: names none of the set's pictures (it has {next(iter(predictions), 'nothing')})")
-    return [EMPTY if each is None else each for each in found]
+    return [EMPTY if name is None else predictions[name] for name in names], names.count(None)
 
 
 def _read_text(path: Path) -> Detections:
@@ -75,6 +86,8 @@ def _read_json(path: Path) -> dict[str, Detections]:
     try:
         for row in json.loads(path.read_text(encoding="utf-8")):
             rows[str(row["file_name"])].append([*map(float, row["bbox"]), float(row["score"])])
+            if len(row["bbox"]) != 4 or not np.isfinite(rows[str(row["file_name"])][-1]).all():
+                raise ValueError(f"bbox {row['bbox']}, score {row['score']}")
         return {name: _detections(np.array(each, np.float64).reshape(-1, 5)) for name, each in rows.items()}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path}: not the detections that `facedet detect` writes ({first_line(error)})") from error

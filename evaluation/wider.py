@@ -31,6 +31,13 @@ class WiderTruth:
 
 def read_truth(folder: Path) -> WiderTruth:
     """Read the four official .mat files. Raises UserError."""
+    try:
+        return _read_truth(folder)
+    except (KeyError, ValueError, IndexError, TypeError) as error:
+        raise UserError(f"{folder}: its .mat files are not WIDER FACE's ground truth ({first_line(error)})") from error
+
+
+def _read_truth(folder: Path) -> WiderTruth:
     faces = _load(folder / "wider_face_val.mat", "face_bbx_list")
     names, boxes = [], []
     for event, files, listed in zip(faces["event_list"], faces["file_list"], faces["face_bbx_list"], strict=True):
@@ -41,9 +48,11 @@ def read_truth(folder: Path) -> WiderTruth:
     counts = {}
     for setting in SETTINGS:
         path = folder / f"wider_{setting}_val.mat"
-        listed = [each.ravel() for event in _load(path, "gt_list")["gt_list"] for each in event[0].ravel()]
-        if len(listed) != len(names):
-            raise UserError(f"{path}: tells of {len(listed)} pictures, wider_face_val.mat of {len(names)}")
+        content = _load(path, "gt_list")
+        listed = [each.ravel() for event in content["gt_list"] for each in event[0].ravel()]
+        files = [file[0][0] for event in content["file_list"] for file in event[0]]
+        if len(listed) != len(names) or files != [name.split("/", 1)[1] for name in names]:
+            raise UserError(f"{path}: tells of other pictures than wider_face_val.mat")
         counts[setting] = [np.isin(np.arange(1, len(b) + 1), k) for b, k in zip(boxes, listed, strict=True)]
     return WiderTruth(names, boxes, counts)
 

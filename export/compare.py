@@ -69,7 +69,8 @@ def compare_models(
     faces = read_set(source)
     sessions = [open_session(path) for path in models]
     paths = [photo.path for photo in faces.photos]
-    (first, unreadable), (second, _) = (predict(session, paths, progress) for session in sessions)
+    (first, unreadable), (second, later) = (predict(session, paths, progress) for session in sessions)
+    unreadable |= later
     kept = [k for k in range(len(paths)) if k not in unreadable]
     photos = [faces.photos[k] for k in kept]
     found = [[each[k] for k in kept] for each in (first, second)]

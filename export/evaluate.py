@@ -37,8 +37,11 @@ class HeightAP:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured. metrics: by name, values in 0..1. curves: by name, for drawing. photos, detections: what it
-    was measured on; empty where official ground truth alone was given. images_per_second: of reading and computing."""
+    """What was measured. metrics: by name, values in 0..1. curves: by name, for drawing.
+
+    photos: what it was measured on, empty where official ground truth alone was given; names, detections: `event/file`
+    of each picture and what was found in it. images_per_second: of reading and computing.
+    """
 
     source: str
     metrics: dict
@@ -47,6 +50,7 @@ class Evaluation:
     misses: list[Case]
     alarms: list[Case]
     photos: list[Photo] = field(repr=False)
+    names: list[str] = field(repr=False)
     detections: list[Detections] = field(repr=False)
     left_out: list[str]
     images_per_second: float | None = None
@@ -61,7 +65,7 @@ class Evaluation:
             {"from": h.lowest, "below": None if np.isinf(h.highest) else h.highest, "faces": h.faces, "ap50": h.ap}
             for h in self.heights
         ]
-        head = {"source": self.source, "images": len(self.photos), "images_per_second": self.images_per_second}
+        head = {"source": self.source, "images": len(self.detections), "images_per_second": self.images_per_second}
         return {**self.metrics, **head, "ap50_by_height": heights, **cases, "left_out": self.left_out}
 
 
@@ -98,7 +102,11 @@ def evaluate(
     if predictions:
         by_name = read_predictions(predictions)
         paths = [p.path for p in photos] if source else [Path(f"{name}.jpg") for name in (truth.names if truth else [])]
-        detections = of_pictures(by_name, paths, predictions)
+        detections, without = of_pictures(by_name, paths, predictions)
+        if without:
+            left_out.append(
+                f"{predictions}: has none for {without} of {len(paths)} pictures, whose faces count as missed"
+            )
     else:
         assert model is not None
         session = open_session(model)
@@ -127,7 +135,13 @@ def measure(
     boxes = [p.boxes for p in photos] if photos else (truth.boxes if truth else [])
     ignored = [p.ignored for p in photos] if photos else None
     if "wider" in wanted and truth:
-        curves |= wider_curves(truth, _in_order_of(truth, photos, detections))
+        in_order, without = _in_order_of(truth, photos, detections)
+        curves |= wider_curves(truth, in_order)
+        if without:
+            told = (
+                f"{without} of WIDER FACE's {len(truth.names)} pictures are not in the set: their faces count as missed"
+            )
+            left_out = [*left_out, told]
         metrics["wider"] = {setting: curves[setting].area for setting in curves}
     if "ap64" in wanted:
         curves["faces from 64 pixels"] = ap64_curve(boxes, detections, ignored)
@@ -143,17 +157,18 @@ def measure(
         heights.append(HeightAP(lowest, highest, count, curve.area if count else None))
     misses = worst_misses(photos, detections, SHOW_ABOVE) if photos else []
     alarms = worst_alarms(photos, detections) if photos else []
-    return Evaluation(name, metrics, curves, heights, misses, alarms, photos, detections, list(left_out), speed)
+    names = [wider_name(p.path) for p in photos] if photos else (truth.names if truth else [])
+    return Evaluation(name, metrics, curves, heights, misses, alarms, photos, names, detections, list(left_out), speed)
 
 
-def _in_order_of(truth: WiderTruth, photos: list[Photo], detections: list[Detections]) -> list[Detections]:
-    """The detections in the official order; those of pictures that the set has not are missing."""
+def _in_order_of(truth: WiderTruth, photos: list[Photo], detections: list[Detections]) -> tuple[list[Detections], int]:
+    """The detections in the official order, and how many of its pictures the set has not."""
     if not photos:
-        return detections
+        return detections, 0
     by_name = {wider_name(p.path): d for p, d in zip(photos, detections, strict=True)}
     if not by_name.keys() & set(truth.names):
         raise UserError(f"none of the set's pictures is one of WIDER FACE val (it has {next(iter(by_name), 'none')})")
-    return [by_name.get(name, EMPTY) for name in truth.names]
+    return [by_name.get(name, EMPTY) for name in truth.names], len(set(truth.names) - by_name.keys())
 
 
 def _xywh(box: np.ndarray) -> list[float]:

@@ -11,6 +11,7 @@ import jinja2
 import matplotlib
 import numpy as np
 
+from data.errors import UserError
 from data.files import write_beside
 from data.image import read_image, write_png
 from data.structures import Detections, Photo
@@ -28,7 +29,7 @@ _SIDE = 320  # pixels of a shown cut-out
 def write_json(content: dict, path: Path) -> None:
     """Write plain values. Raises OSError where the folder cannot be written to."""
     with write_beside(path) as beside:
-        beside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        beside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_evaluation(done: Evaluation, folder: Path) -> Path:
@@ -82,15 +83,19 @@ def cut_outs(photos: Sequence[Photo], cases: Sequence[Case], colour: tuple[int, 
     """Each case with its surroundings, uint8 [side, side, 3] BGR, its box drawn."""
     shown = []
     for case in cases:
-        image = read_image(photos[case.photo].path)
-        x1, y1, x2, y2 = case.box
+        try:
+            image = read_image(photos[case.photo].path)
+        except UserError:  # it was there when the predictions were made
+            image = np.full((1, 1, 3), 235, np.uint8)
+        x1, y1, x2, y2 = case.box.clip(-max(image.shape), 2 * max(image.shape))
         half = max(x2 - x1, y2 - y1, 40) * 1.25
         left, top = round((x1 + x2) / 2 - half), round((y1 + y2) / 2 - half)
         side = max(round(2 * half), 1)
         canvas = np.full((side, side, 3), 235, np.uint8)
         a, b = max(top, 0), max(left, 0)
         c, d = min(top + side, image.shape[0]), min(left + side, image.shape[1])
-        canvas[a - top : c - top, b - left : d - left] = image[a:c, b:d]
+        if a < c and b < d:
+            canvas[a - top : c - top, b - left : d - left] = image[a:c, b:d]
         scale = _SIDE / side
         canvas = cv2.resize(canvas, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         box = (case.box - [left, top, left, top]) * scale

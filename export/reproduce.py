@@ -66,5 +66,6 @@ def _photos(wider: Path, truth: WiderTruth) -> list[Photo]:
     photos = []
     for path, boxes in zip(paths, truth.boxes, strict=True):
         width, height = image_size(path)
-        photos.append(Photo(path, width, height, boxes, np.zeros(len(boxes), bool)))
+        flat = np.any(boxes[:, 2:] <= boxes[:, :2], axis=1)  # eleven faces without area, which nothing can hit
+        photos.append(Photo(path, width, height, boxes, flat))
     return photos

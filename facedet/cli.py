@@ -76,8 +76,8 @@ def train(
     folder = work_dir or Path("runs") / Path(config).stem
     summary = finetune(
         config,
-        Source(train_set, images, train_list, form, "train"),
-        Source(val_set, images, val_list, form, "val"),
+        Source(train_set, images, train_list, form, None if train_list else "train"),
+        Source(val_set, images, val_list, form, None if val_list else "val"),
         work_dir=folder,
         **options,
     )

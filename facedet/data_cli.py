@@ -57,11 +57,16 @@ def check(
     from data.check import INPUT_SIZE, check_set
     from data.check_report import write_json, write_report
     from data.faceset import Source
+    from data.files import refuse_inputs
+    from data.yolo import tells_of_both
     from facedet.bars import bar
     from facedet.check_table import check_table
 
-    first = Source(source, images, train_list, form, "train" if val else None)
-    second = Source(val, images, val_list, form, "val") if val else None
+    if val is None and train_list is None and form in (None, "yolo") and tells_of_both(source):
+        val = source
+    refuse_inputs([report, json_file], [source, val, images])
+    first = Source(source, images, train_list, form, "train" if val and not train_list else None)
+    second = Source(val, images, val_list, form, None if val_list else "val") if val else None
     result = check_set(first, second, bar, input_size or INPUT_SIZE)
     click.echo(check_table(result))
     if json_file:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from data.errors import UserError
+from data.files import refuse_inputs
 from facedet.bars import bar
 
 _FILE = click.Path(path_type=Path)
@@ -12,7 +13,11 @@ _FILE = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("targets", type=_FILE, nargs=-1, metavar="[MODEL] [SET]")
-@click.option("--predictions", type=_FILE, help="In place of MODEL: WIDER text layout, or detections.json.")
+@click.option(
+    "--predictions",
+    type=_FILE,
+    help="In place of MODEL: WIDER text layout, or detections.json.",
+)
 @click.option("--metrics", multiple=True, help="coco, wider, ap64; several may follow.  [default: all that can be]")
 @click.option("--wider-ground-truth", type=_FILE, help="Folder of the four official .mat files.")
 @click.option("--images", type=_FILE, help="Folder of the pictures, if not where the set's form puts them.")
@@ -41,18 +46,21 @@ def evaluate(
     from export.evaluation_report import write_evaluation, write_json
     from facedet.table import evaluation_table
 
-    wanted = [*metrics, *(str(t) for t in targets if str(t) in METRICS)]
-    files = [t for t in targets if str(t) not in METRICS]
+    more = [t for t in targets if metrics and str(t) in METRICS and not t.exists()]
+    wanted = [*metrics, *map(str, more)]
+    files = [t for t in targets if t not in more]
     model = files.pop(0) if files and not predictions else None
     if len(files) > 1:
         raise UserError(f"{files[1]}: one set at a time")
-    source = Source(files[0], images, names, form, "val") if files else None
+    source = Source(files[0], images, names, form, None if names else "val") if files else None
+    outputs = [save_predictions, report, json_file]
+    refuse_inputs(outputs, [*files, model, images, names, predictions, wider_ground_truth])
     done = measure(
         model, source, predictions=predictions, wider_ground_truth=wider_ground_truth, metrics=wanted, progress=bar
     )
     click.echo(evaluation_table(done))
     if save_predictions:
-        save(done.photos, done.detections, save_predictions)
+        save(done.names, done.detections, save_predictions)
     if json_file:
         write_json(done.as_dict(), json_file)
     if report:
@@ -85,8 +93,9 @@ def compare(
     from export.interface import SHOW_ABOVE
     from facedet.table import comparison_table
 
+    refuse_inputs([report], [set_, images])
     limit = SHOW_ABOVE if threshold is None else threshold
-    done = compare_models((first, second), Source(set_, images, names, form, "val"), limit, bar)
+    done = compare_models((first, second), Source(set_, images, names, form, None if names else "val"), limit, bar)
     click.echo(comparison_table(done))
     if report:
         click.echo(f"wrote {write_comparison(done, report)}")

@@ -11,15 +11,17 @@ from click.testing import CliRunner
 from scipy.io import savemat
 
 from data.errors import UserError
-from data.faceset import Source
+from data.faceset import Source, read_set
 from data.image import read_image, write_png
-from data.structures import Photo
+from data.structures import Detections, Photo
 from evaluation.curve import Curve
-from evaluation.faces import found_faces, worst_alarms, worst_misses
+from evaluation.faces import Case, found_faces, worst_alarms, worst_misses
 from evaluation.heights import ap64_curve
-from evaluation.predictions import EMPTY, of_pictures, read_predictions, save
+from evaluation.predictions import EMPTY, of_pictures, read_predictions, save, wider_name
+from evaluation.wider import read_truth, wider_curves
 from export.compare import compare_models
 from export.evaluate import evaluate
+from export.evaluation_report import cut_outs
 from export.predict import read_ahead
 from facedet.cli import main
 
@@ -64,7 +66,18 @@ def test_predictions_that_are_none_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"names none of the set's pictures \(it has y\.png\)"):
         of_pictures({"y.png": EMPTY}, [Path("x.png")], tmp_path)
     with pytest.raises(UserError, match="two pictures would have the same"):
-        save([photo("s/a.png", boxes()), photo("s/a.jpg", boxes())], [EMPTY, EMPTY], tmp_path)
+        save(["s/a", "s/a"], [EMPTY, EMPTY], tmp_path)
+    with pytest.raises(UserError, match="is not an empty folder"):
+        save(["s/a"], [EMPTY], tmp_path)
+    with pytest.raises(UserError, match=r"'1\.jpg' fits a/1\.jpg and b/1\.jpg"):
+        of_pictures({"1.jpg": EMPTY}, [Path("a/1.jpg"), Path("b/1.jpg")], tmp_path)
+    assert of_pictures({"a/1": EMPTY}, [Path("a/1.jpg"), Path("b/2.jpg")], tmp_path)[1] == 1
+    for row in ('"bbox": [1, 2, 3], "score": 1', '"bbox": [1, 2, 3, NaN], "score": 1'):
+        (tmp_path / "detections.json").write_text('[{"file_name": "x", ' + row + "}]")
+        with pytest.raises(UserError, match="not the detections that"):
+            read_predictions(tmp_path)
+    with pytest.raises(UserError, match="no such file or folder"):
+        read_predictions(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -95,8 +108,8 @@ def test_every_form_of_a_model_gets_the_same_ap(
     for other in done[1:]:
         assert other.metrics["coco"]["AP"] == pytest.approx(done[0].metrics["coco"]["AP"], abs=1e-3)
         assert other.metrics["ap64"] == pytest.approx(done[0].metrics["ap64"], abs=1e-3)
-    save(done[2].photos, done[2].detections, tmp_path)
-    again = evaluate(None, source, predictions=tmp_path)
+    save(done[2].names, done[2].detections, tmp_path / "all")
+    again = evaluate(None, source, predictions=tmp_path / "all")
     assert again.metrics["coco"]["AP"] == pytest.approx(done[2].metrics["coco"]["AP"], abs=1e-3)
 
 
@@ -149,7 +162,7 @@ def test_a_comparison_names_what_was_gained_and_lost(exported: dict[str, Path], 
     assert json.loads((tmp_path / "comparison.json").read_text())["images"] == 8
 
 
-def test_gains_and_losses_are_counted_by_size(monkeypatch: pytest.MonkeyPatch, drawn: Path, tmp_path: Path) -> None:
+def test_gains_and_losses_are_counted_by_size() -> None:
     from export import compare
 
     faces = boxes((0, 0, 20, 20), (100, 100, 100, 100), (250, 0, 100, 100))
@@ -185,8 +198,9 @@ def small_wider(drawn: Path, tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     common = {"event_list": cell([np.array([n], dtype=object) for n in names]), "file_list": cell(files)}
     savemat(folder / "wider_face_val.mat", {**common, "face_bbx_list": cell(faces)})
-    for setting in ("easy", "medium", "hard"):
-        savemat(folder / f"wider_{setting}_val.mat", {**common, "gt_list": cell(counted)})
+    none = [cell([np.zeros((0, 1), np.uint8)] * len(each)) for each in counted[1:]]
+    for setting, lists in (("easy", counted[:1] + none), ("medium", counted), ("hard", counted)):
+        savemat(folder / f"wider_{setting}_val.mat", {**common, "gt_list": cell(lists)})
     return tmp_path
 
 
@@ -198,8 +212,57 @@ def cell(items: list) -> np.ndarray:
     return made
 
 
+def predicted(model: Path, source: Source) -> tuple[list[Photo], list[Detections]]:
+    done = evaluate(model, source)
+    return done.photos, done.detections
+
+
+def test_outputs_never_replace_what_is_read(exported: dict[str, Path], drawn: Path, tmp_path: Path) -> None:
+    shutil.copytree(drawn, tmp_path / "set")
+    before = {path: path.read_bytes() for path in (tmp_path / "set").rglob("*") if path.is_file()}
+    annotations = tmp_path / "set" / "val.json"
+    commands = [
+        ["evaluate", exported["fp32"], annotations, "--json", annotations],
+        ["evaluate", exported["fp32"], annotations, "--images", tmp_path / "set", "--report", tmp_path / "set" / "r"],
+        [
+            "compare",
+            exported["fp32"],
+            exported["fp16"],
+            annotations,
+            "--images",
+            tmp_path / "set",
+            "--report",
+            tmp_path / "set",
+        ],
+        ["data", "check", annotations, "--json", annotations],
+    ]
+    for command in commands:
+        done = CliRunner().invoke(main, list(map(str, command)))
+        assert done.exit_code == 2
+        assert "which is only read" in done.output
+    assert before == {path: path.read_bytes() for path in (tmp_path / "set").rglob("*") if path.is_file()}
+
+
+def test_a_set_in_the_working_directory_keeps_its_predictions_in_their_folder(
+    exported: dict[str, Path], drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(drawn, tmp_path / "set")
+    monkeypatch.chdir(tmp_path / "set" / "images")
+    arguments = ["evaluate", exported["fp32"], "../val.json", "--save-predictions", tmp_path / "out"]
+    assert CliRunner().invoke(main, list(map(str, arguments))).exit_code == 0
+    assert len(list((tmp_path / "out" / "images").glob("*.txt"))) == 8
+
+
+def test_cut_outs_of_boxes_beyond_the_picture_are_made(drawn: Path) -> None:
+    (picture, *_) = read_set(Source(drawn / "val.json")).photos
+    wild = [Case(0, np.array(box, float)) for box in ([-200, 20, -150, 70], [0, 0, 60000, 60000], [5, 5, 25, 25])]
+    assert [image.shape for image in cut_outs([picture], wild, (0, 0, 255))] == [(320, 320, 3)] * 3
+    gone = Photo(Path("gone.png"), 9, 9, picture.boxes, picture.ignored)
+    assert len(cut_outs([gone], wild, (0, 0, 255))) == 3
+
+
 def test_the_cards_table_is_reproduced_in_one_command(
-    small_wider: Path, exported: dict[str, Path], tmp_path: Path
+    small_wider: Path, exported: dict[str, Path], drawn: Path, tmp_path: Path
 ) -> None:
     arguments = ["--wider", small_wider, "--ir", exported["fp32"], "--report", tmp_path / "report"]
     done = CliRunner().invoke(main, ["reproduce", *map(str, arguments)])
@@ -210,6 +273,13 @@ def test_the_cards_table_is_reproduced_in_one_command(
     measured = json.loads((tmp_path / "report" / "evaluation.json").read_text())
     assert float(lines[1][-2]) == pytest.approx(100 * measured["ap64"], abs=1e-3)
     assert float(lines[2][-2]) == pytest.approx(100 * measured["wider"]["easy"], abs=1e-3)
+    truth = read_truth(small_wider / "eval_tools" / "ground_truth")
+    assert sum(int(c.sum()) for c in truth.counts["easy"]) < sum(int(c.sum()) for c in truth.counts["hard"])
+    source = Source(drawn / "val.json")
+    found = {wider_name(p.path)[len("images/") :]: d for p, d in zip(*predicted(exported["fp32"], source), strict=True)}
+    expected = wider_curves(truth, [found[name.split("/")[1]] for name in truth.names])
+    for line, setting in zip(lines[2:5], ("easy", "medium", "hard"), strict=True):
+        assert float(line[-2]) == pytest.approx(100 * expected[setting].area, abs=0.5)  # pictures re-encoded on the way
     missing = next((small_wider / "WIDER_val" / "images" / "0--Parade").iterdir())
     missing.unlink()
     done = CliRunner().invoke(main, ["reproduce", *map(str, arguments)])

@@ -66,8 +66,8 @@ def test_predictions_and_ground_truth_need_no_pictures(wider, golden: Path, tmp_
     done = CliRunner().invoke(main, ["evaluate", *map(str, options), "--report", str(tmp_path / "report")])
     assert done.exit_code == 0, done.output
     written, expected = (json.loads(p.read_text()) for p in (tmp_path / "e.json", golden / "expected.json"))
-    assert written["wider"] == pytest.approx(expected["wider"], abs=1e-4)  # the layout rounds scores
-    assert written["ap64"] == pytest.approx(expected["ap64"], abs=1e-3)
+    assert written["wider"] == pytest.approx(expected["wider"], abs=1e-6)
+    assert written["ap64"] == pytest.approx(expected["ap64"], abs=1e-6)
     assert "coco" not in written
     assert (tmp_path / "report" / "curves.png").stat().st_size > 10_000
 
