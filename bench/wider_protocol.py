@@ -1,4 +1,5 @@
-"""WIDER FACE's protocol: our evaluator against its plain form, picture by picture and threshold by threshold.
+"""WIDER FACE's protocol: our evaluator against its plain form, picture by picture and threshold by threshold, as the
+field's own evaluators walk it, written here from the protocol's text.
 
 python bench/wider_protocol.py GROUND_TRUTH PREDICTIONS.npz   (../shared/golden/wider and its predictions.npz)
 """

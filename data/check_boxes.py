@@ -3,6 +3,7 @@
 import numpy as np
 
 from data.finding import Finding
+from data.overlap import overlaps
 from data.structures import Photo
 
 NO_AREA = 1.0  # pixels: a narrower or lower box has no area, and a training leaves it out
@@ -60,12 +61,7 @@ def _finding(kind: str, role: str, photo: Photo, which: np.ndarray, weight: np.n
 def _repeated(boxes: np.ndarray, usable: np.ndarray) -> np.ndarray:
     """Boxes that nearly equal an earlier one, bool [n]."""
     rows = np.flatnonzero(usable)
-    corners = boxes[rows]
-    first, second = corners[:, None], corners[None]
-    shared = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
-    overlap = shared.clip(0).prod(axis=2)
-    area = _sides(corners).prod(axis=1)
-    same = overlap >= SAME * (area[:, None] + area[None] - overlap)
+    same = overlaps(boxes[rows], boxes[rows]) >= SAME
     out = np.zeros(len(boxes), bool)
     out[rows] = np.tril(same, -1).any(axis=1)
     return out

@@ -1,18 +1,16 @@
 """A check for people and scripts: check.json and one HTML page with the worst cases inside it."""
 
-import base64
-import json
 from pathlib import Path
 
 import cv2
-import jinja2
 import numpy as np
 
 from data.check import Check, face_names, height_names
 from data.errors import UserError
-from data.files import write_beside
+from data.files import write_json
 from data.finding import KINDS, Finding
 from data.image import read_image
+from data.page import as_jpeg, write_page
 
 _SHOWN = 24  # worst cases of each kind
 _SIDE = 320  # pixels of a thumbnail's longer side
@@ -22,28 +20,18 @@ _SEEN = 6  # pixels: smaller boxes are drawn this large
 _RED, _PAPER = (60, 60, 220), (242, 242, 242)  # BGR
 
 
-def write_json(check: Check, path: Path) -> None:
-    """Everything the check found. Raises UserError."""
-    with write_beside(path) as beside:
-        beside.write_text(json.dumps(check.as_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
-
 def write_report(check: Check, folder: Path) -> Path:
     """Write check.json and check.html into `folder`; returns the page's path. Raises UserError."""
-    write_json(check, folder / "check.json")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    page = environment.get_template("check.html").render(
+    write_json(check.as_dict(), folder / "check.json")
+    return write_page(
+        Path(__file__).with_name("check.html"),
+        folder / "check.html",
         check=check,
         kinds=KINDS,
         heights=height_names(),
         faces=face_names(),
         cases=[_cases(check, kind) for kind, _, _ in check.kinds()],
     )
-    with write_beside(folder / "check.html") as beside:
-        beside.write_text(page, encoding="utf-8")
-    return folder / "check.html"
 
 
 def _cases(check: Check, kind: str) -> dict:
@@ -63,7 +51,7 @@ def _picture(finding: Finding) -> str | None:
     height = min(image.shape[0] for image in images)
     images = [cv2.resize(i, (max(i.shape[1] * height // i.shape[0], 1), height)) for i in images]
     sheet = np.hstack([part for i in images for part in (i, np.full((height, _GAP, 3), _PAPER, np.uint8))][:-1])
-    return base64.b64encode(cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()).decode()
+    return as_jpeg(sheet)
 
 
 def _thumbnail(path: Path, finding: Finding) -> np.ndarray:

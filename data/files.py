@@ -1,10 +1,12 @@
 """Outputs are written beside their name and renamed into place: a name never stands for half a file."""
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from data.errors import UserError
 
@@ -26,6 +28,12 @@ def refuse_inputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None])
         within = given.is_dir() and output.resolve().is_relative_to(given.resolve())
         if within or output.resolve() == given.resolve():
             raise UserError(f"{output}: lies within {given}, which is only read; choose a place outside it")
+
+
+def write_json(content: Any, path: Path) -> None:
+    """Write plain values, numbers that JSON has only. Raises UserError where the folder cannot be written to."""
+    with write_beside(path) as beside:
+        beside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 @contextmanager

@@ -1,11 +1,10 @@
 """Open every picture of a set once, several at a time: size, orientation, digest, fingerprint, or why it cannot be."""
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.ahead import read_ahead
 from data.errors import UserError
 from data.hashing import Fingerprint, file_digest, fingerprint
 from data.image import image_orientation, read_image
@@ -26,12 +25,7 @@ class Inspected:
 
 def inspect_pictures(paths: Sequence[Path], progress: Progress, description: str) -> list[Inspected]:
     """Decode every picture, in the order given; none that cannot be read stops it."""
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        waiting = [pool.submit(_inspect, path) for path in paths]
-        return [future.result() for future in progress(waiting, description)]
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return list(read_ahead(_inspect, progress(paths, description)))
 
 
 def _inspect(path: Path) -> Inspected:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.overlap import overlaps
 from data.structures import Detections, Photo
 from evaluation.heights import IOU, first_hits
-from evaluation.overlap import overlaps
 
 HEIGHTS = (0, 16, 32, 64, 128, 256, np.inf)  # pixels of the photograph, between which figures by size are given
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from data.overlap import overlaps
 from data.structures import Detections
 from evaluation.curve import Curve, ratio
-from evaluation.overlap import overlaps
 
 CARD_HEIGHTS = (64, 1024)  # pixels: the first counts, the second does not
 IOU = 0.5

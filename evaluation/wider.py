@@ -8,9 +8,9 @@ import numpy as np
 from scipy.io import loadmat
 
 from data.errors import UserError, first_line
+from data.overlap import overlaps
 from data.structures import Detections
 from evaluation.curve import Curve, ratio
-from evaluation.overlap import overlaps
 
 SETTINGS = ("easy", "medium", "hard")
 _IOU = 0.5

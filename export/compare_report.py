@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import jinja2
-
-from data.files import write_beside
+from data.files import write_json
+from data.page import as_jpeg, write_page
 from evaluation.faces import Case
 from export.compare import Comparison
 from export.draw import AMBER, BLUE, GREEN, RED
-from export.evaluation_report import as_jpeg, cut_outs, write_json
+from export.evaluation_report import cut_outs
 
 _SHOWN = 24  # pictures in a section
 
@@ -22,13 +21,12 @@ def write_comparison(done: Comparison, folder: Path) -> Path:
         ("Surest false alarms of the first", done.alarms[0], BLUE),
         ("Surest false alarms of the second", done.alarms[1], AMBER),
     ]
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
-    page = environment.get_template("comparison.html").render(
-        done=done, sections=[(title, len(cases), _figures(done, cases, colour)) for title, cases, colour in sections]
+    return write_page(
+        Path(__file__).with_name("comparison.html"),
+        folder / "comparison.html",
+        done=done,
+        sections=[(title, len(cases), _figures(done, cases, colour)) for title, cases, colour in sections],
     )
-    with write_beside(folder / "comparison.html") as beside:
-        beside.write_text(page, encoding="utf-8")
-    return folder / "comparison.html"
 
 
 def _figures(done: Comparison, cases: list[Case], colour: tuple[int, int, int]) -> list[tuple[str, str, Case]]:

@@ -10,12 +10,12 @@ import numpy as np
 
 from data.errors import UserError
 from data.files import write_beside
-from data.image import find_images, read_image, to_photo, to_tensor, write_png
+from data.image import find_images, read_image, to_tensor, write_png
 from data.progress import Progress, silent
 from data.structures import Detections
 from export.draw import draw_boxes
 from export.interface import SHOW_ABOVE
-from export.session import Session, open_session, to_detections
+from export.session import Session, in_photo, open_session
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,7 @@ class Found:
 
 def detect_image(session: Session, image: np.ndarray) -> Detections:
     """Detections in a picture uint8 [h, w, 3] BGR, boxes in its pixels."""
-    rows = session.rows(to_tensor(image, session.size))
-    if not np.isfinite(rows).all():
-        raise UserError(f"{session.path}: gave values that are not finite; its weights or its precision are broken")
-    found = to_detections(rows)
-    height, width = image.shape[:2]
-    return Detections(to_photo(found.boxes, session.size, width, height), found.scores)
+    return in_photo(session.rows(to_tensor(image, session.size)), session, *image.shape[:2])
 
 
 def detect_pictures(

@@ -1,19 +1,17 @@
 """An evaluation for people: curves, figures by size, the worst misses and false alarms."""
 
-import base64
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import jinja2
 import matplotlib
 import numpy as np
 
 from data.errors import UserError
-from data.files import write_beside
+from data.files import write_beside, write_json
 from data.image import read_image, write_png
+from data.page import as_jpeg, in_base64, write_page
 from data.structures import Detections, Photo
 from evaluation.curve import Curve
 from evaluation.faces import Case
@@ -26,12 +24,6 @@ from matplotlib import pyplot as plt
 _SIDE = 320  # pixels of a shown cut-out
 
 
-def write_json(content: dict, path: Path) -> None:
-    """Write plain values. Raises OSError where the folder cannot be written to."""
-    with write_beside(path) as beside:
-        beside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
-
 def write_evaluation(done: Evaluation, folder: Path) -> Path:
     """Write evaluation.json, curves.png, worst.png (misses, then false alarms), evaluation.html; returns the page."""
     write_json(done.as_dict(), folder / "evaluation.json")
@@ -42,17 +34,15 @@ def write_evaluation(done: Evaluation, folder: Path) -> Path:
     )
     if misses or alarms:
         write_png(grid([*misses, *alarms], columns=5), folder / "worst.png")
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
-    page = environment.get_template("evaluation.html").render(
+    return write_page(
+        Path(__file__).with_name("evaluation.html"),
+        folder / "evaluation.html",
         done=done,
         rows=metric_rows(done.metrics),
-        curves=_encoded((folder / "curves.png").read_bytes()),
+        curves=in_base64((folder / "curves.png").read_bytes()),
         misses=[(as_jpeg(i), done.photos[c.photo].path.name, c) for i, c in zip(misses, done.misses, strict=True)],
         alarms=[(as_jpeg(i), done.photos[c.photo].path.name, c) for i, c in zip(alarms, done.alarms, strict=True)],
     )
-    with write_beside(folder / "evaluation.html") as beside:
-        beside.write_text(page, encoding="utf-8")
-    return folder / "evaluation.html"
 
 
 def metric_rows(metrics: dict) -> list[tuple[str, str]]:
@@ -103,12 +93,3 @@ def cut_outs(photos: Sequence[Photo], cases: Sequence[Case], colour: tuple[int, 
             draw_boxes(canvas, Detections(box[None], np.array([np.nan if case.score is None else case.score])), colour)
         )
     return shown
-
-
-def as_jpeg(image: np.ndarray) -> str:
-    """A picture for a page: JPEG in base64."""
-    return _encoded(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes())
-
-
-def _encoded(content: bytes) -> str:
-    return base64.b64encode(content).decode()

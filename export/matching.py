@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.overlap import overlaps
 from data.structures import Detections
 
 _SAME = 0.5  # IoU from which two boxes can be the same detection; within one model NMS leaves no such pair
@@ -39,11 +40,6 @@ def match(first: Detections, second: Detections) -> Match:
 
 def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """IoU [n, m] of boxes a [n, 4] and b [m, 4]; 1 for equal boxes even without area."""
-    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
-    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = (bottom_right - top_left).clip(0).prod(axis=2)
-    area_a, area_b = ((x[:, 2:] - x[:, :2]).clip(0).prod(axis=1) for x in (a, b))
-    union = area_a[:, None] + area_b[None, :] - shared
-    iou = np.nan_to_num(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
+    iou = np.nan_to_num(overlaps(a, b))
     iou[(a[:, None] == b[None]).all(axis=2)] = 1
     return iou

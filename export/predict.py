@@ -1,23 +1,17 @@
 """What a model finds in many photographs, pictures read ahead while the device computes."""
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
+from data.ahead import read_ahead
 from data.errors import UserError
-from data.image import read_image, to_photo, to_tensor
+from data.image import read_image, to_tensor
 from data.progress import Progress, silent
 from data.structures import Detections
 from evaluation.predictions import EMPTY
-from export.session import Session, to_detections
-
-_T = TypeVar("_T")
-_R = TypeVar("_R")
+from export.session import Session, in_photo
 
 
 def predict(
@@ -46,25 +40,5 @@ def predict(
     rows = list(session.stream(tensors()))
     if paths and not rows:
         raise UserError(next(iter(unreadable.values())))
-    found = iter([_in_photo(each, shape, session) for each, shape in zip(rows, shapes, strict=True)])
+    found = iter([in_photo(each, session, *shape) for each, shape in zip(rows, shapes, strict=True)])
     return [EMPTY if k in unreadable else next(found) for k in range(len(paths))], unreadable
-
-
-def _in_photo(rows: np.ndarray, shape: tuple[int, int], session: Session) -> Detections:
-    if not np.isfinite(rows).all():
-        raise UserError(f"{session.path}: gave values that are not finite; its weights or its precision are broken")
-    found = to_detections(rows)
-    return Detections(to_photo(found.boxes, session.size, shape[1], shape[0]), found.scores)
-
-
-def read_ahead(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
-    """Results in the items' order, a few of them computed ahead in threads."""
-    workers = os.cpu_count() or 1
-    waiting: deque[Future[_R]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()

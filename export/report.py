@@ -1,15 +1,13 @@
 """Parity for people and scripts: parity.json and one HTML page with the pictures inside it."""
 
-import base64
-import json
 from pathlib import Path
 
 import cv2
-import jinja2
 import numpy as np
 
-from data.files import write_beside
+from data.files import write_json
 from data.image import read_image, to_photo
+from data.page import as_jpeg, write_page
 from data.structures import Detections
 from export.draw import BLUE, GREEN, RED, draw_boxes
 from export.interface import SHOW_ABOVE
@@ -22,11 +20,10 @@ _SIDE = 400  # pixels
 
 def write_report(parity: Parity, folder: Path) -> Path:
     """Write parity.json and parity.html into `folder`; returns the page's path. Raises UserError."""
-    with write_beside(folder / "parity.json") as beside:
-        beside.write_text(json.dumps(parity.as_dict(), indent=2) + "\n", encoding="utf-8")
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
-    environment.filters["file_name"] = lambda path: Path(path).name
-    page = environment.get_template("parity.html").render(
+    write_json(parity.as_dict(), folder / "parity.json")
+    return write_page(
+        Path(__file__).with_name("parity.html"),
+        folder / "parity.html",
         parity=parity,
         faint_off=FAINT_OFF,
         show_above=SHOW_ABOVE,
@@ -34,9 +31,6 @@ def write_report(parity: Parity, folder: Path) -> Path:
         pictures=[(parity.names[k], _figures(parity, k)) for k in range(1, len(parity.names))],
         left_out=len(parity.images) - _SHOWN,
     )
-    with write_beside(folder / "parity.html") as beside:
-        beside.write_text(page, encoding="utf-8")
-    return folder / "parity.html"
 
 
 def _figures(parity: Parity, model: int) -> list[dict]:
@@ -60,12 +54,8 @@ def _figure(path: Path, groups: list, size: int) -> dict:
     for group, colour in groups:
         image = draw_boxes(image, Detections(to_photo(group.boxes, size, width, height), group.scores), colour)
     counts = dict(zip(("both", "first", "second"), (len(group.scores) for group, _ in groups), strict=True))
-    return {"name": path.name, "jpeg": _jpeg(image), **counts}
+    return {"name": path.name, "jpeg": as_jpeg(image), **counts}
 
 
 def _rows(found: Detections, rows: np.ndarray) -> Detections:
     return Detections(found.boxes[rows], found.scores[rows])
-
-
-def _jpeg(image: np.ndarray) -> str:
-    return base64.b64encode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()).decode()

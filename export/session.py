@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from data.errors import UserError, first_line
+from data.image import to_photo
 from data.structures import Detections
 from export.interface import BOXES, INPUT, LABELS, Interface, Ports, check_interface
 
@@ -62,6 +63,14 @@ def to_detections(rows: np.ndarray) -> Detections:
     """Rows [n, 6] -> detections in pixels of the input; zero rows and values that are not finite dropped."""
     rows = rows[rows[:, :5].any(axis=1) & np.isfinite(rows).all(axis=1)]
     return Detections(rows[:, :4], rows[:, 4])
+
+
+def in_photo(rows: np.ndarray, session: Session, height: int, width: int) -> Detections:
+    """Rows [n, 6] -> detections in pixels of the picture. Raises UserError for values that are not finite."""
+    if not np.isfinite(rows).all():
+        raise UserError(f"{session.path}: gave values that are not finite; its weights or its precision are broken")
+    found = to_detections(rows)
+    return Detections(to_photo(found.boxes, session.size, width, height), found.scores)
 
 
 class TorchSession:

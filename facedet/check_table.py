@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from data.check import Check, Figures, face_names, height_names
 from data.finding import KINDS
+from facedet.columns import columns
 
 _BAR = 40  # characters of the longest bar
 
@@ -12,16 +13,16 @@ def check_table(check: Check) -> str:
     """The sets in numbers, face heights, then every kind of finding with one example."""
     head = ("", "pictures", "without faces", "faces", "ignored")
     rows = [head, *(_row(figures) for figures in check.sets)]
-    lines = [_columns(rows)]
+    lines = [columns(rows, numbers=True)]
     for figures in check.sets:
         lines += ["", f"face heights in {figures.role}, px of {check.size}"]
         lines += _bars(height_names(), figures.heights)
         numbers = zip(face_names(), figures.in_pictures, strict=True)
         lines += ["", f"faces in a picture of {figures.role}: " + ", ".join(f"{k} in {n:,}" for k, n in numbers if n)]
         lines += [f"classes of {figures.role}"]
-        lines.append(_columns([(f"  {name}", f"{n:,}", "-> face") for name, n in figures.classes.items()]))
+        lines.append(columns([(f"  {name}", f"{n:,}", "-> face") for name, n in figures.classes.items()], numbers=True))
     if check.findings:
-        lines += ["", _columns(_findings(check))]
+        lines += ["", columns(_findings(check), numbers=True)]
         lines += ["", *(f"{KINDS[kind].title}: {_example(check, kind)}" for kind, _, _ in check.kinds())]
     verdict = "something would hurt a training" if check.hurts else "nothing would hurt a training"
     return "\n".join([*lines, "", verdict])
@@ -52,15 +53,3 @@ def _bars(names: Sequence[str], counts: Sequence[int]) -> list[str]:
         f"  {name:>7} {'█' * round(n * unit) or ('▏' if n else '')} {f'{n:,}' if n else ''}".rstrip()
         for name, n in zip(names, counts, strict=True)
     ]
-
-
-def _columns(rows: Sequence[tuple[str, ...]]) -> str:
-    """Aligned: the first column to the left, numbers to the right."""
-    if not rows:
-        return "  none"
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    lines = []
-    for first, *others in rows:
-        cells = [first.ljust(widths[0]), *(c.rjust(w) for c, w in zip(others, widths[1:], strict=True))]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)

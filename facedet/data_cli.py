@@ -55,9 +55,9 @@ def check(
 ) -> None:
     """Look SET over before a training; it stays as it is. Exit code 1 if something would hurt, 0 if not."""
     from data.check import INPUT_SIZE, check_set
-    from data.check_report import write_json, write_report
+    from data.check_report import write_report
     from data.faceset import Source
-    from data.files import refuse_inputs
+    from data.files import refuse_inputs, write_json
     from data.yolo import tells_of_both
     from facedet.bars import bar
     from facedet.check_table import check_table
@@ -70,7 +70,7 @@ def check(
     result = check_set(first, second, bar, input_size or INPUT_SIZE)
     click.echo(check_table(result))
     if json_file:
-        write_json(result, json_file)
+        write_json(result.as_dict(), json_file)
     if report:
         click.echo(f"wrote {write_report(result, report)}")
     sys.exit(1 if result.hurts else 0)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from data.errors import UserError
-from data.files import refuse_inputs
+from data.files import refuse_inputs, write_json
 from facedet.bars import bar
 
 _FILE = click.Path(path_type=Path)
@@ -43,7 +43,7 @@ def evaluate(
     from evaluation.predictions import save
     from export.evaluate import METRICS
     from export.evaluate import evaluate as measure
-    from export.evaluation_report import write_evaluation, write_json
+    from export.evaluation_report import write_evaluation
     from facedet.table import evaluation_table
 
     more = [t for t in targets if metrics and str(t) in METRICS and not t.exists()]

@@ -10,6 +10,7 @@ from export.evaluation_report import metric_rows
 from export.info import Info
 from export.parity import Pair, Parity
 from export.reproduce import Line
+from facedet.columns import columns
 from weights.importing import Origin
 
 
@@ -28,7 +29,7 @@ def parity_table(parity: Parity) -> str:
             lone = f"{d.only_first}+{d.only_second}"
             figures = (str(d.matched), lone, f"{d.max_px:.4f}", f"{d.mean_px:.5f}", f"{d.max_score:.1e}")
             rows.append(("  by default", pair.default_precision, *figures, "", "(shown)"))
-    lines = [f"{len(parity.images)} pictures at {parity.size}x{parity.size}, held to {parity.names[0]}", _columns(rows)]
+    lines = [f"{len(parity.images)} pictures at {parity.size}x{parity.size}, held to {parity.names[0]}", columns(rows)]
     for name, interface in zip(parity.names, parity.interfaces, strict=False):
         lines += ["", f"interface of {Path(name).name}", *(f"  {line}" for line in interface.lines())]
     for pair in parity.pairs:
@@ -44,7 +45,7 @@ def _levels(pair: Pair) -> list[str]:
     for d in pair.levels:
         px, score = (f"{d.max_px:.4f}", f"{d.mean_px:.5f}"), (f"{d.max_score:.1e}", f"{d.mean_score:.1e}")
         rows.append((f"  stride {d.stride}", f"{d.anchors:,}", *px, *score))
-    return ["", _columns(rows)]
+    return ["", columns(rows)]
 
 
 def evaluation_table(done: Evaluation) -> str:
@@ -54,7 +55,7 @@ def evaluation_table(done: Evaluation) -> str:
     heights = [("face height, px", "faces", "AP50")]
     for h in done.heights:
         heights.append((_range(h.lowest, h.highest), f"{h.faces:,}", "none" if h.ap is None else f"{100 * h.ap:.1f} %"))
-    lines = [head, _columns(metric_rows(done.metrics)), "", _columns(heights)]
+    lines = [head, columns(metric_rows(done.metrics)), "", columns(heights)]
     return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
 
 
@@ -64,7 +65,7 @@ def comparison_table(done: Comparison) -> str:
     for r in done.sizes:
         rows.append((_range(r.lowest, r.highest), f"{r.faces:,}", f"{r.both:,}", f"{r.gained:,}", f"{r.lost:,}"))
     alarms = f"false alarms: {len(done.alarms[0])} before, {len(done.alarms[1])} now"
-    lines = [f"{len(done.photos)} photographs, from {done.first} to {done.second}", _columns(rows)]
+    lines = [f"{len(done.photos)} photographs, from {done.first} to {done.second}", columns(rows)]
     lines += [f"{len(done.gained)} faces gained, {len(done.lost)} lost; {alarms}"]
     return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
 
@@ -72,7 +73,7 @@ def comparison_table(done: Comparison) -> str:
 def card_table(lines: Sequence[Line]) -> str:
     """Measured beside published."""
     rows = [("face-detection-0206", "measured", "published")]
-    return _columns(rows + [(line.name, f"{line.measured:.3f}", f"{line.published:.3f}") for line in lines])
+    return columns(rows + [(line.name, f"{line.measured:.3f}", f"{line.published:.3f}") for line in lines])
 
 
 def _range(lowest: float, highest: float) -> str:
@@ -110,10 +111,5 @@ def info_table(info: Info) -> str:
     ]
     if info.bin_bytes:
         rows.insert(2, ("bytes of the .bin", f"{info.bin_bytes:,}", ""))
-    lines = [f"{info.path} ({info.kind})", _columns(rows), *info.interface]
+    lines = [f"{info.path} ({info.kind})", columns(rows), *info.interface]
     return "\n".join(lines + [f"{key}: {value}" for key, value in info.origin.items()])
-
-
-def _columns(rows: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)

@@ -10,6 +10,7 @@ from boxes import boxes, detections
 from click.testing import CliRunner
 from scipy.io import savemat
 
+from data.ahead import read_ahead
 from data.errors import UserError
 from data.faceset import Source, read_set
 from data.image import read_image, write_png
@@ -22,7 +23,6 @@ from evaluation.wider import read_truth, wider_curves
 from export.compare import compare_models
 from export.evaluate import evaluate
 from export.evaluation_report import cut_outs
-from export.predict import read_ahead
 from facedet.cli import main
 
 

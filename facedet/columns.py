@@ -1,0 +1,15 @@
+"""Rows as text for a terminal."""
+
+from collections.abc import Sequence
+
+
+def columns(rows: Sequence[tuple[str, ...]], numbers: bool = False) -> str:
+    """Aligned to the left; if they are `numbers`, all but the first column to the right."""
+    if not rows:
+        return "  none"
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [c.rjust(w) if numbers and k else c.ljust(w) for k, (c, w) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
