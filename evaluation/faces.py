@@ -43,8 +43,8 @@ def worst_misses(
     return sorted(missed, key=lambda case: -case.height)[:most]
 
 
-def worst_alarms(photos: Sequence[Photo], detections: Sequence[Detections], most: int = 10) -> list[Case]:
-    """The detections of highest score that hit no face and lie in none that is ignored."""
+def worst_alarms(photos: Sequence[Photo], detections: Sequence[Detections], most: int | None = 10) -> list[Case]:
+    """The detections of highest score that hit no face and lie in none that is ignored; all if `most` is None."""
     alarms = []
     for k, (photo, found) in enumerate(zip(photos, detections, strict=True)):
         face, _ = first_hits(found.boxes, photo.boxes)

@@ -98,7 +98,7 @@ def _compare(
         counts = (these, these & hits[0] & hits[1], these & hits[1] & ~hits[0], these & hits[0] & ~hits[1])
         sizes.append(SizeRow(lowest, highest, *(int(each.sum()) for each in counts)))
     shown = [[d.above(threshold) for d in each] for each in found]
-    alarms = tuple(worst_alarms(photos, each, most=10**9) for each in shown)
+    alarms = tuple(worst_alarms(photos, each, most=None) for each in shown)
     return Comparison(
         str(models[0]),
         str(models[1]),

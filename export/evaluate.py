@@ -153,8 +153,8 @@ def measure(
     for lowest, highest in pairwise(HEIGHTS):
         tall = [((b[:, 3] - b[:, 1] >= lowest) & (b[:, 3] - b[:, 1] < highest)) for b in boxes]
         count = sum(int((t if ignored is None else t & ~ignored[k]).sum()) for k, t in enumerate(tall))
-        curve = height_curve(boxes, detections, lowest, highest, ignored)
-        heights.append(HeightAP(lowest, highest, count, curve.area if count else None))
+        ap = height_curve(boxes, detections, lowest, highest, ignored).area if count else None
+        heights.append(HeightAP(lowest, highest, count, ap))
     misses = worst_misses(photos, detections, SHOW_ABOVE) if photos else []
     alarms = worst_alarms(photos, detections) if photos else []
     names = [wider_name(p.path) for p in photos] if photos else (truth.names if truth else [])

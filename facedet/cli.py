@@ -12,8 +12,7 @@ from data.errors import UserError
 from facedet.bars import bar, byte_bar, tell
 from facedet.data_cli import data
 from facedet.evaluate_cli import compare, evaluate, reproduce
-
-_FILE = click.Path(path_type=Path)
+from facedet.options import FILE
 
 
 class _Verbs(click.Group):
@@ -45,15 +44,15 @@ for _verb in (data, evaluate, compare, reproduce):
 
 @main.command()
 @click.argument("config")
-@click.option("--train", "train_set", type=_FILE, required=True, help="Set to train on: a file or folder of any form.")
-@click.option("--val", "val_set", type=_FILE, required=True, help="Set to validate on.")
-@click.option("--images", type=_FILE, help="Folder of the pictures of both sets, if not where their form puts them.")
+@click.option("--train", "train_set", type=FILE, required=True, help="Set to train on: a file or folder of any form.")
+@click.option("--val", "val_set", type=FILE, required=True, help="Set to validate on.")
+@click.option("--images", type=FILE, help="Folder of the pictures of both sets, if not where their form puts them.")
 @click.option("--format", "form", help="Form of both sets, if not to be told: coco, cvat, datumaro, voc, wider, yolo.")
-@click.option("--train-list", type=_FILE, help="Text file: the pictures of --train to use, one a line.")
-@click.option("--val-list", type=_FILE, help="Text file: the pictures of --val to use, one a line.")
+@click.option("--train-list", type=FILE, help="Text file: the pictures of --train to use, one a line.")
+@click.option("--val-list", type=FILE, help="Text file: the pictures of --val to use, one a line.")
 @click.option("--weights", help="A checkpoint, torchvision:resnet152, its file, or random.  [default: the config's]")
 @click.option("--allow-partial", is_flag=True, help="Of --weights, take what fits; the rest stays random.")
-@click.option("--work-dir", type=_FILE, help="Where results go.  [default: runs/CONFIG]")
+@click.option("--work-dir", type=FILE, help="Where results go.  [default: runs/CONFIG]")
 @click.option("--epochs", type=click.IntRange(1), help="Stretch or shrink the config's schedule.")
 @click.option("--batch-size", type=click.IntRange(1), help="Pictures in a step.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
@@ -90,7 +89,7 @@ def train(
 
 @main.command()
 @click.argument("name")
-@click.option("-o", "--output", type=_FILE, default=Path("published"), show_default=True, help="Folder for the files.")
+@click.option("-o", "--output", type=FILE, default=Path("published"), show_default=True, help="Folder for the files.")
 @click.option("--mirror", metavar="URL", help="Address that stands in for the publisher's.")
 def fetch(name: str, output: Path, mirror: str | None) -> None:
     """Download the published NAME: ir-fp32, ir-fp16, ir-int8 or snapshot. A broken download is gone on with."""
@@ -101,9 +100,9 @@ def fetch(name: str, output: Path, mirror: str | None) -> None:
 
 
 @main.command("import")
-@click.argument("source", type=_FILE)
-@click.option("-o", "--output", type=_FILE, required=True, help="The checkpoint to write, a .pth.")
-@click.option("--calibrate", "calibrate_on", type=_FILE, help="Folder of photographs that thaw an IR's batch norms.")
+@click.argument("source", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="The checkpoint to write, a .pth.")
+@click.option("--calibrate", "calibrate_on", type=FILE, help="Folder of photographs that thaw an IR's batch norms.")
 @click.option("--config", help="The network's config, if neither the released one nor named in the file.")
 def import_(source: Path, output: Path, **options: Any) -> None:
     """Bring SOURCE back into training: the released snapshot (.pth), an IR (.xml) or an ONNX file."""
@@ -115,8 +114,8 @@ def import_(source: Path, output: Path, **options: Any) -> None:
 
 
 @main.command()
-@click.argument("checkpoint", type=_FILE)
-@click.option("-o", "--output", type=_FILE, required=True, help="Folder for the files.")
+@click.argument("checkpoint", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="Folder for the files.")
 @click.option("--formats", multiple=True, help="onnx, fp32, fp16; several may follow.  [default: all]")
 @click.argument("more_formats", nargs=-1, metavar="")
 def export(checkpoint: Path, output: Path, formats: tuple[str, ...], more_formats: tuple[str, ...]) -> None:
@@ -129,9 +128,9 @@ def export(checkpoint: Path, output: Path, formats: tuple[str, ...], more_format
 
 
 @main.command()
-@click.argument("model", type=_FILE)
-@click.argument("images", type=_FILE, nargs=-1, required=True)
-@click.option("-o", "--output", type=_FILE, required=True, help="Folder for the drawn PNGs and detections.json.")
+@click.argument("model", type=FILE)
+@click.argument("images", type=FILE, nargs=-1, required=True)
+@click.option("-o", "--output", type=FILE, required=True, help="Folder for the drawn PNGs and detections.json.")
 @click.option("--threshold", type=float, help="Least score shown.  [default: 0.3]")
 def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float | None) -> None:
     """Find faces in IMAGES (pictures, or folders of them) with MODEL (checkpoint, ONNX or IR)."""
@@ -147,10 +146,10 @@ def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float
 
 
 @main.command()
-@click.argument("models", type=_FILE, nargs=-1, required=True)
-@click.option("--images", type=_FILE, required=True, help="Folder of pictures to compare on.")
-@click.option("--reference", type=_FILE, help="The published IR: hold all MODELS to it, interface and NMS's input too.")
-@click.option("--report", type=_FILE, help="Folder for parity.json and parity.html.")
+@click.argument("models", type=FILE, nargs=-1, required=True)
+@click.option("--images", type=FILE, required=True, help="Folder of pictures to compare on.")
+@click.option("--reference", type=FILE, help="The published IR: hold all MODELS to it, interface and NMS's input too.")
+@click.option("--report", type=FILE, help="Folder for parity.json and parity.html.")
 def parity(models: tuple[Path, ...], images: Path, reference: Path | None, report: Path | None) -> None:
     """Prove that MODELS compute the same as the first of them. Exit code 0 if all agree, 1 if not."""
     from export.parity import check_parity
@@ -179,7 +178,7 @@ def info(target: str, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("-o", "--output", type=_FILE, default=Path("demo-out"), show_default=True, help="Folder for everything.")
+@click.option("-o", "--output", type=FILE, default=Path("demo-out"), show_default=True, help="Folder for everything.")
 @click.option("--epochs", type=click.IntRange(1), help="Shorter or longer training.  [default: fits five minutes]")
 def demo(output: Path, epochs: int | None) -> None:
     """Draw synthetic faces, train the tiny detector on them, export it, prove the export and show what it finds."""

@@ -7,25 +7,22 @@ import click
 from data.errors import UserError
 from data.files import refuse_inputs, write_json
 from facedet.bars import bar
-
-_FILE = click.Path(path_type=Path)
+from facedet.options import FILE, set_to_measure
 
 
 @click.command()
-@click.argument("targets", type=_FILE, nargs=-1, metavar="[MODEL] [SET]")
+@click.argument("targets", type=FILE, nargs=-1, metavar="[MODEL] [SET]")
 @click.option(
     "--predictions",
-    type=_FILE,
+    type=FILE,
     help="In place of MODEL: WIDER text layout, or detections.json.",
 )
 @click.option("--metrics", multiple=True, help="coco, wider, ap64; several may follow.  [default: all that can be]")
-@click.option("--wider-ground-truth", type=_FILE, help="Folder of the four official .mat files.")
-@click.option("--images", type=_FILE, help="Folder of the pictures, if not where the set's form puts them.")
-@click.option("--list", "names", type=_FILE, help="Text file: the pictures of SET to use, one a line.")
-@click.option("--format", "form", help="The set's form, where it is not to be recognised.")
-@click.option("--save-predictions", type=_FILE, help="Folder for the detections in WIDER's text layout.")
-@click.option("--report", type=_FILE, help="Folder for curves, worst cases and a page.")
-@click.option("--json", "json_file", type=_FILE, help="File for all figures.")
+@click.option("--wider-ground-truth", type=FILE, help="Folder of the four official .mat files.")
+@set_to_measure
+@click.option("--save-predictions", type=FILE, help="Folder for the detections in WIDER's text layout.")
+@click.option("--report", type=FILE, help="Folder for curves, worst cases and a page.")
+@click.option("--json", "json_file", type=FILE, help="File for all figures.")
 def evaluate(
     targets: tuple[Path, ...],
     predictions: Path | None,
@@ -68,14 +65,12 @@ def evaluate(
 
 
 @click.command()
-@click.argument("first", type=_FILE)
-@click.argument("second", type=_FILE)
-@click.argument("set_", type=_FILE, metavar="SET")
-@click.option("--images", type=_FILE, help="Folder of the pictures, if not where the set's form puts them.")
-@click.option("--list", "names", type=_FILE, help="Text file: the pictures of SET to use, one a line.")
-@click.option("--format", "form", help="The set's form, where it is not to be recognised.")
+@click.argument("first", type=FILE)
+@click.argument("second", type=FILE)
+@click.argument("set_", type=FILE, metavar="SET")
+@set_to_measure
 @click.option("--threshold", type=float, help="Least score that counts as found.  [default: 0.3]")
-@click.option("--report", type=_FILE, help="Folder for the pictures of what was gained and lost.")
+@click.option("--report", type=FILE, help="Folder for the pictures of what was gained and lost.")
 def compare(
     first: Path,
     second: Path,
@@ -102,9 +97,9 @@ def compare(
 
 
 @click.command()
-@click.option("--wider", type=_FILE, required=True, help="Folder with WIDER_val/images and the official .mat files.")
-@click.option("--ir", type=_FILE, required=True, help="The published IR.")
-@click.option("--report", type=_FILE, help="Folder for curves, worst cases and a page.")
+@click.option("--wider", type=FILE, required=True, help="Folder with WIDER_val/images and the official .mat files.")
+@click.option("--ir", type=FILE, required=True, help="The published IR.")
+@click.option("--report", type=FILE, help="Folder for curves, worst cases and a page.")
 def reproduce(wider: Path, ir: Path, report: Path | None) -> None:
     """The published card's table from the published IR and WIDER FACE val: measured beside published."""
     from export.evaluation_report import write_evaluation

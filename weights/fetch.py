@@ -51,7 +51,7 @@ class _Wrong(Exception):
 
 def names() -> list[str]:
     """What can be fetched."""
-    return list(json.loads(PUBLISHED.read_text(encoding="utf-8")))
+    return list(_published())
 
 
 def fetch(
@@ -69,7 +69,7 @@ def fetch(
     next one goes on from there. A file that is there already is kept if it is the published one, and refused if not.
     tell: hears in a line why a try failed.
     """
-    published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    published = _published()
     if name not in published:
         raise UserError(f"{name}: not a published file; give one of {', '.join(published)}")
     entry = published[name]
@@ -85,6 +85,10 @@ def fetch(
             _fetch_file(remote, target, patience or Patience(), progress, tell)
         paths.append(target)
     return paths
+
+
+def _published() -> dict:
+    return json.loads(PUBLISHED.read_text(encoding="utf-8"))
 
 
 def _fetch_file(
