@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from data.image import find_images
-from export.predict import predict
-from export.session import open_session
+from facedet.core.data.image import find_images
+from facedet.core.inference.predict import predict
+from facedet.core.inference.session import open_session
 
 _SECONDS = 20
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 import torch
 
-from data.synthetic import draw_set
-from train import finetune
+from facedet.core.data.synthetic import draw_dataset
+from facedet.core.train import finetune
 
 
 @click.command()
@@ -24,7 +24,7 @@ from train import finetune
 def main(batch_size: int, device: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        train, val = (draw_set(folder, n, seed=n, name=name) for name, n in (("train", 8), ("val", 2)))
+        train, val = (draw_dataset(folder, n, seed=n, name=name) for name, n in (("train", 8), ("val", 2)))
         options = {"weights": "random", "epochs": 1, "batch_size": batch_size, "device": device}
         summary = finetune("face_detection_0206", train, val, work_dir=folder / "run", **options)
     result = {

@@ -3,7 +3,7 @@
     python bench/read_wider.py
 
 Writes 12,880 small pictures and an official text of 393,703 faces into a temporary folder, reads them with
-`data.faceset.read_set` in a process of its own and writes bench/results/read_wider.txt.
+`read_dataset` in a process of its own and writes bench/results/read_wider.txt.
 """
 
 import json
@@ -65,10 +65,10 @@ def _make(folder: Path) -> Path:
 
 
 def _read(text: Path) -> dict[str, float]:
-    from data.faceset import Source, read_set
+    from facedet.core.data.dataset import DatasetSource, read_dataset
 
     before, start = _memory_mb(), time.perf_counter()
-    faces = read_set(Source(text))
+    faces = read_dataset(DatasetSource(text))
     seconds = time.perf_counter() - start
     return {
         "pictures": len(faces.photos),

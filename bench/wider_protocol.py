@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data.structures import Detections
-from evaluation.wider import SETTINGS, WiderTruth, read_truth, wider_curves
+from facedet.core.data.structures import Detections
+from facedet.core.evaluation.metrics.wider import SETTINGS, WiderTruth, read_truth, wider_curves
 
 _STEPS = 1000
 

@@ -4,7 +4,7 @@ Every size, threshold and rate stands here once; training, export and parity rea
 """
 
 default_scope = "mmdet"
-custom_imports = dict(imports=["detector.register", "train.register"])
+custom_imports = dict(imports=["facedet.core.detector.register", "facedet.core.train.register"])
 
 input_size = 640  # side of the square input, pixels; pictures are resized to it without keeping their ratio
 

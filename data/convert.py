@@ -1,4 +1,4 @@
-"""Write a set of any form as COCO, its pictures copied unchanged."""
+"""Write a set of any format as COCO, its pictures copied unchanged."""
 
 import json
 import shutil
@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable
 from os.path import abspath, commonpath
 from pathlib import Path
 
-from data.errors import UserError
-from data.faceset import Source, read_set
-from data.files import refuse_inputs, write_beside
-from data.progress import Progress, silent
-from data.structures import Photo
+from facedet.core.common.errors import UserError
+from facedet.core.common.files import refuse_inputs, write_beside
+from facedet.core.common.progress import Progress, silent
+from facedet.core.data.dataset import DatasetSource, read_dataset
+from facedet.core.data.structures import Photo
 
 
 def to_coco(
-    source: Source, folder: Path, progress: Progress = silent, tell: Callable[[str], None] = lambda line: None
+    source: DatasetSource, folder: Path, progress: Progress = silent, tell: Callable[[str], None] = lambda line: None
 ) -> Path:
     """Write `folder`/annotations.json and the pictures under `folder`/images; returns the json's path.
 
@@ -24,7 +24,7 @@ def to_coco(
     empty or lies within the set.
     """
     _check_target(source, folder)
-    faces = read_set(source)
+    faces = read_dataset(source)
     for line in faces.skipped:
         tell(line)
     targets = _targets(photo.path for photo in faces.photos)
@@ -37,7 +37,7 @@ def to_coco(
     return path
 
 
-def _check_target(source: Source, folder: Path) -> None:
+def _check_target(source: DatasetSource, folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: is not an empty folder; choose another one for the converted set")
     refuse_inputs([folder], [source.path, source.images])

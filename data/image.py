@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from data.errors import UserError, first_line
-from data.files import write_beside
+from facedet.core.common.errors import UserError, first_line
+from facedet.core.common.files import write_beside
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 UNREADABLE = "cannot be read as a picture"

@@ -23,7 +23,7 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class FaceSet:
+class AnnotatedDataset:
     """Photographs, and one line for every image or box that was left out, with the reason."""
 
     photos: list[Photo]
@@ -46,3 +46,6 @@ class Detections:
         """Those with a score over `threshold`."""
         keep = self.scores > threshold
         return Detections(self.boxes[keep], self.scores[keep])
+
+
+NO_DETECTIONS = Detections(np.zeros((0, 4)), np.zeros(0))

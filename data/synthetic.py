@@ -6,13 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from data.files import write_beside
-from data.image import write_png
+from facedet.core.common.files import write_beside
+from facedet.core.data.image import write_png
 
 Colour = tuple[int, int, int]
 
 
-def draw_set(folder: Path, pictures: int, seed: int, name: str) -> Path:
+def draw_dataset(folder: Path, pictures: int, seed: int, name: str) -> Path:
     """Draw pictures into `folder`/images and write `folder`/NAME.json (COCO); returns the json's path.
 
     The same arguments draw the same pixels. Every picture holds zero to four faces and one to four lookalikes.
@@ -21,7 +21,7 @@ def draw_set(folder: Path, pictures: int, seed: int, name: str) -> Path:
     images: list[dict] = []
     faces: list[dict] = []
     for k in range(pictures):
-        image, boxes = draw_picture(rng)
+        image, boxes = draw_image(rng)
         file_name = f"images/{name}-{k:03}.png"
         write_png(image, folder / file_name)
         images.append({"id": k, "file_name": file_name, "width": image.shape[1], "height": image.shape[0]})
@@ -34,7 +34,7 @@ def draw_set(folder: Path, pictures: int, seed: int, name: str) -> Path:
     return folder / f"{name}.json"
 
 
-def draw_picture(rng: np.random.Generator) -> tuple[np.ndarray, list[list[int]]]:
+def draw_image(rng: np.random.Generator) -> tuple[np.ndarray, list[list[int]]]:
     """One picture uint8 [h, w, 3] BGR and its faces' boxes x y w h."""
     width, height = int(rng.integers(280, 480)), int(rng.integers(240, 420))
     image = _background(rng, width, height)

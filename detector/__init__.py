@@ -1,5 +1,5 @@
 """What the network is. mmdet cannot be imported before mmcv's operators have been seen to."""
 
-from detector import ops
+from facedet.core.detector import ops
 
 ops.install()

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from detector.model import Detector, build_detector, preprocess
+from facedet.core.detector.model import Detector, build_detector, preprocess
 
 # Operations per element of the output, as the card's tool counted them (convolutions: 2 per multiply-add). The
 # values reproduce the published 339.602 GFLOPs; sums count where two feature maps are added.

@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from data.errors import UserError, first_line
+from facedet.core.common.errors import UserError, first_line
 
 FOLDER = Path(__file__).parent.parent / "configs"
 _KEYS = {

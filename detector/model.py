@@ -13,8 +13,8 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from data.errors import UserError, first_line
-from detector import register  # noqa: F401
+from facedet.core.common.errors import UserError, first_line
+from facedet.core.detector import register  # noqa: F401
 
 
 def build_detector(config: Config) -> Detector:

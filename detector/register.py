@@ -6,6 +6,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # mmdet's imports: syntax and deprecations of its own
     import mmdet.models
 
-from detector import assigner, head, neck
+from facedet.core.detector import assigner, head, neck
 
 __all__ = ["assigner", "head", "mmdet", "neck"]

@@ -1,1 +1,1 @@
-"""How good a detector is, in NumPy."""
+"""How good a model is."""

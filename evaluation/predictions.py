@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import UserError, first_line
-from data.files import write_beside
-from data.structures import Detections
-
-EMPTY = Detections(np.zeros((0, 4)), np.zeros(0))
+from facedet.core.common.errors import UserError, first_line
+from facedet.core.common.files import write_beside
+from facedet.core.data.structures import NO_DETECTIONS, Detections
 
 
 def wider_name(path: Path) -> str:
@@ -55,7 +53,7 @@ def read_predictions(source: Path) -> dict[str, Detections]:
     return {wider_name(path): _read_text(path) for path in files}
 
 
-def of_pictures(
+def select_predictions(
     predictions: Mapping[str, Detections], paths: Sequence[Path], source: Path
 ) -> tuple[list[Detections], int]:
     """The detections of each picture, and how many pictures have none. Raises UserError if no name fits any picture, or
@@ -67,7 +65,7 @@ def of_pictures(
             raise UserError(f"{source}: '{name}' fits {used[name]} and {path}; evaluate their folders one by one")
     if paths and not used:
         raise UserError(f"{source}: names none of the set's pictures (it has {next(iter(predictions), 'nothing')})")
-    return [EMPTY if name is None else predictions[name] for name in names], names.count(None)
+    return [NO_DETECTIONS if name is None else predictions[name] for name in names], names.count(None)
 
 
 def _read_text(path: Path) -> Detections:

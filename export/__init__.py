@@ -1,1 +1,1 @@
-"""How the network ships, and the proof that it is the same."""
+"""How a checkpoint ships: ONNX and OpenVINO IR with the published interface."""

@@ -6,10 +6,10 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from detector.model import Detector, dense
+from facedet.core.detector.model import Detector, dense
 
 
-class Deployed(nn.Module):
+class DeployedDetector(nn.Module):
     """Wraps a trained detector from outside; computes in torch exactly what the exported graph will.
 
     forward: image [1, 3, size, size] float32 BGR 0..255 -> boxes [most, 5] x1 y1 x2 y2 score, labels [most] int64.

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import openvino as ov
 
-from data.errors import UserError, first_line
-from data.files import write_beside
-from export.interface import CLASSES, INPUT_ALIAS, SHOW_ABOVE
-from weights.graph import SECTION
+from facedet.core.common.errors import UserError, first_line
+from facedet.core.common.files import write_beside
+from facedet.core.export.interface import CLASSES, INPUT_ALIAS, SHOW_ABOVE
+from facedet.core.weights.ir.graph import SECTION
 
 
 def write_ir(onnx_file: Path, facts: dict[str, str], path: Path, *, fp16: bool) -> None:

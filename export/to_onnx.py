@@ -11,16 +11,16 @@ from pathlib import Path
 import onnx
 import torch
 
-from data.errors import UserError
-from data.files import write_beside
-from export.interface import BOXES, INPUT, LABELS
-from export.network import Deployed, onnx_translation
-from weights.graph import SECTION
+from facedet.core.common.errors import UserError
+from facedet.core.common.files import write_beside
+from facedet.core.export.interface import BOXES, INPUT, LABELS
+from facedet.core.export.network import DeployedDetector, onnx_translation
+from facedet.core.weights.ir.graph import SECTION
 
 _OPSET = 18
 
 
-def write_onnx(network: Deployed, size: int, facts: dict[str, str], path: Path) -> None:
+def write_onnx(network: DeployedDetector, size: int, facts: dict[str, str], path: Path) -> None:
     """Trace the network for one picture of `size` and write a checked ONNX file with `facts` in its metadata."""
     example = torch.zeros(1, 3, size, size)
     with torch.inference_mode(False), torch.no_grad(), _quiet():

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import click
 
-from data.errors import UserError
-from data.image import read_image, write_png
-from data.progress import Progress
-from data.synthetic import draw_set
-from export.detect import detect_pictures
-from export.draw import grid
-from export.parity import check_parity
-from export.report import write_report
-from export.ship import export
-from facedet.table import parity_table
-from train import finetune
+from facedet.core.common.errors import UserError
+from facedet.core.common.progress import Progress
+from facedet.core.data.image import read_image, write_png
+from facedet.core.data.synthetic import draw_dataset
+from facedet.core.export.export import export
+from facedet.core.inference.detect import detect_pictures
+from facedet.core.inference.draw import grid
+from facedet.core.parity.check import check_parity
+from facedet.core.parity.report import write_report
+from facedet.core.train import finetune
+from facedet.tables.results import parity_table
 
 _TRAIN, _VAL, _HELD_OUT = 64, 16, 16  # pictures
 _EPOCHS = 18  # two to three minutes on two cores
@@ -25,9 +25,9 @@ def run(folder: Path, epochs: int | None, progress: Progress) -> None:
     if (folder / "training").exists():
         raise UserError(f"{folder}: holds an earlier demo; remove it or choose another folder with -o")
     click.echo(f"1/5 drawing {_TRAIN + _VAL + _HELD_OUT} pictures with faces and lookalikes")
-    train = draw_set(folder / "faces", _TRAIN, seed=1, name="train")
-    val = draw_set(folder / "faces", _VAL, seed=2, name="val")
-    draw_set(folder / "held-out", _HELD_OUT, seed=3, name="held-out")
+    train = draw_dataset(folder / "faces", _TRAIN, seed=1, name="train")
+    val = draw_dataset(folder / "faces", _VAL, seed=2, name="val")
+    draw_dataset(folder / "held-out", _HELD_OUT, seed=3, name="held-out")
     click.echo("2/5 fine-tuning the tiny detector from random weights")
     summary = finetune("tiny", train, val, work_dir=folder / "training", epochs=epochs or _EPOCHS)
     click.echo("3/5 exporting to ONNX and OpenVINO IR")

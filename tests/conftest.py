@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from forms import WRITERS
+from helpers.formats import WRITERS
 
-from data.synthetic import draw_set
+from facedet.core.data.synthetic import draw_dataset
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("FACEDET_SHARED", ROOT.parent / "shared"))
@@ -37,8 +37,8 @@ def _shared(name: str) -> Path:
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small drawn set: train.json, val.json, images/."""
     folder = tmp_path_factory.mktemp("drawn")
-    draw_set(folder, 24, seed=1, name="train")
-    draw_set(folder, 8, seed=2, name="val")
+    draw_dataset(folder, 24, seed=1, name="train")
+    draw_dataset(folder, 8, seed=2, name="val")
     return folder
 
 
@@ -53,7 +53,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work dir of a short training of `tiny` on the drawn set: it detects, if not well."""
-    from train import finetune
+    from facedet.core.train import finetune
 
     folder = tmp_path_factory.mktemp("trained") / "run"
     finetune("tiny", drawn / "train.json", drawn / "val.json", work_dir=folder, epochs=12)
@@ -63,7 +63,7 @@ def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The short training's best checkpoint in every format."""
-    from export.ship import export
+    from facedet.core.export.export import export
 
     return export(trained / "best.pth", tmp_path_factory.mktemp("exported"))
 
@@ -72,7 +72,7 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of six drawn pictures that no training saw."""
     folder = tmp_path_factory.mktemp("pictures")
-    draw_set(folder, 6, seed=3, name="held-out")
+    draw_dataset(folder, 6, seed=3, name="held-out")
     return folder / "images"
 
 
@@ -87,11 +87,11 @@ def standin(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def made(tmp_path: Path) -> Callable[[str], Path]:
-    """Writes the three pictures in a form; gives the path a user would name."""
+    """Writes the three pictures in a format; gives the path a user would name."""
 
-    def make(form: str) -> Path:
-        WRITERS[form](tmp_path / form)
-        return tmp_path / form / ("wider_face_split" if form == "wider" else "")
+    def make(format: str) -> Path:
+        WRITERS[format](tmp_path / format)
+        return tmp_path / format / ("wider_face_split" if format == "wider" else "")
 
     return make
 
@@ -100,7 +100,7 @@ def made(tmp_path: Path) -> Callable[[str], Path]:
 def imported(exported: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny IR, imported without photographs."""
     path = tmp_path_factory.mktemp("imported") / "imported.pth"
-    from weights.importing import import_weights
+    from facedet.core.weights.importing import import_weights
 
     import_weights(exported["fp32"], path)
     return path
@@ -110,7 +110,7 @@ def imported(exported: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 def calibrated(exported: dict[str, Path], drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny IR, imported with the pictures it was trained on."""
     path = tmp_path_factory.mktemp("calibrated") / "calibrated.pth"
-    from weights.importing import import_weights
+    from facedet.core.weights.importing import import_weights
 
     origin = import_weights(exported["fp32"], path, calibrate_on=drawn / "images")
     assert (origin.frozen_norms, origin.calibrated_on) == (0, 32)

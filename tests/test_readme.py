@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from graphs import in_both_modes
+from helpers.graphs import in_both_modes
 
-from data.faceset import Source, read_set
-from export.matching import box_iou
-from train.dataset import FaceDataset
-from weights.importing import import_weights
+from facedet.core.data.dataset import DatasetSource, read_dataset
+from facedet.core.parity.matching import box_iou
+from facedet.core.train.dataset import FaceDataset
+from facedet.core.weights.importing import import_weights
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -99,7 +99,7 @@ def test_your_own_photographs(faces: Path, tmp_path: Path) -> None:
     assert summary["best"]["AP"] >= 0.50
     assert json.loads((tmp_path / "parity" / "parity.json").read_text())["agree"] is True
     detections = json.loads((tmp_path / "found" / "detections.json").read_text())
-    photos, right = read_set(Source(faces)).photos, 0
+    photos, right = read_dataset(DatasetSource(faces)).photos, 0
     for photo in photos:
         found = [row["bbox"] for row in detections if row["file_name"] == photo.path.name]
         boxes = np.array([[x, y, x + w, y + h] for x, y, w, h in found]).reshape(-1, 4)

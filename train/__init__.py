@@ -1,6 +1,6 @@
 """How the network learns."""
 
 import detector  # noqa: F401  (before mmdet)
-from train.training import finetune
+from facedet.core.train.training import finetune
 
 __all__ = ["finetune"]

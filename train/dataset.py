@@ -9,19 +9,19 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch.utils.data import Dataset
 
-from data.augment import Augment
-from data.errors import UserError
-from data.faceset import Source, read_set
-from data.image import read_image, to_input
-from data.structures import Photo
+from facedet.core.common.errors import UserError
+from facedet.core.data.augment import Augment
+from facedet.core.data.dataset import DatasetSource, read_dataset
+from facedet.core.data.image import read_image, to_input
+from facedet.core.data.structures import Photo
 
 
 @DATASETS.register_module()
 class FaceDataset(Dataset):
     """A set of photographs; pictures are read when they are asked for.
 
-    path, images, names, form, split: see `data.faceset.Source`. input_size: side of the square input, pixels. augment:
-    settings of `data.augment.Augment`. repeat: how often the set is gone through in an epoch.
+    path, images, names, format, split: see `DatasetSource`. input_size: side of the square input, pixels.
+    augment: settings of `Augment`. repeat: how often the set is gone through in an epoch.
 
     A picture that turns out to be unreadable gives its place to the next; the sample's `unreadable` says why.
     """
@@ -33,7 +33,7 @@ class FaceDataset(Dataset):
         path: str,
         images: str | None = None,
         names: str | None = None,
-        form: str | None = None,
+        format: str | None = None,
         split: str | None = None,
         *,
         input_size: int,
@@ -41,8 +41,10 @@ class FaceDataset(Dataset):
         repeat: int = 1,
         test_mode: bool = False,
     ):
-        source = Source(Path(path), Path(images) if images else None, Path(names) if names else None, form, split)
-        self.faces = read_set(source)
+        source = DatasetSource(
+            Path(path), Path(images) if images else None, Path(names) if names else None, format, split
+        )
+        self.faces = read_dataset(source)
         self.input_size = input_size
         self.repeat = repeat
         self.augment = None if test_mode else Augment(input_size, **(augment or {}))

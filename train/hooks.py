@@ -10,10 +10,10 @@ from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from tqdm import tqdm
 
-from data.errors import UserError
-from data.files import write_beside
-from detector.config import network_facts
-from weights.checkpoint import FACTS, read_file
+from facedet.core.common.errors import UserError
+from facedet.core.common.files import write_beside
+from facedet.core.detector.config import network_facts
+from facedet.core.weights.checkpoint import FACTS, read_torch_file
 
 
 @HOOKS.register_module()
@@ -104,7 +104,7 @@ class Checkpoints(Hook):
     def before_train(self, runner: Any) -> None:
         best = Path(runner.work_dir) / "best.pth"
         if runner.iter > 0 and best.is_file():
-            self.best_score = float(read_file(best)["meta"].get("AP", -1.0))
+            self.best_score = float(read_torch_file(best)["meta"].get("AP", -1.0))
 
     def after_train_epoch(self, runner: Any) -> None:
         self._save(runner, "last.pth", {}, resumable=True)

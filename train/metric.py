@@ -6,8 +6,8 @@ from typing import Any
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from data.structures import Detections, Photo
-from evaluation.coco import average_precision
+from facedet.core.data.structures import Detections, Photo
+from facedet.core.evaluation.metrics.coco import average_precision
 
 
 @METRICS.register_module()

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from detector import register
+from facedet.core.detector import register
 
 with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
     warnings.simplefilter("ignore")  # they tell of data sets and metrics that are not ours
     import mmdet.datasets
     import mmdet.engine
     import mmdet.evaluation
-from train import dataset, hooks, metric
-from weights.checkpoint import read_file
+from facedet.core.train import dataset, hooks, metric
+from facedet.core.weights.checkpoint import read_torch_file
 
 __all__ = ["dataset", "hooks", "metric", "mmdet", "register"]
 
@@ -23,6 +23,6 @@ __all__ = ["dataset", "hooks", "metric", "mmdet", "register"]
 @CheckpointLoader.register_scheme(prefixes="", force=True)
 def load_from_local(filename: str, map_location: object = None) -> dict:
     """In place of mmengine's loader, which falls back to unsafe unpickling; tensors come on the CPU."""
-    content = read_file(Path(filename))
+    content = read_torch_file(Path(filename))
     content.get("meta", {}).pop("config", None)  # mmengine would execute it
     return content

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from data.files import write_beside
-from detector.config import config_name
-from train.dataset import FaceDataset
-from train.hooks import History
+from facedet.core.common.files import write_beside
+from facedet.core.detector.config import config_name
+from facedet.core.train.dataset import FaceDataset
+from facedet.core.train.hooks import History
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

@@ -14,24 +14,24 @@ from mmengine.device import utils as device_utils
 from mmengine.runner import Runner
 from mmengine.utils import import_modules_from_strings
 
-from data.errors import UserError, last_line
-from data.faceset import Source
-from data.files import check_writable
-from detector.config import config_name, load_config, network_facts
-from detector.model import build_detector
-from train import register  # noqa: F401
-from train.dataset import FaceDataset
-from train.hooks import History
-from train.schedule import set_epochs
-from train.summary import Summary, write_outcome
-from weights.checkpoint import fill, read_file
-from weights.initial import Initial, read_initial
+from facedet.core.common.errors import UserError, last_line
+from facedet.core.common.files import check_writable
+from facedet.core.data.dataset import DatasetSource
+from facedet.core.detector.config import config_name, load_config, network_facts
+from facedet.core.detector.model import build_detector
+from facedet.core.train import register  # noqa: F401
+from facedet.core.train.dataset import FaceDataset
+from facedet.core.train.hooks import History
+from facedet.core.train.schedule import set_epochs
+from facedet.core.train.summary import Summary, write_outcome
+from facedet.core.weights.checkpoint import load_weights, read_torch_file
+from facedet.core.weights.initial import Initial, read_initial
 
 
 def finetune(
     config: str | Path,
-    train: Source | Path,
-    val: Source | Path,
+    train: DatasetSource | Path,
+    val: DatasetSource | Path,
     *,
     work_dir: Path,
     weights: str | Path | None = None,
@@ -41,7 +41,7 @@ def finetune(
     resume: bool = False,
     allow_partial: bool = False,
 ) -> Summary:
-    """Train by a config (name or path) on `train`, validate on `val`: sets as `data.faceset.Source` or its path.
+    """Train by a config (name or path) on `train`, validate on `val`: sets as `DatasetSource` or its path.
 
     weights: a checkpoint, `torchvision:NAME`, a file of torchvision's, or `random`; allow_partial: of them, take what
     fits. Their mean and deviation are kept, and batch norms without statistics stay in eval mode. device: `cpu`,
@@ -62,7 +62,7 @@ def finetune(
         cfg.model.data_preprocessor = initial.config.model.data_preprocessor
     if initial.frozen_norms:
         cfg.model.backbone.norm_eval = True
-    datasets = _datasets(cfg, *(s if isinstance(s, Source) else Source(Path(s)) for s in (train, val)))
+    datasets = _datasets(cfg, *(s if isinstance(s, DatasetSource) else DatasetSource(Path(s)) for s in (train, val)))
     model = build_detector(cfg)
     start = _check_resumable(last, cfg, model, initial) if resume else initial.load(model, allow_partial)
     history = History()
@@ -89,7 +89,7 @@ def _config_errors(cfg: Config, history: History) -> Iterator[None]:
     try:
         yield
     except UserError as error:  # from a DataLoader's worker it comes with the worker's traceback
-        raise UserError(last_line(error).removeprefix("data.errors.UserError: ")) from error
+        raise UserError(last_line(error).removeprefix(f"{UserError.__module__}.UserError: ")) from error
     except (TypeError, KeyError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
         if history.losses:
             raise
@@ -103,8 +103,8 @@ def _check_resumable(last: Path, cfg: Config, model: torch.nn.Module, initial: I
         raise UserError(
             f"{last}: was trained by another config ({config_name(config)}) than {config_name(cfg)} as it is"
         )
-    fill(model, initial.state, str(last))
-    meta, epochs = read_file(last)["meta"], cfg.train_cfg.max_epochs
+    load_weights(model, initial.state, str(last))
+    meta, epochs = read_torch_file(last)["meta"], cfg.train_cfg.max_epochs
     if meta["max_epochs"] != epochs:
         raise UserError(f"{last}: was begun for {meta['max_epochs']} epochs, not {epochs}: its schedule cannot change")
     if meta["epoch"] >= epochs:
@@ -154,7 +154,7 @@ def _runner(
     )
 
 
-def _datasets(cfg: Config, train: Source, val: Source) -> list[FaceDataset]:
+def _datasets(cfg: Config, train: DatasetSource, val: DatasetSource) -> list[FaceDataset]:
     built = []
     for source, loader in ((train, cfg.train_dataloader), (val, cfg.val_dataloader)):
         loader.dataset.update({k: str(v) for k, v in asdict(source).items() if v is not None})

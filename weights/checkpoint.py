@@ -9,14 +9,14 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from data.errors import UserError, first_line
-from data.files import write_beside
-from detector.config import config_from_facts
+from facedet.core.common.errors import UserError, first_line
+from facedet.core.common.files import write_beside
+from facedet.core.detector.config import config_from_facts
 
 FACTS = "facedet"  # the key of a checkpoint's `meta` that holds `network_facts`
 
 
-def read_file(path: Path) -> dict[str, Any]:
+def read_torch_file(path: Path) -> dict[str, Any]:
     """The content of a torch file of tensors and plain values. Raises UserError; nothing in the file is executed."""
     if not path.is_file():
         raise UserError(f"{path}: no such file")
@@ -31,7 +31,7 @@ def read_file(path: Path) -> dict[str, Any]:
     return content
 
 
-def write_file(content: dict[str, Any], path: Path) -> None:
+def write_torch_file(content: dict[str, Any], path: Path) -> None:
     """Write beside `path` and rename, so that the name never stands for half a file. Raises UserError."""
     try:
         with write_beside(path) as beside:
@@ -42,14 +42,14 @@ def write_file(content: dict[str, Any], path: Path) -> None:
 
 def read_checkpoint(path: Path) -> tuple[Config, dict[str, torch.Tensor]]:
     """The config and the weights of one of this project's checkpoints. Raises UserError."""
-    content = read_file(path)
-    return config_of(content, path), content["state_dict"]
+    content = read_torch_file(path)
+    return config_from_checkpoint(content, path), content["state_dict"]
 
 
-def config_of(content: dict[str, Any], path: Path) -> Config:
-    """The config of a checkpoint's network. content: what `read_file` gave. Raises UserError."""
+def config_from_checkpoint(content: dict[str, Any], path: Path) -> Config:
+    """The config of a checkpoint's network. content: what `read_torch_file` gave. Raises UserError."""
     facts = (content.get("meta") or {}).get(FACTS) if isinstance(content.get("meta"), dict) else None
-    if facts is None or not is_state(content.get("state_dict")):
+    if facts is None or not is_state_dict(content.get("state_dict")):
         raise UserError(f"{path}: not a checkpoint of this project (its meta names no '{FACTS}' network)")
     try:
         return config_from_facts(facts)
@@ -57,14 +57,14 @@ def config_of(content: dict[str, Any], path: Path) -> Config:
         raise UserError(f"{path}: its network's description is damaged ({error})") from error
 
 
-def is_state(state: Any) -> TypeGuard[dict[str, Tensor]]:
+def is_state_dict(state: Any) -> TypeGuard[dict[str, Tensor]]:
     """Whether it is tensors by name."""
     return isinstance(state, dict) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items())
 
 
-def fill(model: nn.Module, state: dict[str, torch.Tensor], source: str, hint: str = "") -> None:
+def load_weights(model: nn.Module, state: dict[str, torch.Tensor], source: str, hint: str = "") -> None:
     """Load every tensor into the model. Raises UserError that names what does not fit, the model untouched."""
-    missing, unknown, shapes = misfits(model, state)
+    missing, unknown, shapes = weight_mismatches(model, state)
     if missing or unknown or shapes:
         target = model.state_dict()
         told = [f"{len(missing)} missing ({some(missing)})"] if missing else []
@@ -76,7 +76,7 @@ def fill(model: nn.Module, state: dict[str, torch.Tensor], source: str, hint: st
     model.load_state_dict(state)
 
 
-def misfits(model: nn.Module, state: dict[str, torch.Tensor]) -> tuple[list[str], list[str], list[str]]:
+def weight_mismatches(model: nn.Module, state: dict[str, torch.Tensor]) -> tuple[list[str], list[str], list[str]]:
     """Names, sorted, that the model has and `state` has not; the reverse; and those of another shape."""
     target = model.state_dict()
     shapes = [k for k in target.keys() & state.keys() if target[k].shape != state[k].shape]

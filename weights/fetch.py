@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from data.errors import UserError
-from data.progress import ByteProgress, Position, silent_bytes
+from facedet.core.common.errors import UserError
+from facedet.core.common.progress import ByteProgress, Position, silent_bytes
 
 PUBLISHED = Path(__file__).with_name("published.json")
 _CHUNK = 1 << 16

@@ -9,19 +9,19 @@ import openvino as ov
 import torch
 from mmengine.config import Config
 
-from data.errors import UserError
-from data.files import check_writable
-from data.image import find_images, read_image, to_tensor
-from data.progress import Progress, silent
-from data.synthetic import draw_picture
-from detector.config import config_name, load_config, network_facts
-from detector.model import Detector, build_detector
-from weights.calibrate import calibrate
-from weights.checkpoint import FACTS, fill, sha256, write_file
-from weights.from_graph import recover
-from weights.graph import Dense, read_facts, read_folded, read_model, read_network, stored_precision
-from weights.proof import EXACT, ROUNDED, Distance, as_stored, distance
-from weights.snapshot import read_snapshot
+from facedet.core.common.errors import UserError
+from facedet.core.common.files import check_writable
+from facedet.core.common.progress import Progress, silent
+from facedet.core.data.image import find_images, read_image, to_tensor
+from facedet.core.data.synthetic import draw_image
+from facedet.core.detector.config import config_name, load_config, network_facts
+from facedet.core.detector.model import Detector, build_detector
+from facedet.core.weights.checkpoint import FACTS, load_weights, sha256, write_torch_file
+from facedet.core.weights.ir.calibrate import calibrate
+from facedet.core.weights.ir.graph import BeforeNms, read_facts, read_folded, read_model, read_network, stored_precision
+from facedet.core.weights.ir.proof import EXACT, ROUNDED, Distance, as_stored, distance
+from facedet.core.weights.ir.recover import recover
+from facedet.core.weights.snapshot import read_snapshot
 
 RELEASED = "face_detection_0206"
 ORIGIN = "origin"  # the key of a checkpoint's `meta` that says what it was imported from
@@ -66,12 +66,12 @@ def import_weights(
     if source.suffix == ".pth":
         described = load_config(config or RELEASED)
         detector = build_detector(described)
-        fill(detector, read_snapshot(source), str(source))
+        load_weights(detector, read_snapshot(source), str(source))
         origin = Origin("snapshot", {source.name: sha256(source)}, config_name(described))
     else:
         detector, described, origin = _from_graph(source, config, calibrate_on, progress)
     meta = {FACTS: network_facts(described), ORIGIN: asdict(origin)}
-    write_file({"meta": meta, "state_dict": detector.state_dict()}, target)
+    write_torch_file({"meta": meta, "state_dict": detector.state_dict()}, target)
     return origin
 
 
@@ -100,13 +100,13 @@ def _from_graph(
     photographs = find_images(calibrate_on) if calibrate_on else []
     detector = build_detector(described)
     found = recover(detector, size, read_folded(path), path, precision)
-    fill(detector, found.state, str(path))
+    load_weights(detector, found.state, str(path))
     detector.data_preprocessor.mean.copy_(torch.tensor(found.mean).view(-1, 1, 1))
     described.model.data_preprocessor.mean = found.mean
     described.model.backbone.norm_eval = not (found.statistics or photographs)
 
-    graph = Dense(model, path)
-    drawn = [to_tensor(draw_picture(np.random.default_rng(k))[0], size) for k in range(_PROOFS)]
+    graph = BeforeNms(model, path)
+    drawn = [to_tensor(draw_image(np.random.default_rng(k))[0], size) for k in range(_PROOFS)]
     stored = distance(as_stored(detector, found.copies, precision), graph, progress(drawn, "prove"))
     _judge(stored, EXACT, path)
     left_out: list[str] = []

@@ -8,8 +8,15 @@ import torchvision
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from data.errors import UserError
-from weights.checkpoint import config_of, fill, is_state, misfits, read_file, some
+from facedet.core.common.errors import UserError
+from facedet.core.weights.checkpoint import (
+    config_from_checkpoint,
+    is_state_dict,
+    load_weights,
+    read_torch_file,
+    some,
+    weight_mismatches,
+)
 
 _IMAGENET = "IMAGENET1K_V1"  # the recipe's; later versions were trained for other inputs
 
@@ -49,9 +56,9 @@ class Initial:
                 "import it again with --calibrate"
             )
         if not partial:
-            fill(target, self.state, self.source, hint="; --allow-partial takes those that fit")
+            load_weights(target, self.state, self.source, hint="; --allow-partial takes those that fit")
             return f"{all_of}{', batch norms frozen' if self.frozen_norms else ''}"
-        missing, unknown, shapes = misfits(target, self.state)
+        missing, unknown, shapes = weight_mismatches(target, self.state)
         fitting = {name: tensor for name, tensor in self.state.items() if name not in {*unknown, *shapes}}
         if not fitting:
             raise UserError(f"{self.source}: none of its weights fits this network")
@@ -73,10 +80,10 @@ def read_initial(source: str) -> Initial:
         return Initial(source)
     if source.startswith("torchvision:"):
         return Initial(source, _download(source.removeprefix("torchvision:")), backbone=True)
-    content = read_file(Path(source))
-    if {"conv1.weight", "layer1.0.conv1.weight"} <= content.keys() and is_state(content):
+    content = read_torch_file(Path(source))
+    if {"conv1.weight", "layer1.0.conv1.weight"} <= content.keys() and is_state_dict(content):
         return Initial(source, _without_classifier(content), backbone=True)
-    config = config_of(content, Path(source))
+    config = config_from_checkpoint(content, Path(source))
     return Initial(source, content["state_dict"], config=config)
 
 

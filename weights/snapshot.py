@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from data.errors import UserError
-from weights.checkpoint import FACTS, is_state, read_file
+from facedet.core.common.errors import UserError
+from facedet.core.weights.checkpoint import FACTS, is_state_dict, read_torch_file
 
 _UNIT = re.compile(r"backbone\.features\.stage(\d)\.unit(\d+)\.(body\.conv(\d)|identity_conv)\.(conv|bn)\.(\w+)")
 _STEM = re.compile(r"backbone\.features\.init_block\.conv\.(conv|bn)\.(\w+)")
@@ -52,11 +52,11 @@ _FOREIGN = {
 def read_snapshot(path: Path) -> dict[str, torch.Tensor]:
     """The snapshot's weights under our names. Raises UserError where it is something else; runs nothing in it."""
     with torch.serialization.safe_globals([(kind, name) for kind, names in _FOREIGN.items() for name in names]):
-        content = read_file(path)
+        content = read_torch_file(path)
     meta, state = content.get("meta"), content.get("state_dict")
     if isinstance(meta, dict) and FACTS in meta:
         raise UserError(f"{path}: is a checkpoint of this project already; give it as --weights")
-    if not is_state(state):
+    if not is_state_dict(state):
         raise UserError(f"{path}: not a training snapshot (it holds no state_dict of tensors)")
     if not any(".body.conv" in name for name in state) and any(name.startswith("backbone.features") for name in state):
         raise UserError(

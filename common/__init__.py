@@ -1,0 +1,1 @@
+"""What knows nothing of faces: errors, files, progress, threads, boxes, HTML pages."""

@@ -1,0 +1,33 @@
+"""Pages for people: one HTML file each, its pictures inside it."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import cv2
+import jinja2
+import numpy as np
+
+from facedet.core.common.files import write_beside
+
+
+def write_page(template: Path, path: Path, **values: Any) -> Path:
+    """Fill a template, everything in it escaped, and write the page; returns its path. Raises UserError."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["file_name"] = lambda name: Path(name).name
+    page = environment.get_template(template.name).render(**values)
+    with write_beside(path) as beside:
+        beside.write_text(page, encoding="utf-8")
+    return path
+
+
+def as_jpeg(image: np.ndarray) -> str:
+    """A picture uint8 [h, w, 3] BGR as JPEG in base64."""
+    return in_base64(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
+
+
+def in_base64(content: bytes) -> str:
+    """Bytes as a page's `data:` address holds them."""
+    return base64.b64encode(content).decode()

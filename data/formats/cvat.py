@@ -1,0 +1,67 @@
+"""CVAT for images 1.1: one xml with an <image> for each picture and <box> corners in pixels.
+
+The format has no mark of its own for ignored faces. Other shapes than <box> are passed over.
+"""
+
+import math
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+from facedet.core.common.errors import UserError, first_line
+from facedet.core.data.formats.parsing import NAN_BOX, Face, annotated_image, candidate_folders, find_image_folder
+from facedet.core.data.structures import Photo
+
+_FORM = "a CVAT for images 1.1 xml"
+_SIDES = ("xtl", "ytl", "xbr", "ybr")
+
+
+def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
+    """The photographs of a CVAT xml. Raises UserError.
+
+    Pictures lie under `images`, or else beside the xml, in images/, or beside the annotations/ that holds it. Adds a
+    line to `skipped` for each image that is none; a malformed box becomes one of NaN, a turned one its upright hull.
+    """
+    found: dict[str, tuple[tuple[int, int], list[Face]]] = {}
+    try:
+        for node in _images(path):
+            try:
+                size = int(node.get("width") or 0), int(node.get("height") or 0)
+                if node.attrib["name"] in found:
+                    raise ValueError(f"{node.attrib['name']} is there twice")
+                found[node.attrib["name"]] = size, [_face(box) for box in node.iter("box")]
+            except (KeyError, ValueError) as error:
+                skipped.append(f"{path}: image {node.get('id')}: malformed ({type(error).__name__}: {error})")
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file or folder") from error
+    except (ET.ParseError, OSError, LookupError, ValueError) as error:
+        raise UserError(f"{path}: not {_FORM} ({first_line(error)})") from error
+    folder = images or find_image_folder(candidate_folders(path), found)
+    return [annotated_image(folder / name, size, faces) for name, (size, faces) in found.items()]
+
+
+def _images(path: Path) -> Iterator[ET.Element]:
+    """The <image> elements, each forgotten when the next is asked for."""
+    events = ET.iterparse(path, events=("start", "end"))
+    _, root = next(events)
+    if root.tag != "annotations":
+        raise ValueError(f"its root is <{root.tag}>, not <annotations>")
+    for event, node in events:
+        if event == "end" and node.tag == "image":
+            yield node
+            root.clear()
+        elif node.tag == "track":
+            raise ValueError("it is CVAT for video; export the task as CVAT for images 1.1")
+
+
+def _face(box: ET.Element) -> Face:
+    try:
+        x1, y1, x2, y2 = (float(box.attrib[side]) for side in _SIDES)
+        turn = math.radians(float(box.get("rotation") or 0))
+    except (KeyError, ValueError):
+        return NAN_BOX, False, box.get("label", "")
+    if turn and math.isfinite(turn):
+        x, y, w, h = (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1
+        half = [(abs(a * math.cos(turn)) + abs(b * math.sin(turn))) / 2 for a, b in ((w, h), (h, w))]
+        x1, y1, x2, y2 = x - half[0], y - half[1], x + half[0], y + half[1]
+    return [x1, y1, x2, y2], False, box.get("label", "")

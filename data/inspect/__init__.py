@@ -1,0 +1,1 @@
+"""Look a dataset over: checks, duplicates, split."""

@@ -1,0 +1,37 @@
+"""Open every picture of a set once, several at a time: size, orientation, digest, fingerprint, or why it cannot be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facedet.core.common.errors import UserError
+from facedet.core.common.parallel import map_ahead
+from facedet.core.common.progress import Progress
+from facedet.core.data.image import image_orientation, read_image
+from facedet.core.data.inspect.hashing import Fingerprint, file_digest, fingerprint
+
+
+@dataclass(frozen=True)
+class InspectedImage:
+    """A picture's displayed size in pixels, its EXIF orientation, and what tells its copies; `error` if unreadable."""
+
+    width: int = 0
+    height: int = 0
+    orientation: int = 1
+    digest: str = ""
+    fingerprint: Fingerprint | None = None
+    error: str = ""
+
+
+def inspect_images(paths: Sequence[Path], progress: Progress, description: str) -> list[InspectedImage]:
+    """Decode every picture, in the order given; none that cannot be read stops it."""
+    return list(map_ahead(_inspect, progress(paths, description)))
+
+
+def _inspect(path: Path) -> InspectedImage:
+    try:
+        image = read_image(path)
+        height, width = image.shape[:2]
+        return InspectedImage(width, height, image_orientation(path), file_digest(path), fingerprint(image))
+    except (UserError, OSError) as error:
+        return InspectedImage(error=str(error).removeprefix(f"{path}: "))

@@ -1,0 +1,71 @@
+"""The published card's table, measured from the published IR and WIDER FACE's validation set."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facedet.core.common.errors import UserError
+from facedet.core.common.progress import Progress, silent
+from facedet.core.data.image import image_size
+from facedet.core.data.structures import Photo
+from facedet.core.detector.complexity import Card
+from facedet.core.evaluation.evaluate import Evaluation, measure
+from facedet.core.evaluation.metrics.wider import WiderTruth, read_truth
+from facedet.core.inference.info import describe
+from facedet.core.inference.predict import predict
+from facedet.core.inference.session import open_session
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure: name, measured, published."""
+
+    name: str
+    measured: float
+    published: float
+
+
+def reproduce(wider: Path, ir: Path, progress: Progress = silent) -> tuple[list[Line], Evaluation]:
+    """Measure `ir` on WIDER FACE val and set the card's figures beside. Raises UserError.
+
+    wider: the folder that holds WIDER_val/images and, anywhere below it, the four official .mat files of the ground
+    truth (eval_tools/ground_truth).
+    """
+    truth = read_truth(_ground_truth(wider))
+    photos = _photos(wider, truth)
+    session, info, card = open_session(ir), describe(ir), Card()
+    detections, unreadable = predict(session, [p.path for p in photos], progress)
+    if unreadable:
+        raise UserError(f"{next(iter(unreadable.values()))}: the card's figures need every picture")
+    done = measure(str(ir), photos, detections, truth, ("coco", "wider", "ap64"))
+    wider_ap, coco = done.metrics["wider"], done.metrics["coco"]["AP"]
+    lines = [
+        Line("AP, faces > 64x64, %", 100 * done.metrics["ap64"], card.ap64),
+        *(Line(f"WIDER {name}, %", 100 * wider_ap[name], published) for name, published in card.wider.items()),
+        Line("COCO AP, %", 100 * (coco or 0.0), card.coco),
+        Line("MParams", info.card_million_parameters, card.million_parameters),
+        Line("GFLOPs", info.gflops, card.gflops),
+    ]
+    return lines, done
+
+
+def _ground_truth(wider: Path) -> Path:
+    found = sorted(wider.rglob("wider_easy_val.mat"))
+    if not found:
+        raise UserError(f"{wider}: holds no wider_easy_val.mat; unpack the official eval_tools into it")
+    return found[0].parent
+
+
+def _photos(wider: Path, truth: WiderTruth) -> list[Photo]:
+    images = wider / "WIDER_val" / "images"
+    paths = [images / f"{name}.jpg" for name in truth.names]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise UserError(f"{missing[0]}: no such picture ({len(missing)} of {len(paths)} are missing in {images})")
+    photos = []
+    for path, boxes in zip(paths, truth.boxes, strict=True):
+        width, height = image_size(path)
+        flat = np.any(boxes[:, 2:] <= boxes[:, :2], axis=1)  # eleven faces without area, which nothing can hit
+        photos.append(Photo(path, width, height, boxes, flat))
+    return photos

@@ -1,0 +1,43 @@
+"""The commands that ship a checkpoint and prove it: export, parity."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from facedet.progress_bars import bar
+from facedet.verbs.options import FILE
+
+
+@click.command()
+@click.argument("checkpoint", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="Folder for the files.")
+@click.option("--formats", multiple=True, help="onnx, fp32, fp16; several may follow.  [default: all]")
+@click.argument("more_formats", nargs=-1, metavar="")
+def export(checkpoint: Path, output: Path, formats: tuple[str, ...], more_formats: tuple[str, ...]) -> None:
+    """Write a CHECKPOINT as ONNX and OpenVINO IR, a drop-in for the published model."""
+    from facedet.core.export.export import FORMATS
+    from facedet.core.export.export import export as write
+
+    for name, path in write(checkpoint, output, [*formats, *more_formats] or tuple(FORMATS), bar).items():
+        click.echo(f"{name:5} {path}")
+
+
+@click.command()
+@click.argument("models", type=FILE, nargs=-1, required=True)
+@click.option("--images", type=FILE, required=True, help="Folder of pictures to compare on.")
+@click.option("--reference", type=FILE, help="The published IR: hold all MODELS to it, interface and NMS's input too.")
+@click.option("--report", type=FILE, help="Folder for parity.json and parity.html.")
+def parity(models: tuple[Path, ...], images: Path, reference: Path | None, report: Path | None) -> None:
+    """Prove that MODELS compute the same as the first of them. Exit code 0 if all agree, 1 if not."""
+    from facedet.core.parity.check import check_parity
+    from facedet.core.parity.report import write_report
+    from facedet.tables.results import parity_table
+
+    result = check_parity(models, images, bar, reference)
+    click.echo(parity_table(result))
+    for line in result.left_out:
+        click.echo(f"left out: {line}", err=True)
+    if report:
+        click.echo(f"wrote {write_report(result, report)}")
+    sys.exit(0 if result.agree else 1)

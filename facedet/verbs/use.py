@@ -1,0 +1,40 @@
+"""The commands that use a model: detect, info."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from facedet.progress_bars import bar
+from facedet.verbs.options import FILE
+
+
+@click.command()
+@click.argument("model", type=FILE)
+@click.argument("images", type=FILE, nargs=-1, required=True)
+@click.option("-o", "--output", type=FILE, required=True, help="Folder for the drawn PNGs and detections.json.")
+@click.option("--threshold", type=float, help="Least score shown.  [default: 0.3]")
+def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float | None) -> None:
+    """Find faces in IMAGES (pictures, or folders of them) with MODEL (checkpoint, ONNX or IR)."""
+    from facedet.core.export.interface import SHOW_ABOVE
+    from facedet.core.inference.detect import detect_pictures
+
+    limit = SHOW_ABOVE if threshold is None else threshold
+    found, left_out = detect_pictures(model, images, output, limit, bar)
+    faces = sum(len(each.detections.scores) for each in found)
+    click.echo(f"{faces} faces in {len(found)} pictures; wrote them to {output}")
+    for line in left_out:
+        click.echo(f"left out: {line}", err=True)
+
+
+@click.command()
+@click.argument("target")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info(target: str, as_json: bool) -> None:
+    """Parameters and cost of TARGET (config, checkpoint, ONNX or IR), the published card's beside them."""
+    from facedet.core.inference.info import describe
+    from facedet.tables.results import info_table
+
+    described = describe(target)
+    click.echo(json.dumps(asdict(described), indent=2) if as_json else info_table(described))

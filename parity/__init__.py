@@ -1,0 +1,1 @@
+"""Do several models compute the same?"""

@@ -1,0 +1,45 @@
+"""Two models' detections in one picture, matched one to one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facedet.core.common.boxes import overlaps
+from facedet.core.data.structures import Detections
+
+_SAME = 0.5  # IoU from which two boxes can be the same detection; within one model NMS leaves no such pair
+
+
+@dataclass(frozen=True)
+class Match:
+    """pairs int [m, 2]: rows of the first and of the second; only_first, only_second: rows without a partner."""
+
+    pairs: np.ndarray
+    only_first: np.ndarray
+    only_second: np.ndarray
+
+
+def match(first: Detections, second: Detections) -> Match:
+    """Best IoU first, nearer score where IoUs are equal; every row at most once."""
+    iou = box_iou(first.boxes, second.boxes)
+    rows, columns = np.nonzero(iou >= _SAME)
+    apart = np.abs(first.scores[rows] - second.scores[columns])
+    pairs, used_first, used_second = [], set(), set()
+    for k in np.lexsort((apart, -iou[rows, columns])):
+        i, j = int(rows[k]), int(columns[k])
+        if i not in used_first and j not in used_second:
+            pairs.append((i, j))
+            used_first.add(i)
+            used_second.add(j)
+    return Match(
+        np.array(pairs, int).reshape(-1, 2),
+        np.setdiff1d(np.arange(len(first.scores)), list(used_first)),
+        np.setdiff1d(np.arange(len(second.scores)), list(used_second)),
+    )
+
+
+def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """IoU [n, m] of boxes a [n, 4] and b [m, 4]; 1 for equal boxes even without area."""
+    iou = np.nan_to_num(overlaps(a, b))
+    iou[(a[:, None] == b[None]).all(axis=2)] = 1
+    return iou

@@ -1,0 +1,91 @@
+"""A set of any format becomes COCO, and stays what it was."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers.formats import SIZES, facedet, file_in, plain
+from PIL import Image
+
+from facedet.core.common.errors import UserError
+from facedet.core.data.convert import to_coco
+from facedet.core.data.dataset import FORMATS, DatasetSource, read_annotations, read_dataset
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_converted_dataset_reads_the_same_and_the_source_is_unchanged(
+    format: str, made: Callable, tmp_path: Path
+) -> None:
+    path = made(format)
+    before = contents(tmp_path / format)
+    assert to_coco(DatasetSource(path), tmp_path / "out") == tmp_path / "out" / "annotations.json"
+    assert plain(read_dataset(DatasetSource(tmp_path / "out"))) == plain(read_dataset(DatasetSource(path)))
+    assert contents(tmp_path / format) == before
+    copied = contents(tmp_path / "out" / "images")
+    assert {p.name: data for p, data in before.items() if p.name in SIZES} == {p.name: d for p, d in copied.items()}
+
+
+def test_a_converted_set_is_valid_coco(made: Callable, tmp_path: Path) -> None:
+    content = json.loads(to_coco(DatasetSource(made("voc")), tmp_path / "out").read_text())
+    assert content["categories"] == [{"id": 1, "name": "face"}]
+    assert content["images"][0] == {"id": 1, "file_name": "a.jpg", "width": 100, "height": 80}
+    crowd = {"id": 2, "image_id": 1, "category_id": 1, "bbox": [50, 8, 25, 16], "area": 400, "iscrowd": 1}
+    assert content["annotations"][1] == crowd
+    assert [a["id"] for a in content["annotations"]] == [1, 2, 3]
+
+
+def test_names_that_collide_keep_their_folders(tmp_path: Path) -> None:
+    for folder, name in (("one", "1.jpg"), ("two", "1.JPG"), ("two", "2.jpg")):
+        (tmp_path / "set" / folder).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "set" / folder / name)
+    to_coco(DatasetSource(tmp_path / "set", format="yolo"), tmp_path / "out")
+    assert sorted(map(str, contents(tmp_path / "out" / "images"))) == ["2.jpg", "one/1.jpg", "two/1.JPG"]
+    assert len(read_dataset(DatasetSource(tmp_path / "out")).photos) == 3
+
+
+def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "set" / "deep").mkdir(parents=True)
+    for name in ("a.png", "deep/a.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / "set" / name)
+    images = [{"id": k, "file_name": name} for k, name in enumerate(("deep/a.png", "deep/../a.png"))]
+    (tmp_path / "set" / "set.json").write_text(json.dumps({"images": images, "annotations": []}))
+    to_coco(DatasetSource(tmp_path / "set"), tmp_path / "out")
+    assert sorted(map(str, contents(tmp_path / "out"))) == ["annotations.json", "images/a.png", "images/deep/a.png"]
+
+
+def test_a_folder_that_is_not_empty_or_within_the_set_is_refused(made: Callable, tmp_path: Path) -> None:
+    folder = made("voc")
+    before = contents(folder)
+    with pytest.raises(UserError, match=r"lies within .* only read"):
+        to_coco(DatasetSource(folder), folder / "out")
+    with pytest.raises(UserError, match="is not an empty folder"):
+        to_coco(DatasetSource(folder), folder / "images")
+    assert contents(folder) == before
+
+
+def test_convert_works_from_the_command_line(made: Callable, tmp_path: Path) -> None:
+    path = made("wider")
+    file_in(tmp_path, "c.jpg").unlink()
+    done = facedet("data", "convert", path, "-o", tmp_path / "out", "--to", "coco", "--format", "wider")
+    assert done.exit_code == 0, done.output
+    assert f"wrote {tmp_path / 'out' / 'annotations.json'}" in done.stdout
+    assert "left out: " in done.stderr
+    assert "c.jpg: cannot be read as a picture (no such file)" in done.stderr
+    done = facedet("data", "convert", path, "-o", tmp_path / "out", "--to", "coco")
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"facedet: {tmp_path / 'out'}: is not an empty folder")
+
+
+def test_entries_are_read_without_opening_pictures(made: Callable, tmp_path: Path) -> None:
+    for format in sorted({*FORMATS} - {"yolo"}):  # YOLO's fractions need a header
+        path, skipped = made(format), []
+        for picture in (tmp_path / format).rglob("*.jpg"):
+            picture.write_bytes(b"")
+        assert len(read_annotations(DatasetSource(path), skipped)) == 3
+        assert skipped == []

@@ -1,0 +1,127 @@
+"""The released ResNet-152 detector, whole: imports, parity with the reference, training steps."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import pytest
+import torch
+
+from facedet.core.data.dataset import DatasetSource
+from facedet.core.detector.config import FOLDER
+from facedet.core.export.export import export
+from facedet.core.inference.info import describe
+from facedet.core.inference.session import open_session
+from facedet.core.parity.check import check_parity
+from facedet.core.train import finetune
+from facedet.core.weights.checkpoint import read_checkpoint, sha256
+from facedet.core.weights.importing import Origin, import_weights
+
+pytestmark = pytest.mark.slow
+PUBLISHED = os.environ.get("FACEDET_REFERENCE_IR")
+
+
+@pytest.fixture(scope="module")
+def reference_ir(request: pytest.FixtureRequest) -> Path:
+    """The published IR where FACEDET_REFERENCE_IR names it, else its stand-in."""
+    return Path(PUBLISHED) if PUBLISHED else request.getfixturevalue("standin") / "face-detection-0206.xml"
+
+
+@pytest.fixture(scope="module")
+def from_snapshot(standin: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stand-in's snapshot, imported."""
+    path = tmp_path_factory.mktemp("snapshot") / "snapshot.pth"
+    origin = import_weights(standin / "snapshot.pth", path)
+    assert origin == Origin("snapshot", {"snapshot.pth": sha256(standin / "snapshot.pth")}, "face_detection_0206")
+    return path
+
+
+@pytest.fixture(scope="module")
+def from_ir(reference_ir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reference IR, imported."""
+    path = tmp_path_factory.mktemp("ir") / "ir.pth"
+    origin = import_weights(reference_ir, path)
+    assert (origin.form, origin.frozen_norms) == ("f32 IR", 155)
+    return path
+
+
+@pytest.fixture(scope="module")
+def photographs(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few real photographs of the validation list."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for name in (faces / "val.txt").read_text().split()[:2]:
+        shutil.copy(next((faces / "images").glob(f"{name}.*")), folder)
+    return folder
+
+
+def assert_golden(model: Path, reference: Path, kind: str, px: float, score: float) -> None:
+    """What the field's own code found with these weights is what ours finds."""
+    golden, session = np.load(reference / "standin" / "golden.npz"), open_session(model)
+    for i, image in enumerate(golden["images"]):
+        rows = session.rows(image.transpose(2, 0, 1)[None].astype(np.float32))
+        expected = golden[f"{kind}_{i}"]
+        assert (rows[:, 4] > 0).sum() == len(expected) > 100
+        rows, expected = rows[: len(expected)], expected.copy()
+        for row in rows:  # nearly equal scores may swap places
+            nearest = np.abs(expected[:, :4] - row[:4]).max(axis=1).argmin()
+            np.testing.assert_allclose(row[:4], expected[nearest, :4], rtol=0, atol=px)
+            np.testing.assert_allclose(row[4], expected[nearest, 4], rtol=0, atol=score)
+            expected[nearest] = np.inf
+
+
+def test_the_imported_snapshot_detects_what_the_original_code_detected(from_snapshot: Path, reference: Path) -> None:
+    assert_golden(from_snapshot, reference, "original", 1e-3, 1e-5)
+
+
+def test_the_imported_ir_detects_what_the_ir_detects(from_ir: Path, reference: Path) -> None:
+    if PUBLISHED:
+        pytest.skip("FACEDET_REFERENCE_IR names another file than the stand-in, whose detections are known")
+    assert_golden(from_ir, reference, "ir", 5e-3, 3e-5)
+
+
+def test_an_older_ir_in_half_precision_imports_too(reference_ir: Path, from_ir: Path, tmp_path: Path) -> None:
+    model = ov.Core().read_model(reference_ir)
+    ov.save_model(model, tmp_path / "fp16.xml", compress_to_fp16=True)
+    text = (tmp_path / "fp16.xml").read_text()
+    (tmp_path / "fp16.xml").write_text(text.replace('version="11"', 'version="10"', 1))  # as before 2022
+    origin = import_weights(tmp_path / "fp16.xml", tmp_path / "fp16.pth")
+    assert origin.form == "f16 IR"
+    (_, full), (_, half) = read_checkpoint(from_ir), read_checkpoint(tmp_path / "fp16.pth")
+    for name, tensor in full.items():
+        torch.testing.assert_close(half[name], tensor, rtol=2e-3, atol=2e-3 * float(tensor.abs().max()))
+
+
+def test_what_was_imported_and_its_exports_are_the_reference(
+    from_ir: Path, from_snapshot: Path, reference_ir: Path, photographs: Path, tmp_path: Path
+) -> None:
+    files = export(from_ir, tmp_path, ["onnx", "fp32"])
+    same = [] if PUBLISHED else [from_snapshot]  # the stand-in's snapshot and IR hold the same weights
+    parity = check_parity([from_ir, files["onnx"], files["fp32"], *same], photographs, reference=reference_ir)
+    assert parity.size == 640
+    for pair in parity.pairs:
+        assert pair.agree, pair.reasons
+        assert pair.difference.matched > 100
+        assert [level.anchors for level in pair.levels] == [25600, 6400, 1600, 400, 100]
+        assert max(level.max_px for level in pair.levels) < 2e-2
+        assert max(level.max_score for level in pair.levels) < 5e-5
+    info = describe(files["fp32"])
+    assert round(info.card_million_parameters, 3) == pytest.approx(69.920)
+    assert info.gflops == pytest.approx(339.602, rel=1e-5)
+    assert info.interface[0].endswith("[1,3,640,640] f32")
+
+
+def test_the_released_network_takes_training_steps_and_its_loss_falls(faces: Path, tmp_path: Path) -> None:
+    released = FOLDER / "face_detection_0206.py"
+    (tmp_path / "half.py").write_text(f"_base_ = {str(released)!r}\ninput_size = 320\n")  # at 640: test_readme, bench
+    train, val = tmp_path / "train.txt", tmp_path / "val.txt"
+    train.write_text("\n".join((faces / "train.txt").read_text().split()[:8]))
+    val.write_text("\n".join((faces / "val.txt").read_text().split()[:2]))
+    sets = DatasetSource(faces, names=train), DatasetSource(faces, names=val)
+    options = {"weights": "random", "epochs": 1, "batch_size": 2}
+    summary = finetune(tmp_path / "half.py", *sets, work_dir=tmp_path / "run", **options)
+    assert summary.last_loss < 0.95 * summary.first_loss
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["train_images"] == 8
+    assert (tmp_path / "run" / "last.pth").is_file()

@@ -1,0 +1,129 @@
+"""The same three pictures and faces, written in every format; what the tests of readers and of convert share."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from facedet.cli import main
+from facedet.core.data.structures import AnnotatedDataset
+
+SIZES = {"a.jpg": (100, 80), "b.png": (64, 128), "c.jpg": (50, 40)}  # width, height
+FACES = {
+    "a.jpg": [(10, 20, 30, 40, 0), (50, 8, 25, 16, 1)],
+    "b.png": [(16, 32, 8, 64, 0)],
+    "c.jpg": [],
+}  # x y w h ignored
+MARKED = ("coco", "datumaro", "voc", "wider")  # the formats that have a mark for ignored faces
+
+
+def pictures(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, size in SIZES.items():
+        Image.new("RGB", size, (90, 120, 200)).save(folder / name)
+
+
+def coco(folder: Path) -> None:
+    pictures(folder / "images")
+    ids = {name: k for k, name in enumerate(SIZES)}
+    images = [{"id": ids[n], "file_name": n, "width": w, "height": h} for n, (w, h) in SIZES.items()]
+    faces = [
+        {"id": k, "image_id": ids[name], "category_id": 4, "bbox": face[:4], "iscrowd": face[4]}
+        for k, (name, face) in enumerate((n, f) for n, all_ in FACES.items() for f in all_)
+    ]
+    content = {"images": images, "annotations": faces, "categories": [{"id": 4, "name": "face"}]}
+    (folder / "set.json").write_text(json.dumps(content))
+
+
+def cvat(folder: Path) -> None:
+    pictures(folder / "images")
+    images = "".join(
+        f'<image id="{k}" name="{name}" width="{w}" height="{h}">'
+        + "".join(
+            f'<box label="face" occluded="0" xtl="{x}" ytl="{y}" xbr="{x + a}" ybr="{y + b}" z_order="0"/>'
+            for x, y, a, b, _ in FACES[name]
+        )
+        + '<polygon label="face" points="1,2;3,4;5,6"/></image>'
+        for k, (name, (w, h)) in enumerate(SIZES.items())
+    )
+    text = f'<?xml version="1.0" encoding="utf-8"?>\n<annotations><version>1.1</version><meta/>{images}</annotations>'
+    (folder / "annotations.xml").write_text(text)
+
+
+def datumaro(folder: Path) -> None:
+    pictures(folder / "images" / "default")
+    (folder / "annotations").mkdir()
+    items = [
+        {
+            "id": Path(name).stem,
+            "annotations": [
+                {"type": "bbox", "label_id": 0, "bbox": [x, y, a, b], "attributes": {"is_crowd": bool(ignored)}}
+                for x, y, a, b, ignored in FACES[name]
+            ]
+            + [{"type": "label", "label_id": 0}],
+            "image": {"path": name, "size": [h, w]},
+        }
+        for name, (w, h) in SIZES.items()
+    ]
+    content = {"info": {}, "categories": {"label": {"labels": [{"name": "face", "parent": ""}]}}, "items": items}
+    (folder / "annotations" / "default.json").write_text(json.dumps(content))
+
+
+def voc(folder: Path) -> None:
+    pictures(folder / "images")
+    (folder / "annotations").mkdir()
+    for name, (w, h) in SIZES.items():
+        faces = "".join(
+            f"<object><name>face</name><difficult>{ignored}</difficult><bndbox><xmin>{x}</xmin><ymin>{y}</ymin>"
+            f"<xmax>{x + a}</xmax><ymax>{y + b}</ymax></bndbox></object>"
+            for x, y, a, b, ignored in FACES[name]
+        )
+        text = f"<annotation><filename>{name}</filename><size><width>{w}</width><height>{h}</height></size>{faces}"
+        (folder / "annotations" / f"{Path(name).stem}.xml").write_text(text + "</annotation>")
+
+
+def wider(folder: Path) -> None:
+    pictures(folder / "WIDER_val" / "images" / "0--Parade")
+    (folder / "wider_face_split").mkdir()
+    lines = []
+    for name, faces in FACES.items():
+        lines += [f"0--Parade/{name}", str(len(faces))]
+        lines += [f"{x} {y} {w} {h} 0 0 0 {ignored} 0 0 " for x, y, w, h, ignored in faces or [(0, 0, 0, 0, 0)]]
+    (folder / "wider_face_split" / "wider_face_val_bbx_gt.txt").write_text("\n".join(lines) + "\n")
+
+
+def yolo(folder: Path) -> None:
+    pictures(folder / "images")
+    (folder / "labels").mkdir()
+    (folder / "classes.txt").write_text("mask\nface\n")
+    for name, faces in FACES.items():
+        w, h = SIZES[name]
+        lines = [f"1 {(x + a / 2) / w} {(y + b / 2) / h} {a / w} {b / h}" for x, y, a, b, _ in faces]
+        if lines:
+            (folder / "labels" / name).with_suffix(".txt").write_text("\n".join(lines) + "\n")
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {f.__name__: f for f in (coco, cvat, datumaro, voc, wider, yolo)}
+
+
+def plain(faces: AnnotatedDataset) -> list[tuple]:
+    return [
+        (p.path.name, p.width, p.height, np.round(p.boxes, 3).tolist(), p.ignored.tolist(), p.classes)
+        for p in faces.photos
+    ]
+
+
+def file_in(folder: Path, pattern: str) -> Path:
+    return next(folder.rglob(pattern))
+
+
+def spoil(path: Path, old: str, new: str) -> None:
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+
+
+def facedet(*args: object) -> Result:
+    return CliRunner().invoke(main, [str(arg) for arg in args])

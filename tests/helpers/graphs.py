@@ -1,0 +1,68 @@
+"""Graphs and checkpoints taken in hand, for the tests of import."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import torch
+from mmengine.dataset import pseudo_collate
+from openvino import opset13 as ops
+
+from facedet.core.data.image import read_image, to_tensor
+from facedet.core.detector.model import build_detector, dense
+from facedet.core.train.dataset import FaceDataset
+from facedet.core.weights.checkpoint import load_weights, read_checkpoint
+
+NORMS = 20  # batch norms of `tiny`
+
+
+def detector_of(path: Path) -> torch.nn.Module:
+    config, state = read_checkpoint(path)
+    detector = build_detector(config)
+    load_weights(detector, state, str(path))
+    return detector
+
+
+def distance(first: Path, second: Path, pictures: Path) -> tuple[float, float]:
+    """Largest difference before NMS of two checkpoints: pixels, score."""
+    px, score = 0.0, 0.0
+    nets = [detector_of(path).eval() for path in (first, second)]
+    for picture in sorted(pictures.iterdir())[:3]:
+        image = torch.from_numpy(to_tensor(read_image(picture), 320))
+        with torch.inference_mode():
+            (boxes, scores), (other_boxes, other_scores) = (dense(net, image) for net in nets)
+        px = max(px, float((boxes - other_boxes).abs().max()))
+        score = max(score, float((scores - other_scores).abs().max()))
+    return px, score
+
+
+def convolutions(model: ov.Model) -> list[ov.Node]:
+    return [node for node in model.get_ordered_ops() if node.get_type_name() == "Convolution"]
+
+
+def of_the_backbone(model: ov.Model) -> list[ov.Node]:
+    named = [(conv, conv.input_value(1).get_node().get_friendly_name()) for conv in convolutions(model)]
+    return [conv for conv, name in named if "neck" not in name and "head" not in name][:NORMS]
+
+
+def replace_weight(conv: ov.Node, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    weight = conv.input_value(1).get_node().data
+    conv.input(1).replace_source_output(ops.constant(np.float32(change(weight))).output(0))
+
+
+def in_both_modes(path: Path, dataset: FaceDataset) -> tuple[torch.Tensor, torch.Tensor, list[float]]:
+    """The coarsest features in eval and in training mode, and the two losses, on the first pictures of a set."""
+    features, losses = [], []
+    for training in (False, True):
+        detector = detector_of(path)
+        detector.train(training)
+        for module in detector.modules():
+            if training and isinstance(module, torch.nn.BatchNorm2d):
+                module.train()  # what a naive import would do
+        batch = detector.data_preprocessor(pseudo_collate([dataset[k] for k in range(12)]), training=True)
+        with torch.no_grad():
+            features.append(detector.backbone(batch["inputs"])[-1])
+            loss = detector.loss(batch["inputs"], batch["data_samples"])
+        losses.append(sum(float(torch.stack(v).sum() if isinstance(v, list) else v) for v in loss.values()))
+    return features[0], features[1], losses

@@ -1,0 +1,1 @@
+"""From an OpenVINO graph back to weights."""
