@@ -1,0 +1,50 @@
+"""The commands of the README and of the docs' pages, and how a test runs them."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+README = ROOT / "README.md"
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block. info: the words behind its language: `download` if it needs the network, `exit=N`."""
+
+    language: str
+    info: str
+    text: str
+
+    @property
+    def commands(self) -> list[str]:
+        """The lines, continued lines joined, comments removed."""
+        lines = re.sub(r"\s+#.*", "", self.text.replace("\\\n", " ")).splitlines()
+        return [line.strip() for line in lines if line.strip()]
+
+
+def blocks(page: Path, section: str = "") -> list[Block]:
+    """The sh and python blocks of a page, or of the section under a second-level heading."""
+    text = page.read_text(encoding="utf-8")
+    if section:
+        text = text.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    found = re.findall(r"^```(sh|python) ?(.*)\n((?:.*\n)*?)```$", text, flags=re.MULTILINE)
+    return [Block(*each) for each in found]
+
+
+def run(block: Block, folder: Path, training: str = "") -> str:
+    """Run a block in a folder; returns what it printed. training: options added to every `facedet train`."""
+    if block.language == "python":
+        command = [sys.executable, "-c", block.text]
+    else:
+        command = ["bash", "-e", "-c", re.sub(r"\bfacedet train \S+", rf"\g<0> {training}", block.text)]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    wanted = int(block.info.removeprefix("exit=")) if block.info.startswith("exit=") else 0
+    assert done.returncode == wanted, f"{block.text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.stdout

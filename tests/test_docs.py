@@ -1,0 +1,174 @@
+"""The README and the docs say what is true: their commands exist, run, and do what is said, on real images."""
+
+import json
+import re
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from helpers.graphs import in_both_modes
+from helpers.markdown import PAGES, README, ROOT, Block, blocks, run
+
+from facedet.cli import main
+from facedet.core.data.dataset import DatasetSource, read_dataset
+from facedet.core.parity.matching import box_iou
+from facedet.core.train.dataset import FaceDataset
+from facedet.core.weights.importing import import_weights
+
+FULL_MODEL = ("importing",)  # pages whose commands need the published model's stand-in
+ONE_EPOCH = "--epochs 1"  # stands for the config's forty, where a page does not judge the result
+
+
+@pytest.fixture(scope="session")
+def own(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where the README's commands to fine-tune on your images have been run, as they are."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "faces").symlink_to(faces)
+    (folder / "configs").symlink_to(ROOT / "configs")
+    (folder / "photo.jpg").symlink_to(min((faces / "images").iterdir()))
+    (block,) = blocks(README, "Fine-tune on your images")
+    run(block, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def published(faces: Path, standin: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where the README's commands from the published IR have been run: three images, one epoch."""
+    folder = tmp_path_factory.mktemp("published")
+    (folder / "published").symlink_to(standin)
+    (folder / "faces" / "images").mkdir(parents=True)
+    (folder / "faces" / "annotations").symlink_to(faces / "annotations")
+    for which, count in (("train", 2), ("val", 1)):
+        names = (faces / f"{which}.txt").read_text().split()[:count]
+        (folder / "faces" / f"{which}.txt").write_text("\n".join(names))
+        for name in names:
+            image = next((faces / "images").glob(f"{name}.*"))
+            (folder / "faces" / "images" / image.name).symlink_to(image)
+    (block,) = blocks(README, "From the published IR to your own")
+    assert block.text.startswith("facedet fetch ir-fp32")  # the stand-in takes the place of the download
+    printed = run(Block("sh", "", block.text.split("\n", 1)[1]), folder, f"{ONE_EPOCH} --batch-size 1")
+    assert "running statistics of 3 images" in printed
+    return folder
+
+
+def every_block() -> list[Block]:
+    return [block for page in (README, *PAGES) for block in blocks(page)]
+
+
+def test_commands_and_options_exist() -> None:
+    used = set()
+    lines = [line for block in every_block() if block.language == "sh" for line in block.commands]
+    for line in (line for line in lines if line.startswith("facedet ")):
+        words, command = line.split()[1:], main
+        while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+            command = command.commands[words.pop(0)]
+        known = {option for each in command.params for option in each.opts} | {"--version", "--help"}
+        unknown = [word for word in words if re.match(r"--?[a-z]", word) and word not in known]
+        assert not unknown, line
+        used.add(command.name)
+    assert {name for name in main.commands if name not in ("data", "demo")} <= used
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    (block,) = blocks(README, "Two commands")
+    assert block.commands == ["make demo", "make test"]
+    run(Block("sh", "", "make -n demo && make -n test"), ROOT)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_begins_with_a_command_and_the_readme_links_it(page: Path) -> None:
+    assert re.match(r"# .+\n\n```(sh|python)\n", page.read_text(encoding="utf-8"))
+    assert f"(docs/{page.name})" in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", [README, ROOT / "CONTRIBUTING.md", *PAGES], ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_readme_lists_every_command() -> None:
+    table = README.read_text(encoding="utf-8").split("\n## Commands\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", table, flags=re.MULTILINE)
+    names = {name.removeprefix("facedet ") for row in rows for name in re.findall(r"`(.*?)`", row)}
+    data = {"data check", *(set(main.commands["data"].commands) - {"check"})}  # type: ignore[attr-defined]
+    assert names == (set(main.commands) - {"data"}) | data
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [p for p in PAGES if p.stem not in FULL_MODEL], ids=lambda page: page.stem)
+def test_the_commands_of_a_page_work(page: Path, own: Path) -> None:
+    for block in blocks(page):
+        if block.info != "download":
+            run(block, own, ONE_EPOCH)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [p for p in PAGES if p.stem in FULL_MODEL], ids=lambda page: page.stem)
+def test_the_commands_of_a_page_work_with_the_full_model(page: Path, published: Path) -> None:
+    for block in blocks(page):
+        if block.info != "download":
+            run(block, published)
+
+
+@pytest.mark.slow
+def test_from_the_published_ir_to_your_own(published: Path) -> None:
+    summary = json.loads((published / "runs" / "mine" / "summary.json").read_text())
+    assert summary["started_from"] == "all weights of imported.pth"
+    assert summary["last_loss"] < 1.2 * summary["first_loss"]
+    assert json.loads((published / "mine" / "parity" / "parity.json").read_text())["agree"] is True
+
+
+@pytest.mark.slow
+def test_the_demo_leaves_what_it_says(tmp_path: Path) -> None:
+    printed = run(Block("sh", "", "facedet demo -o demo-out --epochs 4"), tmp_path)
+    named = [Path(line.split()[0]) for line in printed.split("Look at\n")[1].splitlines()]
+    assert len(named) == 4
+    assert all((tmp_path / path).stat().st_size > 10_000 for path in named)
+
+
+@pytest.mark.slow
+def test_fine_tuning_learns_and_its_exports_agree(own: Path) -> None:
+    summary = json.loads((own / "runs" / "faces" / "summary.json").read_text())
+    assert (summary["train_images"], summary["val_images"]) == (84, 21)
+    assert summary["best"]["AP50"] >= 0.95
+    assert summary["best"]["AP"] >= 0.50
+    assert json.loads((own / "parity" / "parity.json").read_text())["agree"] is True
+
+
+@pytest.mark.slow
+def test_what_detect_finds_is_annotated(own: Path, faces: Path) -> None:
+    detections = json.loads((own / "found" / "detections.json").read_text())
+    photos, right = read_dataset(DatasetSource(faces)).photos, 0
+    for photo in photos:
+        found = [row["bbox"] for row in detections if row["file_name"] == photo.path.name]
+        boxes = np.array([[x, y, x + w, y + h] for x, y, w, h in found]).reshape(-1, 4)
+        right += int((box_iou(photo.boxes, boxes).max(axis=1, initial=0) >= 0.5).sum())
+    assert right >= 0.5 * sum(len(photo.boxes) for photo in photos)
+    assert right >= 0.8 * len(detections)
+
+
+@pytest.mark.slow
+def test_checkpoint_onnx_and_ir_have_the_same_ap(own: Path) -> None:
+    models = {"checkpoint": "runs/faces/best.pth", "onnx": "model/detector.onnx", "ir": "model/detector-fp32.xml"}
+    for kind, model in models.items():
+        command = f"facedet evaluate {model} faces --list faces/val.txt --json ap-{kind}.json"
+        run(Block("sh", "", command), own)
+    first, *others = [json.loads((own / f"ap-{kind}.json").read_text()) for kind in models]
+    for each in others:
+        assert each["coco"]["AP"] == pytest.approx(first["coco"]["AP"], abs=1e-3)
+        assert each["ap64"] == pytest.approx(first["ap64"], abs=1e-3)
+
+
+@pytest.mark.slow
+def test_calibration_keeps_the_loss_of_a_training_step(own: Path, faces: Path, tmp_path: Path) -> None:
+    ir = own / "model" / "detector-fp32.xml"
+    dataset = FaceDataset(str(faces), names=str(faces / "train.txt"), input_size=320)
+    losses = {}  # in eval mode, in training mode
+    for name, images in (("naive", None), ("calibrated", faces / "images")):
+        import_weights(ir, tmp_path / f"{name}.pth", calibrate_on=images)
+        losses[name] = in_both_modes(tmp_path / f"{name}.pth", dataset)[2]
+    assert losses["calibrated"][0] == pytest.approx(losses["naive"][0], rel=1e-3)
+    assert losses["calibrated"][1] == pytest.approx(losses["calibrated"][0], rel=0.05)
+    assert losses["naive"][1] > 1.2 * losses["naive"][0]
