@@ -1,6 +1,8 @@
-"""Does `evaluate` keep the device busy? Its images per second against benchmark_app's on the same IR.
+"""Does `evaluate` use the device fully? Its images per second compared with benchmark_app on the same IR.
 
-python bench/evaluate_throughput.py IR PHOTOGRAPHS [COPIES]
+    python bench/evaluate_throughput.py IR IMAGES [COPIES]
+
+IMAGES: a folder of images. COPIES: how often each image is evaluated, to get a longer run.
 """
 
 import re
@@ -18,7 +20,7 @@ _SECONDS = 20
 
 
 def benchmark_app(ir: Path) -> float:
-    """Images per second of OpenVINO's own tool, in float32 as `evaluate` computes."""
+    """Images per second of OpenVINO's own tool, in float32 like `evaluate`."""
     tool = Path(sys.executable).with_name("benchmark_app")
     options = ["-m", ir, "-d", "CPU", "-hint", "throughput", "-infer_precision", "f32", "-t", str(_SECONDS)]
     done = subprocess.run([tool, *options], capture_output=True, text=True, check=True)
@@ -29,11 +31,11 @@ def main() -> None:
     ir, paths = Path(sys.argv[1]), find_images(Path(sys.argv[2])) * int((sys.argv[3:] or ["1"])[0])
     session = open_session(ir)
     ours, theirs = [], []
-    for _ in range(3):  # in turns, so that both see the same machine
+    for _ in range(3):  # alternately, so that both see the same load on the machine
         theirs.append(benchmark_app(ir))
-        began = time.perf_counter()
+        started = time.perf_counter()
         predict(session, paths)
-        ours.append(len(paths) / (time.perf_counter() - began))
+        ours.append(len(paths) / (time.perf_counter() - started))
     a, b = statistics.median(theirs), statistics.median(ours)
     print(f"{ir.name}: benchmark_app {a:.2f} images/s, evaluate {b:.2f}: {100 * b / a:.0f} %")
 

@@ -1,9 +1,9 @@
-"""What a training step of the full face_detection_0206 config costs: memory and seconds for an image.
+"""The cost of a training step of the full face_detection_0206 config: seconds per image and peak memory.
 
     python bench/full_training.py [--batch-size 2] [--device auto]
 
-Trains one epoch on eight drawn pictures (sixteen images, the recipe goes over its set twice) from random weights and
-writes bench/results/full_training.json.
+Trains one epoch on eight drawn images from random weights (the config uses each image twice per epoch) and writes
+bench/results/full_training.json.
 """
 
 import json

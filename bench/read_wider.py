@@ -1,9 +1,9 @@
-"""What reading a set of WIDER FACE's size costs: seconds and peak memory.
+"""The cost of reading a dataset of WIDER FACE's size: seconds and peak memory.
 
     python bench/read_wider.py
 
-Writes 12,880 small pictures and an official text of 393,703 faces into a temporary folder, reads them with
-`read_dataset` in a process of its own and writes bench/results/read_wider.txt.
+Writes 12,880 small images and an annotation file with 393,703 faces into a temporary folder, reads them with
+`read_dataset` in a separate process and writes bench/results/read_wider.txt.
 """
 
 import json
@@ -20,8 +20,8 @@ import click
 import numpy as np
 from PIL import Image
 
-PICTURES, FACES, EVENTS = 12880, 393703, 61
-_SIDE = 64  # pixels
+IMAGES, FACES, EVENTS = 12880, 393703, 61
+_SIDE = 64  # pixels: width and height of an image
 
 
 @click.command()
@@ -35,7 +35,7 @@ def main(text: Path | None) -> None:
         command = [sys.executable, __file__, str(text)]
         figures = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     line = (
-        f"{figures['pictures']:,} pictures, {figures['faces']:,} faces ({platform.machine()}): "
+        f"{figures['images']:,} images, {figures['faces']:,} faces ({platform.machine()}): "
         f"{figures['seconds']:.1f} s, {figures['left_out']} left out, peak memory {figures['memory_mb']:.0f} MB, "
         f"{figures['memory_before_mb']:.0f} MB of it before reading\n"
     )
@@ -44,17 +44,17 @@ def main(text: Path | None) -> None:
 
 
 def _make(folder: Path) -> Path:
-    """A set like the official one, its files in the archives' places; returns the text's path."""
+    """Write a dataset with the folders of the official archives. Returns the path of the annotation file."""
     rng = np.random.default_rng(0)
     jpeg = BytesIO()
     Image.new("RGB", (_SIDE, _SIDE), (90, 120, 200)).save(jpeg, format="JPEG")
-    counts = np.bincount(rng.integers(0, PICTURES, FACES), minlength=PICTURES)
+    counts = np.bincount(rng.integers(0, IMAGES, FACES), minlength=IMAGES)
     lines = []
     for k, count in enumerate(counts):
         name = f"{k % EVENTS}--Event/{k % EVENTS}_Event_{k}.jpg"
-        picture = folder / "WIDER_train" / "images" / name
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        picture.write_bytes(jpeg.getvalue())
+        image = folder / "WIDER_train" / "images" / name
+        image.parent.mkdir(parents=True, exist_ok=True)
+        image.write_bytes(jpeg.getvalue())
         boxes = rng.integers(1, _SIDE // 2, (count, 4))
         lines += [name, str(count), *(f"{x} {y} {w} {h} 0 0 0 {x % 9 == 0:d} 0 0 " for x, y, w, h in boxes)]
         lines += ["0 0 0 0 0 0 0 0 0 0 "] if count == 0 else []
@@ -71,7 +71,7 @@ def _read(text: Path) -> dict[str, float]:
     faces = read_dataset(DatasetSource(text))
     seconds = time.perf_counter() - start
     return {
-        "pictures": len(faces.photos),
+        "images": len(faces.photos),
         "faces": sum(len(photo.boxes) for photo in faces.photos),
         "left_out": len(faces.skipped),
         "seconds": seconds,

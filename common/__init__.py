@@ -1,1 +1,1 @@
-"""What knows nothing of faces: errors, files, progress, threads, boxes, HTML pages."""
+"""Code that is not specific to faces: errors, files, progress, threads, boxes, HTML pages."""

@@ -1,17 +1,17 @@
-"""The one kind of error that a user can cause and mend."""
+"""The error that a user can cause and fix."""
 
 
 class UserError(Exception):
-    """Something the user gave does not work: the message is one line that says what, where and what to do."""
+    """An input or a setting of the user does not work. The message is one line: where, what is wrong, what to do."""
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says first, to stand within one line of ours."""
+    """The first line of an error's message, for use within a one-line message."""
     return _lines(error)[0]
 
 
 def last_line(error: BaseException) -> str:
-    """What an error says last: where libraries written in C++ put the cause."""
+    """The last line of an error's message: C++ libraries put the cause there."""
     return _lines(error)[-1]
 
 

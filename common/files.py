@@ -1,4 +1,4 @@
-"""Outputs are written beside their name and renamed into place: a name never stands for half a file."""
+"""Write output files. A file is written under a temporary name and then renamed, so it is never incomplete."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from facedet.core.common.errors import UserError
 
 
 def check_writable(folder: Path) -> None:
-    """Make the folder if it is missing. Raises UserError where nothing can be written into it."""
+    """Create the folder if it is missing. Raises UserError if it cannot be written to."""
     probe = folder / f".{os.getpid()}.writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -23,32 +23,32 @@ def check_writable(folder: Path) -> None:
 
 
 def refuse_inputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
-    """Raises UserError where an output would replace an input, or lie within a folder that is only read."""
-    for output, given in product(filter(None, outputs), list(filter(None, inputs))):
-        within = given.is_dir() and output.resolve().is_relative_to(given.resolve())
-        if within or output.resolve() == given.resolve():
-            raise UserError(f"{output}: lies within {given}, which is only read; choose a place outside it")
+    """Raise UserError if an output would replace an input or is inside an input folder."""
+    for output, source in product(filter(None, outputs), list(filter(None, inputs))):
+        inside = source.is_dir() and output.resolve().is_relative_to(source.resolve())
+        if inside or output.resolve() == source.resolve():
+            raise UserError(f"{output}: would change {source}, which is only read; choose a path outside it")
 
 
 def write_json(content: Any, path: Path) -> None:
-    """Write plain values, numbers that JSON has only. Raises UserError where the folder cannot be written to."""
-    with write_beside(path) as beside:
-        beside.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    """Write plain values as JSON. Raises UserError if the file cannot be written, ValueError for NaN or infinity."""
+    with write_beside(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 @contextmanager
 def write_beside(path: Path) -> Iterator[Path]:
-    """Give a temporary path in the same folder (made if missing); rename it to `path` if all went well.
+    """Yield a temporary path in the same folder (created if missing) and rename it to `path` if no error occurred.
 
-    Raises UserError if the folder is full or cannot be written to.
+    Raises UserError if the file cannot be written, for example because the disk is full.
     """
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield beside
-        beside.replace(path)
+        yield temporary
+        temporary.replace(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         with suppress(OSError):
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)

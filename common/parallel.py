@@ -1,4 +1,4 @@
-"""Work on many items, a few of them ahead of who asks."""
+"""Process many items in threads, a few items ahead of the caller."""
 
 import os
 from collections import deque
@@ -11,16 +11,19 @@ _R = TypeVar("_R")
 
 
 def map_ahead(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
-    """Results in the items' order, computed in threads, no more of them than are soon asked for."""
+    """Yield the results in the order of `items`. Threads compute them, at most a few ahead of the caller.
+
+    An error of `function` is raised at the position of its item.
+    """
     workers = os.cpu_count() or 1
-    waiting: deque[Future[_R]] = deque()
+    pending: deque[Future[_R]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
         for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(pool.submit(function, item))
+            if len(pending) > 2 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""How long work shows how far it is: the caller brings a bar, the work wraps its loop in it."""
+"""Progress of long work: the caller passes a function that wraps a loop in a progress bar."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -7,15 +7,15 @@ Progress = Callable[[Iterable, str], Iterable]  # an iterable and its descriptio
 
 
 def silent(items: Iterable, description: str) -> Iterable:
-    """No bar."""
+    """Show no progress bar."""
     return items
 
 
-Position = Callable[[int], None]  # told how many bytes are there by now
-ByteProgress = Callable[[str, int], AbstractContextManager[Position]]  # a file's name and size -> its bar
+Position = Callable[[int], None]  # takes the number of bytes received so far
+ByteProgress = Callable[[str, int], AbstractContextManager[Position]]  # name and size of a file -> its progress bar
 
 
 @contextmanager
 def silent_bytes(name: str, size: int) -> Iterator[Position]:
-    """No bar."""
+    """Show no progress bar."""
     yield lambda position: None

@@ -1,12 +1,12 @@
 """face-detection-0206 as released: ResNet-152, RSSH-FPN and ATSS head at 640x640, trained on WIDER FACE from ImageNet.
 
-Every size, threshold and rate stands here once; training, export and parity read them from here.
+Every size, threshold and rate is defined here once. Training, export and parity read them from here.
 """
 
 default_scope = "mmdet"
 custom_imports = dict(imports=["facedet.core.detector.register", "facedet.core.train.register"])
 
-input_size = 640  # side of the square input, pixels; pictures are resized to it without keeping their ratio
+input_size = 640  # width and height of the input, pixels; images are resized to it without keeping the aspect ratio
 
 model = dict(
     type="ATSS",
@@ -20,7 +20,7 @@ model = dict(
         type="ResNet",
         depth=152,
         style="pytorch",
-        frozen_stages=-1,  # 0 freezes the stem, 1..4 also that many stages
+        frozen_stages=-1,  # -1: none; 0: the stem; 1..4: the stem and that number of stages
         norm_cfg=dict(type="BN", requires_grad=True),
         norm_eval=False,
     ),
@@ -63,7 +63,7 @@ train_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=True),
     dataset=dict(
         type="FaceDataset",
-        repeat=2,  # an epoch runs over the set this many times
+        repeat=2,  # how often an epoch uses each image
         augment=dict(
             brightness=32,
             contrast=(0.5, 1.5),
@@ -89,7 +89,7 @@ optim_wrapper = dict(
     optimizer=dict(type="SGD", lr=0.05, momentum=0.9, weight_decay=5e-4),
     clip_grad=dict(max_norm=35, norm_type=2),
 )
-auto_scale_lr = dict(enable=True, base_batch_size=40)  # lr is for 8 GPUs x 5 pictures, and scaled to what a step has
+auto_scale_lr = dict(enable=True, base_batch_size=40)  # lr is for 8 GPUs x 5 images; scaled to the actual batch size
 param_scheduler = [
     dict(type="LinearLR", start_factor=1 / 3, by_epoch=False, begin=0, end=1200),
     dict(type="MultiStepLR", by_epoch=True, begin=0, end=70, milestones=[40, 55, 65], gamma=0.1),

@@ -1,9 +1,9 @@
-"""A short schedule for your own photographs, starting from weights that already detect faces."""
+"""A short schedule for fine-tuning on your own images, from weights that already detect faces."""
 
 _base_ = "./face_detection_0206.py"
 
-initial_weights = None  # name them with --weights
-# model = dict(backbone=dict(frozen_stages=1))  # keeps the stem and the first stage: faster, for very small sets
+initial_weights = None  # give them with --weights
+# model = dict(backbone=dict(frozen_stages=1))  # freezes the stem and the first stage: faster, for very small datasets
 
 train_dataloader = dict(batch_size=4, dataset=dict(repeat=1))
 

@@ -1,4 +1,4 @@
-"""The same detector in small, from random weights: ResNet-18, 64 channels, 320x320. For tests, demo and CPUs."""
+"""A small version of the same detector, from random weights: ResNet-18, 64 channels, 320x320. For tests, demo, CPUs."""
 
 _base_ = "./finetune.py"
 

@@ -1,1 +1,1 @@
-"""Annotated photographs: read, checked, augmented, drawn."""
+"""Annotated images: read, check, convert, augment and draw them."""

@@ -1,4 +1,4 @@
-"""Write a set of any format as COCO, its pictures copied unchanged."""
+"""Convert a dataset of any format to COCO. The image files are copied unchanged."""
 
 import json
 import shutil
@@ -17,41 +17,41 @@ from facedet.core.data.structures import Photo
 def to_coco(
     source: DatasetSource, folder: Path, progress: Progress = silent, tell: Callable[[str], None] = lambda line: None
 ) -> Path:
-    """Write `folder`/annotations.json and the pictures under `folder`/images; returns the json's path.
+    """Write `folder`/annotations.json and copy the images to `folder`/images; returns the path of the JSON file.
 
-    Pictures keep their names, and their folders where names collide; ignored faces become `iscrowd`, every class
-    becomes `face`. tell is told each picture or box that is left out. Raises UserError, also where the folder is not
-    empty or lies within the set.
+    Images keep their file names, and also their folders if file names collide. Ignored faces get `iscrowd`, every class
+    becomes `face`. tell: called with a line for each image or box that is left out. Raises UserError, also if the
+    folder is not empty or is inside the dataset.
     """
     _check_target(source, folder)
-    faces = read_dataset(source)
-    for line in faces.skipped:
+    dataset = read_dataset(source)
+    for line in dataset.skipped:
         tell(line)
-    targets = _targets(photo.path for photo in faces.photos)
-    for picture, target in progress(targets.items(), "copy"):
-        with write_beside(folder / "images" / target) as beside:
-            shutil.copyfile(picture, beside)
+    targets = _targets(photo.path for photo in dataset.photos)
+    for image, target in progress(targets.items(), "copy"):
+        with write_beside(folder / "images" / target) as temporary:
+            shutil.copyfile(image, temporary)
     path = folder / "annotations.json"
-    with write_beside(path) as beside:
-        beside.write_text(json.dumps(_content(faces.photos, targets)), encoding="utf-8")
+    with write_beside(path) as temporary:
+        temporary.write_text(json.dumps(_content(dataset.photos, targets)), encoding="utf-8")
     return path
 
 
 def _check_target(source: DatasetSource, folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder}: is not an empty folder; choose another one for the converted set")
+        raise UserError(f"{folder}: is not an empty folder; choose another one for the converted dataset")
     refuse_inputs([folder], [source.path, source.images])
 
 
-def _targets(pictures: Iterable[Path]) -> dict[Path, Path]:
-    """Where each picture goes, relative to images/: no two to one place, on no file system."""
+def _targets(images: Iterable[Path]) -> dict[Path, Path]:
+    """Target of each image, relative to images/. Targets differ even on file systems that ignore case."""
     by_name: dict[str, dict[Path, Path]] = defaultdict(dict)
-    for picture in pictures:
-        by_name[picture.name.casefold()][picture] = Path(abspath(picture))  # no '..' may lead out of images/
+    for image in images:
+        by_name[image.name.casefold()][image] = Path(abspath(image))  # resolves '..', which could lead out of images/
     targets: dict[Path, Path] = {}
-    for same in by_name.values():
-        shared = commonpath([path.parent for path in same.values()])
-        targets |= {picture: path.relative_to(shared) for picture, path in same.items()}
+    for same_name in by_name.values():
+        shared = commonpath([path.parent for path in same_name.values()])
+        targets |= {image: path.relative_to(shared) for image, path in same_name.items()}
     return targets
 
 

@@ -1,4 +1,4 @@
-"""Read a folder or file of annotated face photographs, whatever its format, into one plain format."""
+"""Read a dataset of annotated face images, whatever its format."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -8,22 +8,24 @@ import numpy as np
 
 from facedet.core.common.errors import UserError
 from facedet.core.data.formats import coco, cvat, datumaro, voc, wider, yolo
-from facedet.core.data.formats.recognise import FORMATS, locate, recognise
+from facedet.core.data.formats.recognise import FORMATS, find_annotations, recognise
 from facedet.core.data.image import image_size
 from facedet.core.data.structures import AnnotatedDataset, Photo
 
-__all__ = ["FORMATS", "DatasetSource", "read_annotations", "read_dataset", "recognise"]
+__all__ = ["FORMATS", "DatasetSource", "dataset_source", "read_annotations", "read_dataset", "recognise"]
 
 _READERS = {"coco": coco.read, "cvat": cvat.read, "datumaro": datumaro.read, "voc": voc.read, "wider": wider.read}
-_SMALLEST = 1.0  # pixels: a narrower or lower box has no area to learn from
+_MIN_SIDE = 1.0  # pixels: a narrower or lower box counts as one without area
+_LARGEST_COORDINATE = np.finfo(np.float32).max  # boxes become float32
 
 
 @dataclass(frozen=True)
 class DatasetSource:
-    """Where a set lies: a file or folder of one of `FORMATS`.
+    """Location of a dataset: a file or folder in one of `FORMATS`.
 
-    images: folder of the pictures if they are not where the format puts them; names: text file, one picture a line.
-    format: one of `FORMATS`; None detects it. split: `train` or `val` of a YOLO data.yaml with both; None takes all.
+    images: folder of the images if they are not where the format expects them. names: text file that selects images,
+    one per line. format: one of `FORMATS`; None detects it. split: `train` or `val` of a YOLO data.yaml with both; None
+    takes all.
     """
 
     path: Path
@@ -32,83 +34,101 @@ class DatasetSource:
     format: str | None = None
     split: str | None = None
 
+    @classmethod
+    def of(cls, dataset: "DatasetSource | str | Path") -> "DatasetSource":
+        """The source itself, or the source of the dataset at a path."""
+        return dataset if isinstance(dataset, DatasetSource) else cls(Path(dataset))
+
+
+def dataset_source(
+    path: str | Path,
+    *,
+    images: str | Path | None = None,
+    names: str | Path | None = None,
+    format: str | None = None,
+    split: str | None = None,
+) -> DatasetSource:
+    """A dataset whose images, selection or format are not the default ones; arguments as for `DatasetSource`."""
+    return DatasetSource(Path(path), Path(images) if images else None, Path(names) if names else None, format, split)
+
 
 def read_dataset(source: DatasetSource) -> AnnotatedDataset:
-    """Read a set; every class counts as a face.
+    """Read a dataset. Every class counts as a face.
 
-    Single images that are missing or unreadable and single boxes that are NaN, outside or without area are left out
-    and named in `skipped`; boxes partly outside are clipped. Raises UserError if nothing of it can be used.
+    Leaves out images that are missing or unreadable and boxes that are not finite, outside the image or without area;
+    `skipped` lists them. Clips boxes that are partly outside. Raises UserError if no image is usable.
     """
     skipped: list[str] = []
-    entries = read_annotations(source, skipped)
     photos: list[Photo] = []
-    for entry in entries:
+    for annotated in read_annotations(source, skipped):
         try:
-            photos.append(_checked(entry, skipped))
+            photos.append(_check_photo(annotated, skipped))
         except UserError as error:
             skipped.append(str(error))
     if not photos:
         why = f" (first reason: {skipped[0]})" if skipped else ""
-        raise UserError(f"{source.path}: no usable picture{why}")
+        raise UserError(f"{source.path}: no usable image{why}")
     return AnnotatedDataset(photos, skipped)
 
 
 def read_annotations(source: DatasetSource, skipped: list[str]) -> list[Photo]:
-    """The entries of a set as they are annotated: no picture is decoded, no box is judged. Raises UserError.
+    """The annotated images of a dataset, unchecked: opens no image file, checks no box. Raises UserError.
 
-    Adds a line to `skipped` for each annotation that cannot be read; a malformed box becomes one of NaN. Only YOLO's
-    fractions need the header of each picture: there an unreadable one is such a line.
+    Adds a line to `skipped` for each annotation that cannot be read. A malformed box becomes a box of NaN. YOLO is the
+    exception: its boxes are fractions, so the reader needs the header of each image and skips unreadable ones.
     """
-    format, path = locate(source.path, source.format)
+    format, path = find_annotations(source.path, source.format)
     if format == "yolo":
-        entries = yolo.read(path, source.images, skipped, source.split)
+        photos = yolo.read(path, source.images, skipped, source.split)
     else:
-        entries = _READERS[format](path, source.images, skipped)
-    return _select(entries, source.names, skipped) if source.names else entries
+        photos = _READERS[format](path, source.images, skipped)
+    return _select(photos, source.names, skipped) if source.names else photos
 
 
-def _checked(entry: Photo, skipped: list[str]) -> Photo:
-    width, height = image_size(entry.path)
-    if entry.width and entry.height and (entry.width, entry.height) != (width, height):
+def _check_photo(photo: Photo, skipped: list[str]) -> Photo:
+    """The photo with its true size and its usable boxes, clipped. Adds a line to `skipped` for each other box."""
+    width, height = image_size(photo.path)
+    if photo.width and photo.height and (photo.width, photo.height) != (width, height):
         raise UserError(
-            f"{entry.path}: annotated as {entry.width}x{entry.height} but is {width}x{height}; correct the annotation"
+            f"{photo.path}: annotated as {photo.width}x{photo.height} but is {width}x{height}; correct the annotation"
         )
-    boxes = entry.boxes.astype(np.float32).reshape(-1, 4)
-    finite = np.asarray(np.isfinite(boxes).all(axis=1))
-    clipped = np.where(finite[:, None], boxes, 0).clip(0, [width, height, width, height]).astype(np.float32)
-    good = np.logical_and(finite, (clipped[:, 2:] - clipped[:, :2] >= _SMALLEST).all(axis=1))
-    for box in boxes[~good]:
+    boxes = photo.boxes.astype(np.float64).reshape(-1, 4)
+    valid = np.asarray((np.abs(boxes) <= _LARGEST_COORDINATE).all(axis=1))  # false for NaN too
+    clipped = np.where(valid[:, None], boxes, 0).clip(0, [width, height, width, height]).astype(np.float32)
+    usable = np.logical_and(valid, (clipped[:, 2:] - clipped[:, :2] >= _MIN_SIDE).all(axis=1))
+    for box in boxes[~usable]:
         numbers = ", ".join(f"{value:g}" for value in box)
-        skipped.append(f"{entry.path}: box [{numbers}] lies outside the {width}x{height} picture or has no area")
-    classes = tuple(name for name, kept in zip(entry.classes, good, strict=True) if kept)
-    return Photo(entry.path, width, height, clipped[good], entry.ignored[good], classes)
+        reason = f"is outside the {width}x{height} image, has no area or has an invalid coordinate"
+        skipped.append(f"{photo.path}: box [{numbers}] {reason}")
+    classes = tuple(name for name, kept in zip(photo.classes, usable, strict=True) if kept)
+    return Photo(photo.path, width, height, clipped[usable], photo.ignored[usable], classes)
 
 
-def _select(entries: list[Photo], names: Path, skipped: list[str]) -> list[Photo]:
-    """The entries that a list names, by the end of their path, with or without its suffix. Raises UserError."""
+def _select(photos: list[Photo], names: Path, skipped: list[str]) -> list[Photo]:
+    """The photos in a list of names. A name is the end of a path, with or without suffix. Raises UserError."""
     by_name: dict[str, set[int]] = defaultdict(set)
-    for k, entry in enumerate(entries):
-        by_name[entry.path.name].add(k)
-        by_name[entry.path.stem].add(k)
-    chosen: set[int] = set()
-    for line in _lines(names):
+    for k, photo in enumerate(photos):
+        by_name[photo.path.name].add(k)
+        by_name[photo.path.stem].add(k)
+    selected: set[int] = set()
+    for line in _read_names(names):
         *folders, name = Path(line).parts
-        fits = [k for k in sorted(by_name[name]) if _ends_with(entries[k].path.parent, folders)]
-        if len(fits) > 1:
-            first, second = (entries[k].path for k in fits[:2])
-            raise UserError(f"{names}: '{line}' fits {first} and {second}; write more of the path")
-        if not fits:
-            skipped.append(f"{line}: in the list of names but not in the set")
-        chosen.update(fits)
-    return [entries[k] for k in sorted(chosen)]
+        matches = [k for k in sorted(by_name[name]) if _ends_with(photos[k].path.parent, folders)]
+        if len(matches) > 1:
+            first, second = (photos[k].path for k in matches[:2])
+            raise UserError(f"{names}: '{line}' matches {first} and {second}; give more of the path")
+        if not matches:
+            skipped.append(f"{line}: in the list of names but not in the dataset")
+        selected.update(matches)
+    return [photos[k] for k in sorted(selected)]
 
 
 def _ends_with(folder: Path, parts: list[str]) -> bool:
-    wanted = [part for part in parts if part != "."]
-    return not wanted or list(folder.parts[-len(wanted) :]) == wanted
+    expected = [part for part in parts if part != "."]
+    return not expected or list(folder.parts[-len(expected) :]) == expected
 
 
-def _lines(path: Path) -> list[str]:
+def _read_names(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""Annotated photographs and detections, as plain arrays. Boxes are x1 y1 x2 y2 in pixels, float32."""
+"""Annotated images and detections, as plain arrays. Boxes are x1 y1 x2 y2 in pixels, float32."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,10 +8,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Photo:
-    """An annotated photograph. Boxes refer to the picture as it is displayed (EXIF orientation applied).
+    """An annotated image file. Boxes refer to the image with EXIF orientation applied.
 
-    boxes [n, 4]; ignored [n] is true for faces that neither count nor punish (COCO `iscrowd`, VOC `difficult`).
-    classes: the annotation's own name of each box, where it has names; all count as a face.
+    boxes [n, 4]; ignored [n] is true for faces excluded from training and evaluation (COCO `iscrowd`, VOC `difficult`).
+    classes: class name of each box in the annotation, if it has names. Every class counts as a face.
     """
 
     path: Path
@@ -24,26 +24,26 @@ class Photo:
 
 @dataclass(frozen=True)
 class AnnotatedDataset:
-    """Photographs, and one line for every image or box that was left out, with the reason."""
+    """Annotated images, and one line for every image or box that was left out, with the reason."""
 
     photos: list[Photo]
     skipped: list[str] = field(default_factory=list)
 
     @property
     def faces(self) -> int:
-        """Number of faces that count."""
+        """Number of faces that are not ignored."""
         return sum(int((~photo.ignored).sum()) for photo in self.photos)
 
 
 @dataclass(frozen=True)
 class Detections:
-    """What a model found in one picture: boxes [k, 4], scores [k] in 0..1, best first."""
+    """Detections of a model in one image: boxes [k, 4], scores [k] in 0..1, in descending order of score."""
 
     boxes: np.ndarray
     scores: np.ndarray
 
     def above(self, threshold: float) -> "Detections":
-        """Those with a score over `threshold`."""
+        """The detections with a score above `threshold`."""
         keep = self.scores > threshold
         return Detections(self.boxes[keep], self.scores[keep])
 

@@ -1,4 +1,4 @@
-"""A small drawn face set for the demo and the tests: deterministic, with things that look like faces and are not."""
+"""A small drawn dataset for the demo and the tests: deterministic, with faces and objects that resemble faces."""
 
 import json
 from pathlib import Path
@@ -12,15 +12,15 @@ from facedet.core.data.image import write_png
 Colour = tuple[int, int, int]
 
 
-def draw_dataset(folder: Path, pictures: int, seed: int, name: str) -> Path:
-    """Draw pictures into `folder`/images and write `folder`/NAME.json (COCO); returns the json's path.
+def draw_dataset(folder: Path, count: int, seed: int, name: str) -> Path:
+    """Draw `count` images into `folder`/images and write `folder`/NAME.json (COCO); returns the path of the JSON file.
 
-    The same arguments draw the same pixels. Every picture holds zero to four faces and one to four lookalikes.
+    The same arguments draw the same pixels. Every image has one to five objects: faces and lookalikes.
     """
     rng = np.random.default_rng(seed)
     images: list[dict] = []
     faces: list[dict] = []
-    for k in range(pictures):
+    for k in range(count):
         image, boxes = draw_image(rng)
         file_name = f"images/{name}-{k:03}.png"
         write_png(image, folder / file_name)
@@ -29,13 +29,13 @@ def draw_dataset(folder: Path, pictures: int, seed: int, name: str) -> Path:
             common = {"id": len(faces) + 1, "image_id": k, "category_id": 1, "iscrowd": 0}
             faces.append({**common, "bbox": box, "area": box[2] * box[3]})
     content = {"images": images, "annotations": faces, "categories": [{"id": 1, "name": "face"}]}
-    with write_beside(folder / f"{name}.json") as beside:
-        beside.write_text(json.dumps(content), encoding="utf-8")
+    with write_beside(folder / f"{name}.json") as temporary:
+        temporary.write_text(json.dumps(content), encoding="utf-8")
     return folder / f"{name}.json"
 
 
 def draw_image(rng: np.random.Generator) -> tuple[np.ndarray, list[list[int]]]:
-    """One picture uint8 [h, w, 3] BGR and its faces' boxes x y w h."""
+    """Draw an image uint8 [h, w, 3] BGR; returns it and the boxes x y w h of its faces."""
     width, height = int(rng.integers(280, 480)), int(rng.integers(240, 420))
     image = _background(rng, width, height)
     places = _places(rng, width, height, count=int(rng.integers(1, 6)))
@@ -111,7 +111,7 @@ def _lookalike(rng: np.random.Generator, image: np.ndarray, x: int, y: int, radi
     elif kind == 2:  # a ball
         cv2.circle(image, (x, y), radius, _any_colour(rng), cv2.FILLED, cv2.LINE_AA)
         cv2.ellipse(image, (x, y), (radius // 2, radius), 0, 0, 360, _any_colour(rng), max(radius // 12, 1))
-    else:  # a face's features on a box: eyes and mouth without a head
+    else:  # eyes on a rectangle, without a head
         cv2.rectangle(image, (x - rx, y - ry), (x + rx, y + ry), _any_colour(rng), cv2.FILLED)
         for side in (-1, 1):
             cv2.circle(image, (x + side * rx // 2, y - ry // 3), max(rx // 6, 1), (250, 250, 250), cv2.FILLED)

@@ -1,4 +1,4 @@
-"""What the network is. mmdet cannot be imported before mmcv's operators have been seen to."""
+"""The network. Importing this package first makes mmcv's operators available, which mmdet needs."""
 
 from facedet.core.detector import ops
 

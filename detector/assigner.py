@@ -1,4 +1,4 @@
-"""ATSS's assignment, with ignored faces ignored in every picture."""
+"""ATSS assignment that also handles images in which every face is ignored."""
 
 from mmdet.models.task_modules.assigners import AssignResult, ATSSAssigner
 from mmdet.registry import TASK_UTILS
@@ -7,7 +7,7 @@ from mmengine.structures import InstanceData
 
 @TASK_UTILS.register_module()
 class FaceATSSAssigner(ATSSAssigner):
-    """mmdet's ATSSAssigner forgets ignored boxes where a picture has no other: their anchors would be background."""
+    """mmdet's ATSSAssigner skips ignored boxes if an image has no other boxes, so their anchors would be background."""
 
     def assign(
         self,

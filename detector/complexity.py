@@ -1,4 +1,4 @@
-"""How large a detector is, counted the way the published card counted: parameters, GFLOPs."""
+"""Size and cost of a detector, counted like in the published model card: parameters, GFLOPs."""
 
 from dataclasses import dataclass, field
 from math import prod
@@ -11,14 +11,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from facedet.core.detector.model import Detector, build_detector, preprocess
 
-# Operations per element of the output, as the card's tool counted them (convolutions: 2 per multiply-add). The
-# values reproduce the published 339.602 GFLOPs; sums count where two feature maps are added.
+# Operations per element of the output (convolutions: 2 per multiply-add). A fit: with these values the released model
+# has the published 339.602 GFLOPs. SUM applies where two feature maps are added.
 SUM, RELU, NORMALISE, AFFINE, MAX_POOL, UPSAMPLE, INPUT = 3, 2, 5, 2, 9, 1, 2
 
 
 @dataclass(frozen=True)
 class Card:
-    """The published figures of face-detection-0206; accuracies in per cent, on WIDER FACE val."""
+    """Published figures of face-detection-0206. Accuracies are in per cent, on WIDER FACE val."""
 
     million_parameters: float = 69.920
     gflops: float = 339.602
@@ -29,9 +29,10 @@ class Card:
 
 @dataclass(frozen=True)
 class Complexity:
-    """parameters: as trained. card_parameters: as the card's tool counts them in an IR (`count_card_parameters`).
+    """Result of `measure`.
 
-    gflops: for one input of the config's size; conv_gflops: the convolutions' share.
+    parameters: trainable values. card_parameters: counted like in the card (`count_card_parameters`). gflops: for one
+    input of the config's size. conv_gflops: the part of the convolutions.
     """
 
     parameters: int
@@ -41,7 +42,7 @@ class Complexity:
 
 
 def measure(config: Config) -> Complexity:
-    """Build the config's detector and count it for one input, on shapes alone."""
+    """Count the detector of a config for one input, without computing values (on the meta device)."""
     model = build_detector(config).eval().to("meta")
     size = config.input_size
     image = preprocess(model, torch.empty(1, 3, size, size, device="meta"))
@@ -58,15 +59,18 @@ def measure(config: Config) -> Complexity:
 
 
 def count_card_parameters(model: Detector, levels: int, anchors: int) -> int:
-    """Constants per use in an IR: batch norm folded to one bias a channel, the head's weights and each anchor's
-    lower and upper clip bounds (4 + 4 numbers) once per use."""
+    """Count the constants of the IR as the card does: a constant counts once for each use.
+
+    Batch normalization is folded into one bias per channel. The weights of the head count once per level, and each
+    anchor has 4 lower and 4 upper bounds for clipping.
+    """
     folded = sum(m.num_features for m in model.modules() if isinstance(m, nn.BatchNorm2d))
     shared = sum(p.numel() for p in model.bbox_head.parameters())
     return sum(p.numel() for p in model.parameters()) - folded + (levels - 1) * shared + 8 * anchors
 
 
 class _Counter(TorchDispatchMode):
-    """Counts the operations of what runs inside it."""
+    """Count the operations that run inside this context."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The ATSS head with the released model's rule at test time."""
+"""The ATSS head, with the inference rule of the released model."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,11 @@ from torch import Tensor
 
 @MODELS.register_module()
 class FaceATSSHead(ATSSHead):
-    """One score, sigmoid(class) x sigmoid(centerness); kept above `score_thr`, then NMS over all boxes of all levels.
+    """ATSSHead whose score is sigmoid(class) x sigmoid(centerness).
 
-    mmdet 3 thresholds the class score before the product and keeps the best of each level; the released model does
-    neither.
+    Boxes with a score above `score_thr` are kept, then NMS runs over all boxes of all levels. mmdet 3 applies the
+    threshold to the class score before the product and keeps only the best boxes of each level; the released model
+    does neither.
     """
 
     def dense(
@@ -26,12 +27,12 @@ class FaceATSSHead(ATSSHead):
         centernesses: Sequence[Tensor],
         input_shape: tuple[int, int],
     ) -> tuple[Tensor, Tensor]:
-        """Boxes and scores of every anchor before thresholding.
+        """Boxes and scores of every anchor, before thresholding and NMS.
 
-        cls_scores, centernesses: a [b, 1, h, w] per level, logits; bbox_preds: a [b, 4, h, w] per level, deltas.
-        input_shape: height, width of the input in pixels, to which boxes are clipped.
-        Returns boxes [b, anchors, 4] x1 y1 x2 y2 in pixels of the input, scores [b, anchors] in 0..1; level by level,
-        row by row.
+        cls_scores, centernesses: per level [b, 1, h, w], logits; bbox_preds: per level [b, 4, h, w], deltas.
+        input_shape: height, width of the input in pixels; boxes are clipped to it.
+        Returns boxes [b, anchors, 4] x1 y1 x2 y2 in pixels of the input and scores [b, anchors] in 0..1, level by
+        level, row by row.
         """
         first = cls_scores[0]
         anchors = self.prior_generator.grid_priors([m.shape[-2:] for m in cls_scores], first.dtype, first.device)
@@ -46,7 +47,7 @@ class FaceATSSHead(ATSSHead):
     def predict_by_feat(
         self, cls_scores, bbox_preds, score_factors=None, batch_img_metas=None, cfg=None, rescale=False, with_nms=True
     ) -> list[InstanceData]:
-        """What mmdet asks of a head: the detections of each picture, in its original pixels if `rescale`."""
+        """Detections of each image, as mmdet expects them of a head. rescale: in pixels of the original image."""
         cfg = cfg or self.test_cfg
         boxes, scores = self.dense(cls_scores, bbox_preds, score_factors, batch_img_metas[0]["img_shape"][:2])
         results = []
@@ -59,10 +60,10 @@ class FaceATSSHead(ATSSHead):
         return results
 
 
-def select(boxes: Tensor, scores: Tensor, threshold: float, iou: float, most: int) -> tuple[Tensor, Tensor]:
-    """Detections [k, 4], [k] out of one picture's boxes [n, 4] and scores [n], best first."""
+def select(boxes: Tensor, scores: Tensor, threshold: float, iou: float, max_count: int) -> tuple[Tensor, Tensor]:
+    """Threshold and NMS for one image: boxes [n, 4], scores [n] -> boxes [k, 4], scores [k] in descending order."""
     kept = scores > threshold
-    dets, _ = nms(boxes[kept], scores[kept], iou, max_num=most)
+    dets, _ = nms(boxes[kept], scores[kept], iou, max_num=max_count)
     return dets[:, :4], dets[:, 4]
 
 

@@ -1,4 +1,4 @@
-"""From a config to the network."""
+"""Build the network of a config and run it up to NMS."""
 
 import copy
 import logging
@@ -18,7 +18,7 @@ from facedet.core.detector import register  # noqa: F401
 
 
 def build_detector(config: Config) -> Detector:
-    """The network that `config.model` describes, with random weights. Raises UserError for settings it has not."""
+    """Build the network that `config.model` describes, with random weights. Raises UserError for invalid settings."""
     init_default_scope("mmdet")
     try:
         with _quiet():
@@ -30,15 +30,15 @@ def build_detector(config: Config) -> Detector:
 
 
 def preprocess(model: Detector, images: torch.Tensor) -> torch.Tensor:
-    """Images [b, 3, h, w] BGR 0..255 as the network wants them: channel order, mean and deviation of its config."""
-    front = model.data_preprocessor
-    if front._channel_conversion:
+    """Normalise images [b, 3, h, w] BGR 0..255 by the config: channel order, mean, standard deviation."""
+    preprocessor = model.data_preprocessor
+    if preprocessor._channel_conversion:
         images = images.flip(1)
-    return (images - front.mean) / front.std
+    return (images - preprocessor.mean) / preprocessor.std
 
 
 def dense(model: Detector, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images as for `preprocess` -> boxes [b, anchors, 4] and scores [b, anchors] before thresholding and NMS."""
+    """Boxes [b, anchors, 4] and scores [b, anchors] before thresholding and NMS. images: as for `preprocess`."""
     net: Any = model
     levels = net.bbox_head(net.neck(net.backbone(preprocess(model, images))))
     return net.bbox_head.dense(*levels, images.shape[-2:])
@@ -46,7 +46,7 @@ def dense(model: Detector, images: torch.Tensor) -> tuple[torch.Tensor, torch.Te
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    # mmengine logs every parameter that it initialises
+    # mmengine logs each parameter that it initialises
     logging.disable(logging.INFO)
     try:
         with warnings.catch_warnings():

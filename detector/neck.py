@@ -1,4 +1,4 @@
-"""RSSH-FPN, the released model's neck: an FPN whose every output passes a context module of its own."""
+"""RSSH-FPN, the neck of the released model: an FPN with a context module after each output."""
 
 import torch
 from mmcv.cnn import ConvModule
@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 @MODELS.register_module()
 class RSSHFPN(FPN):
-    """FPN from the backbone's finest level on, with one extra level, then one RSSH per level.
+    """FPN on all backbone levels, with one extra level, followed by one RSSH per level.
 
-    The extra level is a stride-2 convolution of the coarsest FPN output, taken before that output's context module.
+    The extra level is a stride-2 convolution of the coarsest FPN output, before the context module of that output.
     """
 
     def __init__(self, in_channels: list[int], out_channels: int, num_outs: int, init_cfg: dict | None = None):
@@ -31,7 +31,7 @@ class RSSHFPN(FPN):
 
 
 class RSSH(BaseModule):
-    """Three linear 1x1 convolutions in a row, to 1/2, 1/4 and 1/4 of the channels, their outputs concatenated."""
+    """Context module: three linear 1x1 convolutions in sequence, to 1/2, 1/4 and 1/4 of the channels, concatenated."""
 
     def __init__(self, channels: int):
         super().__init__()

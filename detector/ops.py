@@ -1,8 +1,7 @@
-"""mmcv's compiled operators where pip built mmcv without them: what this detector needs, from torchvision.
+"""Substitutes from torchvision for mmcv's compiled operators, because pip may install mmcv without them.
 
-mmcv imports `mmcv._ext` by name as soon as mmdet's models are imported; `install` puts a module there that holds
-`nms` and the sigmoid focal loss, and that says of every other operator that it is missing. Compiled operators, where
-they are installed, are left alone.
+mmdet's models import `mmcv._ext`. `install` provides a module of that name with `nms` and the sigmoid focal loss; every
+other operator raises an error when it is called. Compiled operators are used if they are installed.
 """
 
 import importlib.util
@@ -18,10 +17,10 @@ from torch import Tensor
 
 
 def install() -> bool:
-    """Make `mmcv._ext` importable; true if torchvision's operators had to take the compiled ones' place."""
+    """Make `mmcv._ext` importable. Returns whether the substitutes from torchvision are in use."""
     if "mmcv._ext" not in sys.modules and importlib.util.find_spec("mmcv._ext") is None:
         module = _Operators("mmcv._ext")
-        module.__spec__ = ModuleSpec("mmcv._ext", None)  # mmengine asks whether there is one
+        module.__spec__ = ModuleSpec("mmcv._ext", None)  # mmengine checks that it exists
         sys.modules["mmcv._ext"] = module
     return isinstance(sys.modules.get("mmcv._ext"), _Operators)
 
@@ -33,8 +32,8 @@ class _Operators(ModuleType):
 
         def missing(*args, **kwargs):
             raise NotImplementedError(
-                f"mmcv was installed without its compiled operators and '{name}' is not among those that torchvision "
-                "stands in for; install a compiled mmcv: MMCV_WITH_OPS=1 pip install --force-reinstall --no-deps "
+                f"mmcv is installed without compiled operators, and there is no substitute for '{name}'; "
+                "install a compiled mmcv: MMCV_WITH_OPS=1 pip install --force-reinstall --no-deps "
                 "--no-build-isolation --no-binary onedl-mmcv onedl-mmcv"
             )
 
@@ -63,7 +62,7 @@ class _Operators(ModuleType):
 
 
 def _focal_loss(input: Tensor, target: Tensor, weight: Tensor, gamma: float, alpha: float) -> Tensor:
-    # input [n, classes], target [n] with `classes` for background
+    # input [n, classes]; target [n], where the value `classes` means background
     if weight.numel():
         raise NotImplementedError("focal loss with class weights needs mmcv's compiled operators")
     one_hot = F.one_hot(target, input.shape[1] + 1)[:, :-1].to(input.dtype)

@@ -1,9 +1,9 @@
-"""Importing this makes the detector's modules known to mmdet."""
+"""Importing this module registers the detector's modules with mmdet."""
 
 import warnings
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # mmdet's imports: syntax and deprecations of its own
+    warnings.simplefilter("ignore")  # about mmdet's own code, while it is imported
     import mmdet.models
 
 from facedet.core.detector import assigner, head, neck

@@ -1,1 +1,1 @@
-"""How good a model is."""
+"""Measure how accurate a model is, and compare models."""

@@ -1,4 +1,4 @@
-"""Two models on the same photographs: which faces the second gained, and which it lost."""
+"""Compare two models on the same images: the faces that the second model gains and loses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,8 @@ from facedet.core.common.errors import UserError
 from facedet.core.common.progress import Progress, silent
 from facedet.core.data.dataset import DatasetSource, read_dataset
 from facedet.core.data.structures import Detections, Photo
-from facedet.core.evaluation.metrics.faces import HEIGHTS, Case, found_faces, worst_false_positives
+from facedet.core.evaluation.metrics.faces import BoxInImage, false_positives, is_detected
+from facedet.core.evaluation.metrics.heights import HEIGHT_EDGES
 from facedet.core.export.interface import SHOW_ABOVE
 from facedet.core.inference.predict import predict
 from facedet.core.inference.session import open_session
@@ -19,7 +20,8 @@ from facedet.core.inference.session import open_session
 
 @dataclass(frozen=True)
 class SizeRow:
-    """Faces from `lowest` to below `highest` pixels of height: all, found by both, gained and lost by the second."""
+    """Numbers of faces with a height from `lowest` to below `highest` pixels: all, detected by both models, gained and
+    lost by the second."""
 
     lowest: float
     highest: float
@@ -31,16 +33,19 @@ class SizeRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """gained, lost: faces that only the second, or only the first, finds, largest first. alarms: of the first and of
-    the second, detections above the threshold that hit no face."""
+    """The result of comparing two models.
+
+    gained, lost: faces that only the second, or only the first, model detects, largest first. false_positives: of the
+    first and of the second model, in descending order of score. left_out: images and boxes that were not used, and why.
+    """
 
     first: str
     second: str
     threshold: float
     sizes: list[SizeRow]
-    gained: list[Case]
-    lost: list[Case]
-    alarms: tuple[list[Case], list[Case]]
+    gained: list[BoxInImage]
+    lost: list[BoxInImage]
+    false_positives: tuple[list[BoxInImage], list[BoxInImage]]
     photos: list[Photo] = field(repr=False)
     left_out: list[str] = field(default_factory=list)
 
@@ -52,10 +57,10 @@ class Comparison:
             for row in self.sizes
         ]
         listed = {
-            name: [{"file_name": self.photos[c.photo].path.name, "bbox_xyxy": c.box.tolist()} for c in cases]
-            for name, cases in (("gained", self.gained), ("lost", self.lost))
+            name: [{"file_name": self.photos[f.image_index].path.name, "bbox_xyxy": f.box.tolist()} for f in faces]
+            for name, faces in (("gained", self.gained), ("lost", self.lost))
         }
-        counts = dict(zip(("false_alarms_first", "false_alarms_second"), map(len, self.alarms), strict=True))
+        counts = dict(zip(("false_alarms_first", "false_alarms_second"), map(len, self.false_positives), strict=True))
         head = {"first": self.first, "second": self.second, "threshold": self.threshold, "images": len(self.photos)}
         return {**head, "by_height": sizes, **counts, **listed, "left_out": self.left_out}
 
@@ -63,54 +68,58 @@ class Comparison:
 def compare_models(
     models: tuple[Path, Path], source: DatasetSource, threshold: float = SHOW_ABOVE, progress: Progress = silent
 ) -> Comparison:
-    """Find faces with both models and compare them with the annotations. Raises UserError."""
+    """Run both models on a dataset and compare which annotated faces they detect. Raises UserError.
+
+    threshold: a face counts as detected if a detection with a higher score matches it.
+    """
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
-    faces = read_dataset(source)
+    dataset = read_dataset(source)
     sessions = [open_session(path) for path in models]
-    paths = [photo.path for photo in faces.photos]
-    (first, unreadable), (second, later) = (predict(session, paths, progress) for session in sessions)
-    unreadable |= later
+    paths = [photo.path for photo in dataset.photos]
+    (first, unreadable), (second, unreadable_later) = (predict(session, paths, progress) for session in sessions)
+    unreadable |= unreadable_later
     kept = [k for k in range(len(paths)) if k not in unreadable]
-    photos = [faces.photos[k] for k in kept]
-    found = [[each[k] for k in kept] for each in (first, second)]
-    return _compare(models, threshold, photos, found, [*faces.skipped, *unreadable.values()])
+    photos = [dataset.photos[k] for k in kept]
+    detections = [[of_model[k] for k in kept] for of_model in (first, second)]
+    return _compare(models, threshold, photos, detections, [*dataset.skipped, *unreadable.values()])
 
 
 def _compare(
     models: tuple[Path, Path],
     threshold: float,
     photos: list[Photo],
-    found: list[list[Detections]],
+    detections: list[list[Detections]],
     left_out: list[str],
 ) -> Comparison:
-    cases = [Case(k, box) for k, photo in enumerate(photos) for box in photo.boxes[~photo.ignored]]
-    hits = [
-        np.concatenate(
-            [np.zeros(0, bool), *(found_faces(p, d, threshold)[~p.ignored] for p, d in zip(photos, each, strict=True))]
-        )
-        for each in found
-    ]
-    tall = np.array([case.height for case in cases])
+    faces = [BoxInImage(k, box) for k, photo in enumerate(photos) for box in photo.boxes[~photo.ignored]]
+    first, second = (_detected(photos, of_model, threshold) for of_model in detections)
+    gained, lost = second & ~first, first & ~second
+    heights = np.array([face.height for face in faces])
     sizes = []
-    for lowest, highest in pairwise(HEIGHTS):
-        these = (tall >= lowest) & (tall < highest)
-        counts = (these, these & hits[0] & hits[1], these & hits[1] & ~hits[0], these & hits[0] & ~hits[1])
-        sizes.append(SizeRow(lowest, highest, *(int(each.sum()) for each in counts)))
-    shown = [[d.above(threshold) for d in each] for each in found]
-    alarms = tuple(worst_false_positives(photos, each, most=None) for each in shown)
+    for lowest, highest in pairwise(HEIGHT_EDGES):
+        in_range = (heights >= lowest) & (heights < highest)
+        counts = (in_range, in_range & first & second, in_range & gained, in_range & lost)
+        sizes.append(SizeRow(lowest, highest, *(int(mask.sum()) for mask in counts)))
+    wrong = [false_positives(photos, [d.above(threshold) for d in of_model], limit=None) for of_model in detections]
     return Comparison(
         str(models[0]),
         str(models[1]),
         threshold,
         sizes,
-        _pick(cases, hits[1] & ~hits[0]),
-        _pick(cases, hits[0] & ~hits[1]),
-        (alarms[0], alarms[1]),
+        _largest_first(faces, gained),
+        _largest_first(faces, lost),
+        (wrong[0], wrong[1]),
         photos,
         left_out,
     )
 
 
-def _pick(cases: Sequence[Case], which: np.ndarray) -> list[Case]:
-    return sorted((case for case, yes in zip(cases, which, strict=True) if yes), key=lambda case: -case.height)
+def _detected(photos: list[Photo], detections: list[Detections], threshold: float) -> np.ndarray:
+    """For each face of all photos that is not ignored: whether it is detected."""
+    masks = [is_detected(p, d, threshold)[~p.ignored] for p, d in zip(photos, detections, strict=True)]
+    return np.concatenate([np.zeros(0, bool), *masks])
+
+
+def _largest_first(faces: Sequence[BoxInImage], selected: np.ndarray) -> list[BoxInImage]:
+    return sorted((face for face, yes in zip(faces, selected, strict=True) if yes), key=lambda face: -face.height)

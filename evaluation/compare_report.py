@@ -1,35 +1,39 @@
-"""A comparison for people: one page with what was gained and lost, in pictures."""
+"""Write a comparison as JSON and as an HTML report."""
 
 from pathlib import Path
 
 from facedet.core.common.files import write_json
 from facedet.core.common.page import as_jpeg, write_page
 from facedet.core.evaluation.compare import Comparison
-from facedet.core.evaluation.metrics.faces import Case
-from facedet.core.evaluation.report import cut_outs
+from facedet.core.evaluation.metrics.faces import BoxInImage
+from facedet.core.evaluation.report import draw_crops
 from facedet.core.inference.draw import AMBER, BLUE, GREEN, RED
 
-_SHOWN = 24  # pictures in a section
+_SHOWN = 24  # crops per section
 
 
-def write_comparison(done: Comparison, folder: Path) -> Path:
-    """Write comparison.json and comparison.html into `folder`; returns the page."""
-    write_json(done.as_dict(), folder / "comparison.json")
+def write_comparison(comparison: Comparison, folder: Path) -> Path:
+    """Write comparison.json and comparison.html into `folder`; returns the path of the HTML file."""
+    write_json(comparison.as_dict(), folder / "comparison.json")
     sections = [
-        ("Gained: faces that only the second finds", done.gained, GREEN),
-        ("Lost: faces that only the first finds", done.lost, RED),
-        ("Surest false alarms of the first", done.alarms[0], BLUE),
-        ("Surest false alarms of the second", done.alarms[1], AMBER),
+        ("Gained: faces that only the second model detects", comparison.gained, GREEN),
+        ("Lost: faces that only the first model detects", comparison.lost, RED),
+        ("False positives of the first model, highest scores first", comparison.false_positives[0], BLUE),
+        ("False positives of the second model, highest scores first", comparison.false_positives[1], AMBER),
     ]
     return write_page(
         Path(__file__).with_name("comparison.html"),
         folder / "comparison.html",
-        done=done,
-        sections=[(title, len(cases), _figures(done, cases, colour)) for title, cases, colour in sections],
+        comparison=comparison,
+        sections=[(title, len(boxes), _figures(comparison, boxes, colour)) for title, boxes, colour in sections],
     )
 
 
-def _figures(done: Comparison, cases: list[Case], colour: tuple[int, int, int]) -> list[tuple[str, str, Case]]:
-    shown = cases[:_SHOWN]
-    pictures = cut_outs(done.photos, shown, colour)
-    return [(as_jpeg(i), done.photos[c.photo].path.name, c) for i, c in zip(pictures, shown, strict=True)]
+def _figures(
+    comparison: Comparison, boxes: list[BoxInImage], colour: tuple[int, int, int]
+) -> list[tuple[str, str, BoxInImage]]:
+    """The crop in base64, the file name and the box, for the first boxes."""
+    shown = boxes[:_SHOWN]
+    crops = draw_crops(comparison.photos, shown, colour)
+    names = [comparison.photos[box.image_index].path.name for box in shown]
+    return list(zip(map(as_jpeg, crops), names, shown, strict=True))

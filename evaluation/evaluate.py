@@ -1,4 +1,4 @@
-"""How good a model is on a set: the metrics of COCO, WIDER FACE and the published card."""
+"""Measure accuracy on a dataset with the metrics of COCO, WIDER FACE and the published model card."""
 
 import time
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ import numpy as np
 from facedet.core.common.errors import UserError
 from facedet.core.common.progress import Progress, silent
 from facedet.core.data.dataset import DatasetSource, read_dataset
-from facedet.core.data.structures import Detections, Photo
+from facedet.core.data.structures import NO_DETECTIONS, Detections, Photo
 from facedet.core.evaluation.metrics.coco import average_precision
 from facedet.core.evaluation.metrics.curve import Curve
-from facedet.core.evaluation.metrics.faces import HEIGHTS, Case, worst_false_positives, worst_misses
-from facedet.core.evaluation.metrics.heights import ap64_curve, height_curve
-from facedet.core.evaluation.metrics.wider import WiderTruth, read_truth, wider_curves
-from facedet.core.evaluation.predictions import NO_DETECTIONS, read_predictions, select_predictions, wider_name
+from facedet.core.evaluation.metrics.faces import BoxInImage, false_positives, missed_faces
+from facedet.core.evaluation.metrics.heights import HEIGHT_EDGES, ap64_curve, height_curve
+from facedet.core.evaluation.metrics.wider import SETTINGS, WiderTruth, read_truth, wider_curves
+from facedet.core.evaluation.predictions import match_predictions, read_predictions, wider_image_name
 from facedet.core.export.interface import SHOW_ABOVE
 from facedet.core.inference.predict import predict
 from facedet.core.inference.session import open_session
@@ -27,7 +27,8 @@ METRICS = ("coco", "wider", "ap64")
 
 @dataclass(frozen=True)
 class HeightAP:
-    """AP at IoU 0.5 over the faces from `lowest` to below `highest` pixels of height; None where there is none."""
+    """AP at IoU 0.5 over faces with a height from `lowest` to below `highest` pixels; None if there are no such
+    faces."""
 
     lowest: float
     highest: float
@@ -37,18 +38,20 @@ class HeightAP:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured. metrics: by name, values in 0..1. curves: by name, for drawing.
+    """The result of an evaluation.
 
-    photos: what it was measured on, empty where official ground truth alone was given; names, detections: `event/file`
-    of each picture and what was found in it. images_per_second: of reading and computing.
+    source: the model or the stored predictions. metrics: values in 0..1 by metric name. curves: by name, for plots.
+    misses: the largest missed faces. false_positives: those with the highest scores. photos: the evaluated images;
+    empty if only the official ground truth was given. names, detections: `event/file` and the detections of each image.
+    left_out: images and boxes that were not used, and why. images_per_second: of reading and inference together.
     """
 
     source: str
     metrics: dict
     curves: dict[str, Curve]
     heights: list[HeightAP]
-    misses: list[Case]
-    alarms: list[Case]
+    misses: list[BoxInImage]
+    false_positives: list[BoxInImage]
     photos: list[Photo] = field(repr=False)
     names: list[str] = field(repr=False)
     detections: list[Detections] = field(repr=False)
@@ -57,120 +60,140 @@ class Evaluation:
 
     def as_dict(self) -> dict:
         """Plain values for JSON."""
-        cases = {
-            name: [{"file_name": self.photos[c.photo].path.name, "bbox": _xywh(c.box), "score": c.score} for c in cases]
-            for name, cases in (("worst_misses", self.misses), ("worst_false_alarms", self.alarms))
-        }
+        worst = {"worst_misses": self.misses, "worst_false_alarms": self.false_positives}
         heights = [
             {"from": h.lowest, "below": None if np.isinf(h.highest) else h.highest, "faces": h.faces, "ap50": h.ap}
             for h in self.heights
         ]
         head = {"source": self.source, "images": len(self.detections), "images_per_second": self.images_per_second}
-        return {**self.metrics, **head, "ap50_by_height": heights, **cases, "left_out": self.left_out}
+        boxes = {key: [self._box_as_dict(box) for box in listed] for key, listed in worst.items()}
+        return {**self.metrics, **head, "ap50_by_height": heights, **boxes, "left_out": self.left_out}
+
+    def _box_as_dict(self, box: BoxInImage) -> dict:
+        x1, y1, x2, y2 = map(float, box.box)
+        xywh = [round(v, 2) for v in (x1, y1, x2 - x1, y2 - y1)]
+        return {"file_name": self.photos[box.image_index].path.name, "bbox": xywh, "score": box.score}
 
 
 def evaluate(
-    model: Path | None,
-    source: DatasetSource | None,
+    model: str | Path | None,
+    source: DatasetSource | str | Path | None,
     *,
-    predictions: Path | None = None,
-    wider_ground_truth: Path | None = None,
+    predictions: str | Path | None = None,
+    wider_ground_truth: str | Path | None = None,
     metrics: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Evaluation:
-    """Measure a model, or predictions on disk, on a set. Raises UserError.
+    """Evaluate a model, or stored predictions, on a dataset (a path alone if it needs no more). Raises UserError.
 
-    metrics: some of METRICS; all that what is given allows, if empty. wider_ground_truth: folder of the four official
-    .mat files; with predictions it needs no set and no pictures.
+    metrics: some of METRICS; empty for all that the inputs allow. wider_ground_truth: folder of the four official .mat
+    files. predictions: as for `read_predictions`; with wider_ground_truth they need no dataset and no images.
     """
-    unknown = [m for m in metrics if m not in METRICS]
-    if unknown:
-        raise UserError(f"--metrics {' '.join(unknown)}: give some of {' '.join(METRICS)}")
-    if (model is None) == (predictions is None):
-        raise UserError("give a model to evaluate, or --predictions, not both")
+    model, predictions, wider_ground_truth = (Path(p) if p else None for p in (model, predictions, wider_ground_truth))
+    source = DatasetSource.of(source) if source else None
+    _check_arguments(model, source, predictions, wider_ground_truth, metrics)
     truth = read_truth(wider_ground_truth) if wider_ground_truth else None
-    if source is None and (truth is None or predictions is None):
-        raise UserError("give a set, or --predictions with --wider-ground-truth")
-    if "wider" in metrics and truth is None:
-        raise UserError("wider needs --wider-ground-truth, the folder of the four official .mat files")
-    if "coco" in metrics and source is None:
-        raise UserError("coco needs a set: the official ground truth alone holds no sizes of pictures")
-    faces = read_dataset(source) if source else None
-    photos = list(faces.photos) if faces else []
-    left_out = list(faces.skipped) if faces else []
+    dataset = read_dataset(source) if source else None
+    photos = list(dataset.photos) if dataset else []
+    left_out = list(dataset.skipped) if dataset else []
     speed = None
     if predictions:
-        by_name = read_predictions(predictions)
-        paths = [p.path for p in photos] if source else [Path(f"{name}.jpg") for name in (truth.names if truth else [])]
-        detections, without = select_predictions(by_name, paths, predictions)
-        if without:
+        names = truth.names if truth else []
+        paths = [p.path for p in photos] if dataset else [Path(f"{name}.jpg") for name in names]
+        detections, missing = match_predictions(read_predictions(predictions), paths, predictions)
+        if missing:
             left_out.append(
-                f"{predictions}: has none for {without} of {len(paths)} pictures, whose faces count as missed"
+                f"{predictions}: no detections for {missing} of {len(paths)} images; their faces count as missed"
             )
     else:
         assert model is not None
         session = open_session(model)
-        began = time.monotonic()
+        started = time.monotonic()
         detections, unreadable = predict(session, [p.path for p in photos], progress)
-        speed = len(photos) / (time.monotonic() - began)
+        speed = len(photos) / (time.monotonic() - started)
         left_out += unreadable.values()
         detections = [d for k, d in enumerate(detections) if k not in unreadable]
         photos = [p for k, p in enumerate(photos) if k not in unreadable]
     wanted = metrics or [m for m in METRICS if (m != "coco" or source) and (m != "wider" or truth)]
-    return measure(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
+    return evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
 
 
-def measure(
-    name: str,
+def _check_arguments(
+    model: Path | None,
+    source: DatasetSource | None,
+    predictions: Path | None,
+    wider_ground_truth: Path | None,
+    metrics: Sequence[str],
+) -> None:
+    unknown = [m for m in metrics if m not in METRICS]
+    if unknown:
+        raise UserError(f"--metrics {' '.join(unknown)}: give some of {' '.join(METRICS)}")
+    if (model is None) == (predictions is None):
+        raise UserError("give either a model to evaluate or --predictions")
+    if source is None and (wider_ground_truth is None or predictions is None):
+        raise UserError("give a dataset, or --predictions with --wider-ground-truth")
+    if "wider" in metrics and wider_ground_truth is None:
+        raise UserError("wider needs --wider-ground-truth, the folder of the four official .mat files")
+    if "coco" in metrics and source is None:
+        raise UserError("coco needs a dataset: the official ground truth alone does not contain the image sizes")
+
+
+def evaluate_detections(
+    source: str,
     photos: list[Photo],
     detections: list[Detections],
     truth: WiderTruth | None,
-    wanted: Sequence[str],
+    metrics: Sequence[str],
     left_out: Sequence[str] = (),
-    speed: float | None = None,
+    images_per_second: float | None = None,
 ) -> Evaluation:
-    """Metrics and curves of detections: one for each photo or, without photos, for each name of the ground truth."""
-    metrics: dict = {}
+    """Compute metrics and curves of detections: one for each photo or, without photos, for each name of `truth`."""
+    values: dict = {}
     curves: dict[str, Curve] = {}
     boxes = [p.boxes for p in photos] if photos else (truth.boxes if truth else [])
     ignored = [p.ignored for p in photos] if photos else None
-    if "wider" in wanted and truth:
-        in_order, without = _in_order_of(truth, photos, detections)
-        curves |= wider_curves(truth, in_order)
-        if without:
-            told = (
-                f"{without} of WIDER FACE's {len(truth.names)} pictures are not in the set: their faces count as missed"
-            )
-            left_out = [*left_out, told]
-        metrics["wider"] = {setting: curves[setting].area for setting in curves}
-    if "ap64" in wanted:
+    if "wider" in metrics and truth:
+        ordered, missing = _in_official_order(truth, photos, detections)
+        curves |= wider_curves(truth, ordered)
+        values["wider"] = {setting: curves[setting].area for setting in SETTINGS}
+        if missing:
+            note = f"{missing} of the {len(truth.names)} images of WIDER FACE val are not in the dataset"
+            left_out = [*left_out, f"{note}; their faces count as missed"]
+    if "ap64" in metrics:
         curves["faces from 64 pixels"] = ap64_curve(boxes, detections, ignored)
-        metrics["ap64"] = curves["faces from 64 pixels"].area
-    if "coco" in wanted:
-        metrics["coco"] = average_precision(photos, detections)
+        values["ap64"] = curves["faces from 64 pixels"].area
+    if "coco" in metrics:
+        values["coco"] = average_precision(photos, detections)
     curves["all faces"] = height_curve(boxes, detections, 0, np.inf, ignored)
-    heights = []
-    for lowest, highest in pairwise(HEIGHTS):
-        tall = [((b[:, 3] - b[:, 1] >= lowest) & (b[:, 3] - b[:, 1] < highest)) for b in boxes]
-        count = sum(int((t if ignored is None else t & ~ignored[k]).sum()) for k, t in enumerate(tall))
+    heights = _ap_by_height(boxes, detections, ignored)
+    misses = missed_faces(photos, detections, SHOW_ABOVE) if photos else []
+    wrong = false_positives(photos, detections) if photos else []
+    names = [wider_image_name(p.path) for p in photos] if photos else (truth.names if truth else [])
+    return Evaluation(
+        source, values, curves, heights, misses, wrong, photos, names, detections, list(left_out), images_per_second
+    )
+
+
+def _ap_by_height(
+    boxes: Sequence[np.ndarray], detections: Sequence[Detections], ignored: Sequence[np.ndarray] | None
+) -> list[HeightAP]:
+    rows = []
+    for lowest, highest in pairwise(HEIGHT_EDGES):
+        in_range = [((b[:, 3] - b[:, 1] >= lowest) & (b[:, 3] - b[:, 1] < highest)) for b in boxes]
+        count = sum(int((m if ignored is None else m & ~ignored[k]).sum()) for k, m in enumerate(in_range))
         ap = height_curve(boxes, detections, lowest, highest, ignored).area if count else None
-        heights.append(HeightAP(lowest, highest, count, ap))
-    misses = worst_misses(photos, detections, SHOW_ABOVE) if photos else []
-    alarms = worst_false_positives(photos, detections) if photos else []
-    names = [wider_name(p.path) for p in photos] if photos else (truth.names if truth else [])
-    return Evaluation(name, metrics, curves, heights, misses, alarms, photos, names, detections, list(left_out), speed)
+        rows.append(HeightAP(lowest, highest, count, ap))
+    return rows
 
 
-def _in_order_of(truth: WiderTruth, photos: list[Photo], detections: list[Detections]) -> tuple[list[Detections], int]:
-    """The detections in the official order, and how many of its pictures the set has not."""
+def _in_official_order(
+    truth: WiderTruth, photos: list[Photo], detections: list[Detections]
+) -> tuple[list[Detections], int]:
+    """The detections in the order of the official ground truth, and how many of its images the dataset lacks."""
     if not photos:
         return detections, 0
-    by_name = {wider_name(p.path): d for p, d in zip(photos, detections, strict=True)}
+    by_name = {wider_image_name(p.path): d for p, d in zip(photos, detections, strict=True)}
     if not by_name.keys() & set(truth.names):
-        raise UserError(f"none of the set's pictures is one of WIDER FACE val (it has {next(iter(by_name), 'none')})")
+        first = next(iter(by_name), "none")
+        raise UserError(f"no image of the dataset is in WIDER FACE val (its first image: {first})")
     return [by_name.get(name, NO_DETECTIONS) for name in truth.names], len(set(truth.names) - by_name.keys())
-
-
-def _xywh(box: np.ndarray) -> list[float]:
-    x1, y1, x2, y2 = (float(v) for v in box)
-    return [round(v, 2) for v in (x1, y1, x2 - x1, y2 - y1)]

@@ -1,4 +1,4 @@
-"""An evaluation for people: curves, figures by size, the worst misses and false alarms."""
+"""Write an evaluation as JSON, as images and as an HTML report."""
 
 import io
 from collections.abc import Sequence
@@ -15,38 +15,48 @@ from facedet.core.data.image import read_image, write_png
 from facedet.core.data.structures import Detections, Photo
 from facedet.core.evaluation.evaluate import Evaluation
 from facedet.core.evaluation.metrics.curve import Curve
-from facedet.core.evaluation.metrics.faces import Case
+from facedet.core.evaluation.metrics.faces import BoxInImage
 from facedet.core.inference.draw import AMBER, RED, draw_boxes, grid
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-_SIDE = 320  # pixels of a shown cut-out
+_SIDE = 320  # pixels: width and height of a crop
 
 
-def write_evaluation(done: Evaluation, folder: Path) -> Path:
-    """Write evaluation.json, curves.png, worst.png (misses, then false alarms), evaluation.html; returns the page."""
-    write_json(done.as_dict(), folder / "evaluation.json")
-    with write_beside(folder / "curves.png") as beside:
-        beside.write_bytes(draw_curves(done.curves))
-    misses, alarms = (
-        cut_outs(done.photos, cases, colour) for cases, colour in ((done.misses, RED), (done.alarms, AMBER))
-    )
-    if misses or alarms:
-        write_png(grid([*misses, *alarms], columns=5), folder / "worst.png")
+def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
+    """Write evaluation.json, curves.png, worst.png (missed faces, then false positives) and evaluation.html.
+
+    Returns the path of the HTML file.
+    """
+    write_json(evaluation.as_dict(), folder / "evaluation.json")
+    with write_beside(folder / "curves.png") as temporary:
+        temporary.write_bytes(draw_curves(evaluation.curves))
+    missed = draw_crops(evaluation.photos, evaluation.misses, RED)
+    wrong = draw_crops(evaluation.photos, evaluation.false_positives, AMBER)
+    if missed or wrong:
+        write_png(grid([*missed, *wrong], columns=5), folder / "worst.png")
     return write_page(
         Path(__file__).with_name("evaluation.html"),
         folder / "evaluation.html",
-        done=done,
-        rows=metric_rows(done.metrics),
+        evaluation=evaluation,
+        rows=metric_rows(evaluation.metrics),
         curves=in_base64((folder / "curves.png").read_bytes()),
-        misses=[(as_jpeg(i), done.photos[c.photo].path.name, c) for i, c in zip(misses, done.misses, strict=True)],
-        alarms=[(as_jpeg(i), done.photos[c.photo].path.name, c) for i, c in zip(alarms, done.alarms, strict=True)],
+        misses=_figures(evaluation, evaluation.misses, missed),
+        false_positives=_figures(evaluation, evaluation.false_positives, wrong),
     )
 
 
+def _figures(
+    evaluation: Evaluation, boxes: Sequence[BoxInImage], crops: Sequence[np.ndarray]
+) -> list[tuple[str, str, BoxInImage]]:
+    """The crop in base64, the file name and the box, for each box."""
+    names = [evaluation.photos[box.image_index].path.name for box in boxes]
+    return list(zip(map(as_jpeg, crops), names, boxes, strict=True))
+
+
 def metric_rows(metrics: dict) -> list[tuple[str, str]]:
-    """Names and values of metrics for a table, in per cent."""
+    """Rows of a table: the name and the value in per cent of each metric."""
     rows = []
     for name, value in metrics.items():
         inner = value if isinstance(value, dict) else {"": value}
@@ -55,7 +65,7 @@ def metric_rows(metrics: dict) -> list[tuple[str, str]]:
 
 
 def draw_curves(curves: dict[str, Curve]) -> bytes:
-    """Precision over recall, one line each, as PNG."""
+    """Plot precision over recall, one line per curve. Returns a PNG."""
     figure, axes = plt.subplots(figsize=(7, 4.6), dpi=120)
     for name, curve in curves.items():
         axes.plot(curve.recall, curve.precision, label=f"{name}: AP {100 * curve.area:.1f} %")
@@ -69,15 +79,15 @@ def draw_curves(curves: dict[str, Curve]) -> bytes:
     return buffer.getvalue()
 
 
-def cut_outs(photos: Sequence[Photo], cases: Sequence[Case], colour: tuple[int, int, int]) -> list[np.ndarray]:
-    """Each case with its surroundings, uint8 [side, side, 3] BGR, its box drawn."""
-    shown = []
-    for case in cases:
+def draw_crops(photos: Sequence[Photo], boxes: Sequence[BoxInImage], colour: tuple[int, int, int]) -> list[np.ndarray]:
+    """Crop each box with its surroundings, uint8 [320, 320, 3] BGR, and draw it."""
+    crops = []
+    for box in boxes:
         try:
-            image = read_image(photos[case.photo].path)
-        except UserError:  # it was there when the predictions were made
+            image = read_image(photos[box.image_index].path)
+        except UserError:  # stored predictions can be evaluated without the images
             image = np.full((1, 1, 3), 235, np.uint8)
-        x1, y1, x2, y2 = case.box.clip(-max(image.shape), 2 * max(image.shape))
+        x1, y1, x2, y2 = box.box.clip(-max(image.shape), 2 * max(image.shape))
         half = max(x2 - x1, y2 - y1, 40) * 1.25
         left, top = round((x1 + x2) / 2 - half), round((y1 + y2) / 2 - half)
         side = max(round(2 * half), 1)
@@ -88,8 +98,7 @@ def cut_outs(photos: Sequence[Photo], cases: Sequence[Case], colour: tuple[int, 
             canvas[a - top : c - top, b - left : d - left] = image[a:c, b:d]
         scale = _SIDE / side
         canvas = cv2.resize(canvas, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        box = (case.box - [left, top, left, top]) * scale
-        shown.append(
-            draw_boxes(canvas, Detections(box[None], np.array([np.nan if case.score is None else case.score])), colour)
-        )
-    return shown
+        in_crop = (box.box - [left, top, left, top]) * scale
+        score = np.nan if box.score is None else box.score
+        crops.append(draw_boxes(canvas, Detections(in_crop[None], np.array([score])), colour))
+    return crops

@@ -1,1 +1,1 @@
-"""How a checkpoint ships: ONNX and OpenVINO IR with the published interface."""
+"""Export of checkpoints: ONNX and OpenVINO IR with the published model's interface."""

@@ -1,4 +1,4 @@
-"""One checkpoint, all the files that ship: ONNX first, then IR from that ONNX."""
+"""Export of one checkpoint: ONNX, and OpenVINO IR converted from that ONNX."""
 
 import datetime
 import tempfile
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from mmengine.config import Config
+
 from facedet.core.common.errors import UserError
 from facedet.core.common.progress import Progress, silent
-from facedet.core.detector.config import config_name, network_facts
+from facedet.core.detector.config import config_name, network_to_json
 from facedet.core.detector.model import build_detector
 from facedet.core.export.network import DeployedDetector
 from facedet.core.export.to_ir import write_ir
@@ -18,34 +20,18 @@ from facedet.core.weights.checkpoint import load_weights, read_checkpoint, sha25
 FORMATS = {"onnx": "detector.onnx", "fp32": "detector-fp32.xml", "fp16": "detector-fp16.xml"}
 
 
-def load_network(checkpoint: Path) -> tuple[DeployedDetector, int, dict[str, str]]:
-    """The deployed form of a checkpoint, its input size and the facts that its exports carry. Raises UserError."""
-    config, state = read_checkpoint(checkpoint)
-    detector = build_detector(config)
-    load_weights(detector, state, str(checkpoint))
-    facts = {
-        "version": version("facedet"),
-        "config": config_name(config),
-        "network": network_facts(config),
-        "checkpoint_sha256": sha256(checkpoint),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "score_threshold": str(config.model.test_cfg.score_thr),
-    }
-    return DeployedDetector(detector), config.input_size, facts
-
-
 def export(
-    checkpoint: Path,
-    folder: Path,
+    checkpoint: str | Path,
+    folder: str | Path,
     formats: Sequence[str] = tuple(FORMATS),
     progress: Progress = silent,
 ) -> dict[str, Path]:
-    """Write the wanted formats into `folder` under the names in FORMATS; returns their paths. Raises UserError."""
-    unknown = [f for f in formats if f not in FORMATS]
+    """Write the requested formats into `folder` under the names in FORMATS. Returns their paths. Raises UserError."""
+    unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
-        raise UserError(f"--formats {' '.join(unknown)}: give some of {' '.join(FORMATS)}")
-    network, size, facts = load_network(checkpoint)
-    paths = {name: folder / FORMATS[name] for name in FORMATS if name in formats}
+        raise UserError(f"--formats {' '.join(unknown)}: give one or more of {' '.join(FORMATS)}")
+    network, size, facts = load_network(Path(checkpoint))
+    paths = {name: Path(folder) / FORMATS[name] for name in FORMATS if name in formats}
     with tempfile.TemporaryDirectory() as scratch:
         onnx_file = paths.get("onnx", Path(scratch) / FORMATS["onnx"])
         for name in progress(["onnx", *(n for n in paths if n != "onnx")], "export"):
@@ -54,3 +40,22 @@ def export(
             else:
                 write_ir(onnx_file, facts, paths[name], fp16=name == "fp16")
     return paths
+
+
+def load_network(checkpoint: Path) -> tuple[DeployedDetector, int, dict[str, str]]:
+    """Load a checkpoint: the network to export, its input size, and the facts to store in exports. Raises UserError."""
+    config, state = read_checkpoint(checkpoint)
+    detector = build_detector(config)
+    load_weights(detector, state, str(checkpoint))
+    return DeployedDetector(detector), config.input_size, _facts(config, checkpoint)
+
+
+def _facts(config: Config, checkpoint: Path) -> dict[str, str]:
+    return {
+        "version": version("facedet"),
+        "config": config_name(config),
+        "network": network_to_json(config),
+        "checkpoint_sha256": sha256(checkpoint),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "score_threshold": str(config.model.test_cfg.score_thr),
+    }

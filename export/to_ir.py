@@ -1,4 +1,4 @@
-"""From ONNX to OpenVINO IR."""
+"""Conversion from ONNX to OpenVINO IR."""
 
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from facedet.core.weights.ir.graph import SECTION
 
 
 def write_ir(onnx_file: Path, facts: dict[str, str], path: Path, *, fp16: bool) -> None:
-    """Convert; `path` is the .xml, its .bin lies beside it. `facts` and Model API's metadata go into rt_info.
+    """Convert an ONNX file and write `path` (.xml) with its .bin beside it. Raises UserError.
 
-    fp16: store the weights in half precision; the interface stays float32.
+    facts: stored in rt_info, together with the metadata of OpenVINO Model API. fp16: store the weights in half
+    precision; input and outputs stay float32.
     """
     model = ov.convert_model(onnx_file)
     model.input(0).get_tensor().add_names({INPUT_ALIAS})
@@ -29,7 +30,7 @@ def write_ir(onnx_file: Path, facts: dict[str, str], path: Path, *, fp16: bool) 
 
 
 _MODEL_API = {
-    "model_type": "ssd",  # its parser for outputs `boxes` and `labels`
+    "model_type": "ssd",  # the parser in Model API for outputs `boxes` and `labels`
     "labels": " ".join(CLASSES),
     "resize_type": "standard",
     "confidence_threshold": str(SHOW_ABOVE),

@@ -1,4 +1,4 @@
-"""From a checkpoint to ONNX."""
+"""Conversion from torch to ONNX."""
 
 import contextlib
 import io
@@ -11,7 +11,6 @@ from pathlib import Path
 import onnx
 import torch
 
-from facedet.core.common.errors import UserError
 from facedet.core.common.files import write_beside
 from facedet.core.export.interface import BOXES, INPUT, LABELS
 from facedet.core.export.network import DeployedDetector, onnx_translation
@@ -21,7 +20,7 @@ _OPSET = 18
 
 
 def write_onnx(network: DeployedDetector, size: int, facts: dict[str, str], path: Path) -> None:
-    """Trace the network for one picture of `size` and write a checked ONNX file with `facts` in its metadata."""
+    """Trace the network for one image of `size` x `size` and write a checked ONNX file with `facts` in its metadata."""
     example = torch.zeros(1, 3, size, size)
     with torch.inference_mode(False), torch.no_grad(), _quiet():
         program = torch.onnx.export(
@@ -40,17 +39,6 @@ def write_onnx(network: DeployedDetector, size: int, facts: dict[str, str], path
     with write_beside(path) as beside:
         onnx.save(model, beside)
         onnx.checker.check_model(str(beside), full_check=True)
-
-
-def before_nms(path: Path) -> bytes:
-    """The file's model with NMS's two inputs, boxes and scores, as its outputs. Raises UserError."""
-    model = onnx.load(path)
-    found = [node for node in model.graph.node if node.op_type == "NonMaxSuppression"]
-    if len(found) != 1:
-        raise UserError(f"{path}: holds {len(found)} NonMaxSuppression, not the one of this detector")
-    del model.graph.output[:]
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in found[0].input[:2])
-    return model.SerializeToString()
 
 
 @contextmanager

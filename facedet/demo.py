@@ -1,4 +1,4 @@
-"""The whole way on drawn faces: train, export, prove, look."""
+"""The whole workflow on drawn faces: train, export, check parity, detect."""
 
 from pathlib import Path
 
@@ -9,22 +9,22 @@ from facedet.core.common.progress import Progress
 from facedet.core.data.image import read_image, write_png
 from facedet.core.data.synthetic import draw_dataset
 from facedet.core.export.export import export
-from facedet.core.inference.detect import detect_pictures
+from facedet.core.inference.detect import detect_images
 from facedet.core.inference.draw import grid
 from facedet.core.parity.check import check_parity
 from facedet.core.parity.report import write_report
 from facedet.core.train import finetune
-from facedet.tables.results import parity_table
+from facedet.tables.parity import parity_table
 
-_TRAIN, _VAL, _HELD_OUT = 64, 16, 16  # pictures
+_TRAIN, _VAL, _HELD_OUT = 64, 16, 16  # images
 _EPOCHS = 18  # two to three minutes on two cores
 
 
 def run(folder: Path, epochs: int | None, progress: Progress) -> None:
-    """Leave in `folder`: the drawn set, the training, the exports, the parity report and the picture grid."""
+    """Write the drawn datasets, the training run, the exports, the parity report and a grid of images into `folder`."""
     if (folder / "training").exists():
-        raise UserError(f"{folder}: holds an earlier demo; remove it or choose another folder with -o")
-    click.echo(f"1/5 drawing {_TRAIN + _VAL + _HELD_OUT} pictures with faces and lookalikes")
+        raise UserError(f"{folder}: already holds a demo; remove it or choose another folder with -o")
+    click.echo(f"1/5 drawing {_TRAIN + _VAL + _HELD_OUT} images with faces and objects that resemble faces")
     train = draw_dataset(folder / "faces", _TRAIN, seed=1, name="train")
     val = draw_dataset(folder / "faces", _VAL, seed=2, name="val")
     draw_dataset(folder / "held-out", _HELD_OUT, seed=3, name="held-out")
@@ -33,22 +33,22 @@ def run(folder: Path, epochs: int | None, progress: Progress) -> None:
     click.echo("3/5 exporting to ONNX and OpenVINO IR")
     checkpoint = Path(summary.best_checkpoint)
     files = export(checkpoint, folder / "model", ["onnx", "fp32"], progress)
-    click.echo("4/5 proving that the exports compute what was trained")
+    click.echo("4/5 checking that the exports compute what was trained")
     held_out = folder / "held-out" / "images"
     parity = check_parity([checkpoint, files["onnx"], files["fp32"]], held_out, progress)
     click.echo(parity_table(parity))
     report = write_report(parity, folder / "parity")
-    click.echo("5/5 finding faces in held-out pictures with the IR")
+    click.echo("5/5 detecting faces in unseen images with the IR")
     pictures = folder / "pictures"
-    detect_pictures(files["fp32"], [held_out], pictures, progress=progress)
+    detect_images(files["fp32"], [held_out], pictures, progress=progress)
     drawn = [read_image(path) for path in sorted(pictures.glob("*.png"))]
     write_png(grid(drawn), folder / "grid.png")
     if not parity.agree:
         raise UserError(f"the exports differ from the checkpoint; see {report}")
     click.echo(
         f"\nAP {summary.best['AP']:.3f}, AP50 {summary.best['AP50']:.3f} on drawn faces, exports agree. Look at\n"
-        f"  {folder / 'grid.png'}  what the IR finds in pictures it never saw\n"
+        f"  {folder / 'grid.png'}  detections of the IR in images it never saw\n"
         f"  {folder / 'training' / 'training-curve.png'}  loss and AP\n"
         f"  {report}  parity of checkpoint, ONNX and IR\n"
-        f"  {files['fp32']}  the IR, ready for a product"
+        f"  {files['fp32']}  the IR, ready to deploy"
     )

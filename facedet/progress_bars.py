@@ -1,4 +1,4 @@
-"""What a terminal shows while work goes on."""
+"""Progress bars for the terminal."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ def bar(items: Iterable, description: str) -> Iterable:
     """A `common.progress.Progress`."""
     from tqdm import tqdm
 
-    return tqdm(items, desc=description, leave=False, disable=None)  # silent where nobody looks
+    return tqdm(items, desc=description, leave=False, disable=None)  # no bar if stderr is not a terminal
 
 
 @contextmanager
@@ -29,5 +29,5 @@ def byte_bar(name: str, size: int) -> Iterator[Position]:
 
 
 def tell(line: str) -> None:
-    """A line beside the bar, on the error stream."""
+    """Print a line to stderr without breaking the bar."""
     click.echo(f"facedet: {line}", err=True)

@@ -1,1 +1,1 @@
-"""Any form of a model behind one interface: open it, run it, describe it."""
+"""Inference: open a model of any format, run it on images, describe it."""

@@ -1,4 +1,4 @@
-"""Find faces in photographs with any form of a detector."""
+"""Detect faces in images with a model of any format."""
 
 import json
 from collections import Counter
@@ -15,42 +15,42 @@ from facedet.core.data.image import find_images, read_image, to_tensor, write_pn
 from facedet.core.data.structures import Detections
 from facedet.core.export.interface import SHOW_ABOVE
 from facedet.core.inference.draw import draw_boxes
-from facedet.core.inference.session import Session, in_photo, open_session
+from facedet.core.inference.session import Session, open_session, to_image_detections
 
 
 @dataclass(frozen=True)
-class Found:
-    """One photograph's detections, boxes in its own pixels."""
+class ImageDetections:
+    """The detections in one image file, boxes in its pixels."""
 
     path: Path
     detections: Detections
 
 
 def detect_image(session: Session, image: np.ndarray) -> Detections:
-    """Detections in a picture uint8 [h, w, 3] BGR, boxes in its pixels."""
-    return in_photo(session.rows(to_tensor(image, session.size)), session, *image.shape[:2])
+    """Detect faces in an image uint8 [h, w, 3] BGR; boxes are in its pixels. Raises UserError."""
+    return to_image_detections(session.run(to_tensor(image, session.size)), session, *image.shape[:2])
 
 
-def detect_pictures(
+def detect_images(
     model: Path,
     sources: Sequence[Path],
     folder: Path,
     threshold: float = SHOW_ABOVE,
     progress: Progress = silent,
-) -> tuple[list[Found], list[str]]:
-    """Draw what the model finds above `threshold` in pictures or folders of them.
+) -> tuple[list[ImageDetections], list[str]]:
+    """Detect faces with a score above `threshold` in image files or folders of them.
 
-    Writes a PNG for each picture and detections.json into `folder`. Returns what was found and a line for each
-    picture left out because it cannot be read. Raises UserError if none can be.
+    Writes each image with boxes drawn as PNG, and detections.json, into `folder`. Returns the detections, and one line
+    for each image that was left out because it cannot be read. Raises UserError if no image can be read.
     """
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
     paths = [path for source in sources for path in find_images(source)]
     if any(path.parent.resolve() == folder.resolve() for path in paths):
-        raise UserError(f"{folder}: holds the pictures themselves; write to another folder")
+        raise UserError(f"{folder}: contains the input images; choose another folder")
     (name, count), *_ = Counter(path.name for path in paths).most_common(1)
     if count > 1:
-        raise UserError(f"{count} pictures are called {name}; give their folders one at a time")
+        raise UserError(f"{name}: {count} images have this name; give their folders one at a time")
     session = open_session(model)
     stems = Counter(path.stem for path in paths)
     found, left_out = [], []
@@ -60,22 +60,21 @@ def detect_pictures(
         except UserError as error:
             left_out.append(str(error))
             continue
-        result = detect_image(session, image).above(threshold)
-        write_png(draw_boxes(image, result), folder / f"{path.stem if stems[path.stem] == 1 else path.name}.png")
-        found.append(Found(path, result))
+        detections = detect_image(session, image).above(threshold)
+        write_png(draw_boxes(image, detections), folder / f"{path.stem if stems[path.stem] == 1 else path.name}.png")
+        found.append(ImageDetections(path, detections))
     if not found:
         raise UserError(left_out[0])
     _write_json(found, folder / "detections.json")
     return found, left_out
 
 
-def _write_json(found: list[Found], path: Path) -> None:
+def _write_json(found: list[ImageDetections], path: Path) -> None:
     rows = []
-    for each in found:
-        for (x1, y1, x2, y2), score in zip(
-            each.detections.boxes.tolist(), each.detections.scores.tolist(), strict=True
-        ):
+    for image in found:
+        boxes, scores = image.detections.boxes.tolist(), image.detections.scores.tolist()
+        for (x1, y1, x2, y2), score in zip(boxes, scores, strict=True):
             box = [round(v, 3) for v in (x1, y1, x2 - x1, y2 - y1)]
-            rows.append({"file_name": each.path.name, "bbox": box, "score": round(score, 6), "category_id": 0})
+            rows.append({"file_name": image.path.name, "bbox": box, "score": round(score, 6), "category_id": 0})
     with write_beside(path) as beside:
         beside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

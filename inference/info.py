@@ -1,4 +1,4 @@
-"""What a config, a checkpoint, an ONNX file or an IR is: size, cost, interface, origin."""
+"""Describe a config, a checkpoint, an ONNX file or an IR: parameters, cost, interface, origin."""
 
 import math
 from dataclasses import dataclass, field
@@ -15,8 +15,12 @@ from facedet.core.weights.ir.graph import read_facts, read_model
 
 @dataclass(frozen=True)
 class Info:
-    """parameters: trained values, or for a graph the float constants its file holds. card_million_parameters: counted
-    as the published card counts. GFLOPs are for one input of the file's own size. bin_bytes: of an IR's .bin."""
+    """Figures and facts of a model.
+
+    parameters: number of trained values; for an ONNX file or an IR, of the float constants in it.
+    card_million_parameters: counted as the published model card counts. gflops: for one input of `input_size`.
+    bin_bytes: size of an IR's .bin.
+    """
 
     path: str
     kind: str
@@ -31,7 +35,7 @@ class Info:
 
 
 def describe(target: str | Path) -> Info:
-    """Describe a file, or a config by name. Raises UserError."""
+    """Describe a file, or a config by its name or path. Raises UserError."""
     path = Path(target)
     if path.suffix in (".onnx", ".xml"):
         return _describe_graph(path)
@@ -59,14 +63,13 @@ def _describe_graph(path: Path) -> Info:
     kind, origin = "ONNX" if path.suffix == ".onnx" else "IR", read_facts(path, model)
     origin.pop("network", None)
     if len(model.inputs) != 1 or model.input(0).partial_shape.is_dynamic or len(model.input(0).shape) != 4:
-        raise UserError(f"{path}: has not one picture of fixed size as its input")
+        raise UserError(f"{path}: its input is not one image of fixed size; give an exported detector")
     count = _count(model)
-    interface = [f"input {_tensor(i)}" for i in model.inputs] + [f"output {_tensor(o)}" for o in model.outputs]
-    side = model.input(0).shape[2]
+    interface = [f"input {_port(i)}" for i in model.inputs] + [f"output {_port(o)}" for o in model.outputs]
     return Info(
         str(path),
         kind,
-        side,
+        model.input(0).shape[2],
         count.stored,
         count.card / 1e6,
         count.flops / 1e9,
@@ -86,53 +89,67 @@ class _Count:
 def _count(model: ov.Model) -> _Count:
     count = _Count(flops=complexity.INPUT * math.prod(model.input(0).shape))
     for node in model.get_ordered_ops():
-        kind = node.get_type_name()
-        if kind == "Constant":
+        if node.get_type_name() == "Constant":
             count.stored += _floats(node)
             continue
         constants = [c for c in map(_constant, node.inputs()) if c is not None]
         if len(constants) == len(node.inputs()) > 0:
-            continue  # part of a weight's decompression
-        elements = _elements(node)
-        if kind == "Convolution":
-            weight = constants[0]
-            count.flops += 2 * elements * math.prod(weight.get_output_shape(0)[1:])
-            count.card += _floats(weight)
-        elif kind == "BatchNormInference":  # an ONNX file: an IR would hold one folded bias a channel
-            count.card += _floats(constants[0])
-        elif kind in ("Add", "Multiply") and constants and len(node.get_output_partial_shape(0)) == 4:
-            # biases and group norm's affine; the input's mean and deviation are no parameters
-            if not _reads_input(node):
-                count.card += _floats(constants[0])
-        elif kind == "Add" and not constants and len(node.get_output_partial_shape(0)) == 4:
-            count.flops += complexity.SUM * elements
-        elif kind == "Relu":
-            count.flops += complexity.RELU * elements
-        elif kind == "MVN":
-            count.flops += (complexity.NORMALISE + complexity.AFFINE) * elements
-        elif kind == "MaxPool":
-            count.flops += complexity.MAX_POOL * elements
-        elif kind == "Interpolate":
-            count.flops += complexity.UPSAMPLE * elements
-        elif kind == "NonMaxSuppression":
-            count.card += 8 * node.input(0).get_partial_shape()[1].get_length()  # clip bounds of every anchor
+            continue  # part of the decompression of a weight
+        count.card += _card_parameters(node, constants)
+        count.flops += _flops(node, constants)
     return count
 
 
+def _card_parameters(node: ov.Node, constants: list[ov.Node]) -> int:
+    kind = node.get_type_name()
+    if kind == "Convolution":
+        return _floats(constants[0])
+    if kind == "BatchNormInference":  # only in ONNX; in an IR it is folded into one bias per channel
+        return _floats(constants[0])
+    if kind == "NonMaxSuppression":
+        return 8 * node.input(0).get_partial_shape()[1].get_length()  # the clip bounds of every anchor
+    # biases, and scale and shift of group normalization; mean and std of the input are not parameters
+    if kind in ("Add", "Multiply") and constants and _is_feature_map(node) and not _reads_input(node):
+        return _floats(constants[0])
+    return 0
+
+
+_FLOPS_PER_ELEMENT = {
+    "Relu": complexity.RELU,
+    "MVN": complexity.NORMALISE + complexity.AFFINE,
+    "MaxPool": complexity.MAX_POOL,
+    "Interpolate": complexity.UPSAMPLE,
+}
+
+
+def _flops(node: ov.Node, constants: list[ov.Node]) -> int:
+    kind, elements = node.get_type_name(), _elements(node)
+    if kind == "Convolution":
+        return 2 * elements * math.prod(constants[0].get_output_shape(0)[1:])
+    if kind == "Add" and not constants and _is_feature_map(node):
+        return complexity.SUM * elements
+    return _FLOPS_PER_ELEMENT.get(kind, 0) * elements
+
+
+def _is_feature_map(node: ov.Node) -> bool:
+    return len(node.get_output_partial_shape(0)) == 4
+
+
 def _constant(port: ov.Input) -> ov.Node | None:
-    """The constant behind a port, through conversions and the scaling of compressed weights."""
+    """The constant behind a port, through conversions and the decompression of weights; None if there is none."""
     node = port.get_source_output().get_node()
     if node.get_type_name() == "Constant":
         return node
     if node.get_type_name() in ("Convert", "Reshape", "FakeQuantize"):
         return _constant(node.input(0))
     if node.get_type_name() in ("Multiply", "Subtract"):
-        found = [_constant(each) for each in node.inputs()]
-        return found[0] if all(found) else None
+        constants = [_constant(port) for port in node.inputs()]
+        return constants[0] if all(constants) else None
     return None
 
 
 def _reads_input(node: ov.Node) -> bool:
+    """Whether only the preprocessing of the image lies between the model's input and this node."""
     while node.get_type_name() in ("Add", "Multiply", "Subtract", "Divide", "Gather", "Convert"):
         variable = [port for port in node.inputs() if _constant(port) is None]
         if not variable:
@@ -142,8 +159,7 @@ def _reads_input(node: ov.Node) -> bool:
 
 
 def _floats(node: ov.Node) -> int:
-    real = node.get_element_type().is_real()
-    return math.prod(node.get_output_shape(0)) if real else 0
+    return math.prod(node.get_output_shape(0)) if node.get_element_type().is_real() else 0
 
 
 def _elements(node: ov.Node) -> int:
@@ -151,5 +167,5 @@ def _elements(node: ov.Node) -> int:
     return math.prod(shape.to_shape()) if shape.is_static else 0
 
 
-def _tensor(port: ov.Output) -> str:
+def _port(port: ov.Output) -> str:
     return f"{', '.join(sorted(port.get_names()))} {port.partial_shape} {port.get_element_type().get_type_name()}"

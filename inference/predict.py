@@ -1,4 +1,4 @@
-"""What a model finds in many photographs, pictures read ahead while the device computes."""
+"""Detections of a model in many images; images are read ahead while the device computes."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,14 +10,17 @@ from facedet.core.common.parallel import map_ahead
 from facedet.core.common.progress import Progress, silent
 from facedet.core.data.image import read_image, to_tensor
 from facedet.core.data.structures import NO_DETECTIONS, Detections
-from facedet.core.inference.session import Session, in_photo
+from facedet.core.inference.session import Session, to_image_detections
 
 
 def predict(
     session: Session, paths: Sequence[Path], progress: Progress = silent
 ) -> tuple[list[Detections], dict[int, str]]:
-    """Detections of each picture, boxes in its own pixels; for those that cannot be read none, and a line that says why
-    by their number. Raises UserError if none can be read, or the model gives values that are not finite."""
+    """Run a model on image files.
+
+    Returns the detections of each image, boxes in its pixels, and the reason by index for each image that cannot be
+    read, which has no detections. Raises UserError if no image can be read or if the model's output is not finite.
+    """
     shapes: list[tuple[int, int]] = []
     unreadable: dict[int, str] = {}
 
@@ -29,15 +32,16 @@ def predict(
         return to_tensor(image, session.size), image.shape[:2]
 
     def tensors() -> Iterator[np.ndarray]:
-        for k, done in enumerate(map_ahead(read, progress(paths, "evaluate"))):
-            if isinstance(done, UserError):
-                unreadable[k] = str(done)
+        for k, result in enumerate(map_ahead(read, progress(paths, "evaluate"))):
+            if isinstance(result, UserError):
+                unreadable[k] = str(result)
             else:
-                shapes.append(done[1])
-                yield done[0]
+                tensor, shape = result
+                shapes.append(shape)
+                yield tensor
 
-    rows = list(session.stream(tensors()))
+    rows = list(session.run_many(tensors()))
     if paths and not rows:
         raise UserError(next(iter(unreadable.values())))
-    found = iter([in_photo(each, session, *shape) for each, shape in zip(rows, shapes, strict=True)])
+    found = iter([to_image_detections(r, session, *shape) for r, shape in zip(rows, shapes, strict=True)])
     return [NO_DETECTIONS if k in unreadable else next(found) for k in range(len(paths))], unreadable

@@ -1,1 +1,1 @@
-"""Do several models compute the same?"""
+"""Parity: check that several models compute the same."""

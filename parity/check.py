@@ -1,6 +1,6 @@
-"""Do several forms of a detector compute the same? The same tensors in, detections matched, differences judged."""
+"""Check that several models compute the same: give all the same tensors, match and compare their detections."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -13,17 +13,19 @@ from facedet.core.data.structures import Detections
 from facedet.core.export.interface import Interface
 from facedet.core.inference.session import Session, open_session, to_detections
 from facedet.core.parity.interface import interface_reasons
-from facedet.core.parity.levels import LevelDifference, Levels
-from facedet.core.parity.tolerances import FAINT_OFF, TOLERANCES
+from facedet.core.parity.levels import LevelComparison, LevelDifference
+from facedet.core.parity.tolerances import LOW_SCORE_UNMATCHED_SHARE, allowed_before_nms
 from facedet.core.parity.verdict import Pair, compare, measure
-from facedet.core.weights.ir.proof import EXACT, Distance
+from facedet.core.weights.ir.proof import Distance
 
 
 @dataclass(frozen=True)
 class Parity:
-    """names: the models, the reference first. detections[model][picture], in pixels of the square input of `size`.
+    """The result of a check.
 
-    interfaces: of the models, where the reference was named as such.
+    names: the models, the reference first. pairs: the reference compared with each other model.
+    detections[model][image]: boxes in pixels of the input of `size` x `size`. interfaces: of the models, empty without
+    --reference.
     """
 
     names: list[str]
@@ -39,7 +41,7 @@ class Parity:
         return all(pair.agree for pair in self.pairs)
 
     def as_dict(self) -> dict:
-        """Plain values for parity.json."""
+        """The content of parity.json."""
         pairs = [
             {
                 **asdict(pair),
@@ -54,81 +56,120 @@ class Parity:
             "images": [path.name for path in self.images],
             "left_out": self.left_out,
             "input_size": self.size,
-            "faint_off_share": FAINT_OFF,
-            "interfaces": [asdict(each) for each in self.interfaces],
+            "faint_off_share": LOW_SCORE_UNMATCHED_SHARE,
+            "interfaces": [asdict(interface) for interface in self.interfaces],
             "pairs": pairs,
         }
 
 
 def check_parity(
-    models: Sequence[Path], images: Path, progress: Progress = silent, reference: Path | None = None
+    models: Sequence[str | Path],
+    images: str | Path,
+    progress: Progress = silent,
+    reference: str | Path | None = None,
 ) -> Parity:
-    """Hold every model to the first one on the pictures of a folder. Raises UserError.
+    """Compare every model with the first one on the images of a folder. Raises UserError.
 
-    reference: a file to hold them all to instead, usually the published IR; then interfaces and the values before NMS
-    are compared too.
+    reference: compare every model with this file instead, usually the published IR; then interfaces and values before
+    NMS are compared too.
     """
-    files = [reference, *models] if reference else list(models)
+    files = [Path(file) for file in ([reference, *models] if reference else models)]
     if len(files) < 2:
-        raise UserError("parity needs two models or more, the one to be held to first, or --reference")
-    paths = find_images(images)
-    sessions = [open_session(path) for path in files]
-    size = sessions[0].size
-    for session in sessions[1:]:
-        if session.size != size:
-            raise UserError(f"{session.path}: takes {session.size}x{session.size}, {files[0]} takes {size}x{size}")
-    usual = {k: open_session(s.path, "default") for k, s in enumerate(sessions) if k > 0 and s.kind == "IR"}
-    levels = [Levels(_strides(sessions), size) for _ in sessions[1:]] if reference else []
-    rows: list[list[np.ndarray]] = [[] for _ in [*sessions, *usual]]
-    read, left_out = [], []
-    for path in progress(paths, "parity"):
-        try:
-            tensor = to_tensor(read_image(path), size)
-        except UserError as error:
-            left_out.append(str(error))
-            continue
-        read.append(path)
-        for each, run in zip(rows, [*sessions, *usual.values()], strict=True):
-            each.append(run.rows(tensor))
-        if reference:
-            _add_levels(levels, sessions, tensor)
-    if not read:
-        raise UserError(left_out[0])
+        raise UserError("parity compares two or more models, the reference first; give another model or --reference")
+    paths = find_images(Path(images))
+    sessions = _open_sessions(files)
+    irs = [k for k, session in enumerate(sessions) if k > 0 and session.kind == "IR"]
+    default_sessions = {k: open_session(files[k], "default") for k in irs}
+    levels = [LevelComparison(_strides(sessions), sessions[0].size) for _ in sessions[1:]] if reference else []
+    outputs = _run(sessions, default_sessions, levels, progress(paths, "parity"))
     interfaces = [session.interface() for session in sessions] if reference else []
     pairs = []
     for k, session in enumerate(sessions[1:], 1):
-        pair = compare(sessions[0], session, rows[0], rows[k])
+        pair = compare(sessions[0], session, outputs.rows[0], outputs.rows[k])
         if reference:
             pair = _with_levels(pair, levels[k - 1].differences(), interface_reasons(interfaces[0], interfaces[k]))
-        if k in usual:
-            drift = measure(rows[0], rows[len(sessions) + list(usual).index(k)], pair.tolerance)
-            pair = replace(pair, default_precision=usual[k].precision, default_drift=drift)
+        if k in default_sessions:
+            drift = measure(outputs.rows[0], outputs.default_rows[k], pair.tolerance)
+            pair = replace(pair, default_precision=default_sessions[k].precision, default_drift=drift)
         pairs.append(pair)
-    found = [[to_detections(r) for r in each] for each in rows[: len(sessions)]]
-    return Parity([str(path) for path in files], read, left_out, size, pairs, found, interfaces)
+    return Parity(
+        names=[str(path) for path in files],
+        images=outputs.images,
+        left_out=outputs.left_out,
+        size=sessions[0].size,
+        pairs=pairs,
+        detections=[[to_detections(rows) for rows in model_rows] for model_rows in outputs.rows],
+        interfaces=interfaces,
+    )
 
 
-def _add_levels(levels: Sequence[Levels], sessions: Sequence[Session], tensor: np.ndarray) -> None:
-    first = sessions[0].dense(tensor)
-    for level, session in zip(levels, sessions[1:], strict=True):
-        try:
-            level.add(first, session.dense(tensor))
-        except ValueError as error:
-            raise UserError(f"{session.path}: cannot be held to {sessions[0].path}: {error}") from error
+def _open_sessions(files: Sequence[Path]) -> list[Session]:
+    """Open models of the same input size. Raises UserError."""
+    first, *others = sessions = [open_session(path) for path in files]
+    for session in others:
+        if session.size != first.size:
+            sizes = f"takes {session.size}x{session.size} pixels, {first.path} takes {first.size}x{first.size}"
+            raise UserError(f"{session.path}: {sizes}; give models of the same input size")
+    return sessions
 
 
 def _strides(sessions: Sequence[Session]) -> list[int]:
     for session in sessions:
         if session.strides:
             return session.strides
-    raise UserError("--reference needs a checkpoint of this project, or an export of one, to know the levels")
+    raise UserError("--reference: no model states its levels; add a checkpoint of this project or an export of one")
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """images: those that can be read. rows[model][image]; default_rows[model][image]: in the default precision."""
+
+    images: list[Path]
+    left_out: list[str]
+    rows: list[list[np.ndarray]]
+    default_rows: dict[int, list[np.ndarray]]
+
+
+def _run(
+    sessions: Sequence[Session],
+    default_sessions: Mapping[int, Session],
+    levels: Sequence[LevelComparison],
+    paths: Iterable[Path],
+) -> _Outputs:
+    """Run every session on every image, and add the values before NMS to `levels` if there are any."""
+    outputs = _Outputs([], [], [[] for _ in sessions], {k: [] for k in default_sessions})
+    for path in paths:
+        try:
+            tensor = to_tensor(read_image(path), sessions[0].size)
+        except UserError as error:
+            outputs.left_out.append(str(error))
+            continue
+        outputs.images.append(path)
+        for k, session in enumerate(sessions):
+            outputs.rows[k].append(session.run(tensor))
+        for k, session in default_sessions.items():
+            outputs.default_rows[k].append(session.run(tensor))
+        if levels:
+            _add_levels(levels, sessions, tensor)
+    if not outputs.images:
+        raise UserError(outputs.left_out[0])
+    return outputs
+
+
+def _add_levels(levels: Sequence[LevelComparison], sessions: Sequence[Session], tensor: np.ndarray) -> None:
+    first = sessions[0].dense(tensor)
+    for level, session in zip(levels, sessions[1:], strict=True):
+        try:
+            level.add(first, session.dense(tensor))
+        except ValueError as error:
+            raise UserError(f"{session.path}: cannot be compared with {sessions[0].path}: {error}") from error
 
 
 def _with_levels(pair: Pair, levels: list[LevelDifference], reasons: list[str]) -> Pair:
-    """The pair with what was found before NMS, and with the reasons that gives."""
-    allowed = EXACT if pair.tolerance == TOLERANCES["f32"] else Distance(pair.tolerance.px, pair.tolerance.score)
+    """Add the differences before NMS to a pair, and the reasons that follow from them to `reasons`."""
+    allowed = allowed_before_nms(pair.tolerance)
     for level in levels:
         found = Distance(level.max_px, level.max_score)
         if not found.within(allowed):
-            reasons = [*reasons, f"before NMS, stride {level.stride}: {found} apart, allowed {allowed}"]
+            reasons = [*reasons, f"before NMS, stride {level.stride}: differs by {found}, allowed {allowed}"]
     return replace(pair, levels=levels, reasons=[*pair.reasons, *reasons])

@@ -1,4 +1,4 @@
-"""Two models' detections in one picture, matched one to one."""
+"""Match the detections of two models in one image one to one."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import numpy as np
 from facedet.core.common.boxes import overlaps
 from facedet.core.data.structures import Detections
 
-_SAME = 0.5  # IoU from which two boxes can be the same detection; within one model NMS leaves no such pair
+_MIN_IOU = 0.5  # from this IoU two boxes can be the same detection; NMS leaves no such pair within one model
 
 
 @dataclass(frozen=True)
 class Match:
-    """pairs int [m, 2]: rows of the first and of the second; only_first, only_second: rows without a partner."""
+    """pairs int [m, 2]: indices into the first and the second; only_first, only_second: indices of unmatched ones."""
 
     pairs: np.ndarray
     only_first: np.ndarray
@@ -20,12 +20,12 @@ class Match:
 
 
 def match(first: Detections, second: Detections) -> Match:
-    """Best IoU first, nearer score where IoUs are equal; every row at most once."""
+    """Match each detection at most once: highest IoU first, and the nearest score where IoUs are equal."""
     iou = box_iou(first.boxes, second.boxes)
-    rows, columns = np.nonzero(iou >= _SAME)
-    apart = np.abs(first.scores[rows] - second.scores[columns])
+    rows, columns = np.nonzero(iou >= _MIN_IOU)
+    score_difference = np.abs(first.scores[rows] - second.scores[columns])
     pairs, used_first, used_second = [], set(), set()
-    for k in np.lexsort((apart, -iou[rows, columns])):
+    for k in np.lexsort((score_difference, -iou[rows, columns])):
         i, j = int(rows[k]), int(columns[k])
         if i not in used_first and j not in used_second:
             pairs.append((i, j))
@@ -39,7 +39,7 @@ def match(first: Detections, second: Detections) -> Match:
 
 
 def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU [n, m] of boxes a [n, 4] and b [m, 4]; 1 for equal boxes even without area."""
+    """IoU [n, m] of boxes a [n, 4] and b [m, 4]; 1 for equal boxes, also if they have no area."""
     iou = np.nan_to_num(overlaps(a, b))
     iou[(a[:, None] == b[None]).all(axis=2)] = 1
     return iou

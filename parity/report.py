@@ -1,4 +1,4 @@
-"""Parity for people and scripts: parity.json and one HTML page with the pictures inside it."""
+"""Reports of a parity check: parity.json, and one HTML page with the images embedded."""
 
 from pathlib import Path
 
@@ -13,50 +13,49 @@ from facedet.core.export.interface import SHOW_ABOVE
 from facedet.core.inference.draw import BLUE, GREEN, RED, draw_boxes
 from facedet.core.parity.check import Parity
 from facedet.core.parity.matching import match
-from facedet.core.parity.tolerances import FAINT_OFF
+from facedet.core.parity.tolerances import LOW_SCORE_UNMATCHED_SHARE
 
-_SHOWN = 24  # pictures for each model
-_SIDE = 400  # pixels
+_SHOWN = 24  # images per model
+_SIDE = 400  # pixels of an image's longer side
 
 
 def write_report(parity: Parity, folder: Path) -> Path:
-    """Write parity.json and parity.html into `folder`; returns the page's path. Raises UserError."""
+    """Write parity.json and parity.html into `folder`. Returns the path of parity.html. Raises UserError."""
     write_json(parity.as_dict(), folder / "parity.json")
     return write_page(
         Path(__file__).with_name("parity.html"),
         folder / "parity.html",
         parity=parity,
-        faint_off=FAINT_OFF,
+        low_score_unmatched_share=LOW_SCORE_UNMATCHED_SHARE,
         show_above=SHOW_ABOVE,
         drifting=[pair for pair in parity.pairs if pair.default_drift],
-        pictures=[(parity.names[k], _figures(parity, k)) for k in range(1, len(parity.names))],
-        left_out=len(parity.images) - _SHOWN,
+        models=[(parity.names[k], _figures(parity, k)) for k in range(1, len(parity.names))],
+        not_shown=len(parity.images) - _SHOWN,
     )
 
 
 def _figures(parity: Parity, model: int) -> list[dict]:
-    # pictures in which the two differ most come first
+    """The images with boxes drawn, those with most unmatched boxes first."""
     figures = []
     for path, first, second in zip(parity.images, parity.detections[0], parity.detections[model], strict=True):
         a, b = first.above(SHOW_ABOVE), second.above(SHOW_ABOVE)
         matched = match(a, b)
-        groups = [(_rows(a, matched.pairs[:, 0]), GREEN), (_rows(a, matched.only_first), RED)]
-        groups += [(_rows(b, matched.only_second), BLUE)]
-        figures.append((path, groups))
-    figures.sort(key=lambda figure: -sum(len(g.scores) for g, _ in figure[1][1:]))
-    return [_figure(path, groups, parity.size) for path, groups in figures[:_SHOWN]]
+        both, only_first = _select(a, matched.pairs[:, 0]), _select(a, matched.only_first)
+        figures.append((path, both, only_first, _select(b, matched.only_second)))
+    figures.sort(key=lambda figure: -len(figure[2].scores) - len(figure[3].scores))
+    return [_figure(*figure, parity.size) for figure in figures[:_SHOWN]]
 
 
-def _figure(path: Path, groups: list, size: int) -> dict:
+def _figure(path: Path, both: Detections, only_first: Detections, only_second: Detections, size: int) -> dict:
     image = read_image(path)
     scale = _SIDE / max(image.shape[:2])
     width, height = (max(round(edge * scale), 1) for edge in image.shape[1::-1])
     image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    for group, colour in groups:
+    for group, colour in ((both, GREEN), (only_first, RED), (only_second, BLUE)):
         image = draw_boxes(image, Detections(to_photo(group.boxes, size, width, height), group.scores), colour)
-    counts = dict(zip(("both", "first", "second"), (len(group.scores) for group, _ in groups), strict=True))
+    counts = {"both": len(both.scores), "only_first": len(only_first.scores), "only_second": len(only_second.scores)}
     return {"name": path.name, "jpeg": as_jpeg(image), **counts}
 
 
-def _rows(found: Detections, rows: np.ndarray) -> Detections:
-    return Detections(found.boxes[rows], found.scores[rows])
+def _select(detections: Detections, rows: np.ndarray) -> Detections:
+    return Detections(detections.boxes[rows], detections.scores[rows])

@@ -1,4 +1,4 @@
-"""Two models' detections compared and judged."""
+"""Compare the detections of two models and judge whether they agree."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,16 +8,21 @@ import numpy as np
 from facedet.core.inference.session import Session, to_detections
 from facedet.core.parity.levels import LevelDifference
 from facedet.core.parity.matching import match
-from facedet.core.parity.tolerances import FAINT_OFF, TOLERANCES, Tolerance
+from facedet.core.parity.tolerances import (
+    LOW_SCORE_UNMATCHED_BOXES,
+    LOW_SCORE_UNMATCHED_SHARE,
+    TOLERANCES,
+    Tolerance,
+)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How the second model's detections differ from the first's, over all pictures.
+    """Difference of a model's detections from the reference's, over all images.
 
-    matched, only_first, only_second: boxes of any score. The largest and mean differences are those of the `judged`
-    pairs, whose score is above the tolerance's `faint`. faint: boxes up to that score, in pairs or alone; faint_off:
-    those among them without a partner within the tolerance.
+    matched, only_first, only_second: number of boxes with any score. judged: number of matched pairs with a score above
+    the tolerance's `faint`; the largest and mean differences are those of these pairs. faint: number of low-score
+    boxes, matched pairs counted once; faint_off: how many of them have no match within the tolerance.
     """
 
     matched: int
@@ -35,9 +40,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Pair:
-    """The reference against one other model. reasons: why they do not agree, empty if they do.
+    """The reference compared with one other model.
 
-    levels: values before NMS, where the reference was named as such.
+    reasons: why they do not agree, empty if they do. levels: differences before NMS, empty without --reference.
+    default_drift: for an IR, the difference in the device's default precision; not judged.
     """
 
     reference: str
@@ -58,7 +64,7 @@ class Pair:
 
 
 def compare(reference: Session, other: Session, first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> Pair:
-    """Judge the rows [n, 6] of each picture that `other` gave against those of the reference."""
+    """Compare and judge two models. first, second: rows [n, 6] of each image from the reference and from `other`."""
     tolerance = TOLERANCES["f16" if "f16" in (reference.weights, other.weights) else "f32"]
     difference = measure(first, second, tolerance)
     threshold = other.threshold if reference.threshold is None else reference.threshold
@@ -78,34 +84,37 @@ def compare(reference: Session, other: Session, first: Sequence[np.ndarray], sec
 
 
 def measure(first: Sequence[np.ndarray], second: Sequence[np.ndarray], allowed: Tolerance) -> Difference:
-    """Match picture by picture and sum up; rows [n, 6] as sessions give them."""
-    px, apart, score, lone = [], [], [], []
+    """Match the rows [n, 6] of each image and sum up the differences."""
+    px, score_difference, score, unmatched = [], [], [], []
     only_first = only_second = 0
-    for x, y in zip(first, second, strict=True):
-        a, b = to_detections(x), to_detections(y)
+    for first_rows, second_rows in zip(first, second, strict=True):
+        a, b = to_detections(first_rows), to_detections(second_rows)
         matched = match(a, b)
         i, j = matched.pairs.T
         px.append(np.abs(a.boxes[i] - b.boxes[j]))
-        apart.append(np.abs(a.scores[i] - b.scores[j]))
+        score_difference.append(np.abs(a.scores[i] - b.scores[j]))
         score.append(np.maximum(a.scores[i], b.scores[j]))
-        lone += [a.scores[matched.only_first], b.scores[matched.only_second]]
+        unmatched += [a.scores[matched.only_first], b.scores[matched.only_second]]
         only_first += len(matched.only_first)
         only_second += len(matched.only_second)
-    all_px, all_apart, all_score, all_lone = (np.concatenate(x) for x in (px, apart, score, lone))
-    faint = all_score <= allowed.faint
-    off = (all_px.max(axis=1, initial=0) > allowed.px) | (all_apart > allowed.score)
+    all_px, all_score_difference, all_scores, all_unmatched = (
+        np.concatenate(parts) for parts in (px, score_difference, score, unmatched)
+    )
+    low_score = all_scores <= allowed.faint
+    outside = (all_px.max(axis=1, initial=0) > allowed.px) | (all_score_difference > allowed.score)
+    low_score_unmatched = int((all_unmatched <= allowed.faint).sum())
     return Difference(
-        matched=len(all_score),
+        matched=len(all_scores),
         only_first=only_first,
         only_second=only_second,
-        highest_unmatched=float(all_lone.max(initial=0)),
-        judged=int((~faint).sum()),
-        max_px=float(all_px[~faint].max(initial=0)),
-        mean_px=_mean(all_px[~faint]),
-        max_score=float(all_apart[~faint].max(initial=0)),
-        mean_score=_mean(all_apart[~faint]),
-        faint=int(faint.sum() + (all_lone <= allowed.faint).sum()),
-        faint_off=int((faint & off).sum() + (all_lone <= allowed.faint).sum()),
+        highest_unmatched=float(all_unmatched.max(initial=0)),
+        judged=int((~low_score).sum()),
+        max_px=float(all_px[~low_score].max(initial=0)),
+        mean_px=_mean(all_px[~low_score]),
+        max_score=float(all_score_difference[~low_score].max(initial=0)),
+        mean_score=_mean(all_score_difference[~low_score]),
+        faint=int(low_score.sum()) + low_score_unmatched,
+        faint_off=int((low_score & outside).sum()) + low_score_unmatched,
     )
 
 
@@ -113,18 +122,19 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if values.size else 0.0
 
 
-def _judge(d: Difference, allowed: Tolerance) -> list[str]:
-    reasons = []
+def _judge(difference: Difference, allowed: Tolerance) -> list[str]:
+    d, reasons = difference, []
     if d.judged == 0:
-        reasons.append(f"nothing detected by both above a score of {allowed.faint:g}: nothing is shown")
+        reasons.append(f"no matched boxes with a score above {allowed.faint:g}: nothing to compare")
     if d.highest_unmatched > allowed.faint:
-        reasons.append(f"a box of score {d.highest_unmatched:.3f} has no partner")
+        reasons.append(f"a box with score {d.highest_unmatched:.3f} has no match")
     if d.max_px > allowed.px:
         reasons.append(f"coordinates differ by {d.max_px:.3g} px")
     if d.max_score > allowed.score:
         reasons.append(f"scores differ by {d.max_score:.2g}")
-    if d.faint_off > max(FAINT_OFF * d.faint, 2):  # a single near tie leaves one lone box on each side
-        reasons.append(f"{d.faint_off} of {d.faint} boxes up to a score of {allowed.faint:g} lack a partner")
+    if d.faint_off > max(LOW_SCORE_UNMATCHED_SHARE * d.faint, LOW_SCORE_UNMATCHED_BOXES):
+        boxes = f"{d.faint_off} of {d.faint} boxes with a score up to {allowed.faint:g}"
+        reasons.append(f"{boxes} have no match within the tolerance")
     return reasons
 
 
@@ -133,10 +143,10 @@ def _malformed(rows: Sequence[np.ndarray], threshold: float | None, allowed: Tol
     if not all(np.isfinite(r).all() for r in rows):
         reasons.append("values that are not finite")
     if any((r[:, 5] != 0).any() for r in rows):
-        reasons.append("labels other than 0, the face")
+        reasons.append("labels other than 0 (face)")
     if any((np.diff(r[:, 4]) > 0).any() for r in rows):
-        reasons.append("rows are not sorted by falling score, zeros last")
+        reasons.append("rows are not sorted by descending score, zero rows last")
     lowest = min((float(s.min()) for s in (to_detections(r).scores for r in rows) if len(s)), default=1.0)
     if threshold is not None and lowest < threshold - allowed.score:
-        reasons.append(f"a score of {lowest:.4f} was kept, under the threshold of {threshold:g}")
+        reasons.append(f"a detection has score {lowest:.4f}, below the threshold of {threshold:g}")
     return reasons

@@ -1,15 +1,20 @@
 """What several tests share: the outside world where it lies beside the project, and one short real training."""
 
+import itertools
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from helpers.boxes import detections
 from helpers.formats import WRITERS
 
+from facedet.core.data.structures import Detections
 from facedet.core.data.synthetic import draw_dataset
+from facedet.core.evaluation.metrics.wider import WiderTruth, read_truth
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("FACEDET_SHARED", ROOT.parent / "shared"))
@@ -23,7 +28,7 @@ def reference() -> Path:
 
 @pytest.fixture(scope="session")
 def faces() -> Path:
-    """Real photographs with annotated faces, a Pascal VOC folder with train.txt and val.txt."""
+    """Real images with annotated faces: a Pascal VOC folder with train.txt and val.txt."""
     return _shared("faces")
 
 
@@ -35,7 +40,7 @@ def _shared(name: str) -> Path:
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small drawn set: train.json, val.json, images/."""
+    """A small drawn dataset: train.json, val.json, images/."""
     folder = tmp_path_factory.mktemp("drawn")
     draw_dataset(folder, 24, seed=1, name="train")
     draw_dataset(folder, 8, seed=2, name="val")
@@ -44,7 +49,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`tiny` at 96 pixels: for what a training does, not for what it learns."""
+    """`tiny` at 96 pixels, for tests in which the accuracy does not matter."""
     path = tmp_path_factory.mktemp("config") / "quick.py"
     path.write_text(f"_base_ = {str(ROOT / 'configs' / 'tiny.py')!r}\ninput_size = 96\n")
     return path
@@ -52,7 +57,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The work dir of a short training of `tiny` on the drawn set: it detects, if not well."""
+    """The work dir of a short training run of `tiny` on the drawn dataset: it detects, but not well."""
     from facedet.core.train import finetune
 
     folder = tmp_path_factory.mktemp("trained") / "run"
@@ -62,16 +67,16 @@ def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The short training's best checkpoint in every format."""
+    """The best checkpoint of `trained`, exported in every format."""
     from facedet.core.export.export import export
 
     return export(trained / "best.pth", tmp_path_factory.mktemp("exported"))
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of six drawn pictures that no training saw."""
-    folder = tmp_path_factory.mktemp("pictures")
+def unseen_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of six drawn images that are in no dataset."""
+    folder = tmp_path_factory.mktemp("unseen")
     draw_dataset(folder, 6, seed=3, name="held-out")
     return folder / "images"
 
@@ -87,7 +92,7 @@ def standin(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def made(tmp_path: Path) -> Callable[[str], Path]:
-    """Writes the three pictures in a format; gives the path a user would name."""
+    """Writes three annotated images in a format; returns the path to pass to a command."""
 
     def make(format: str) -> Path:
         WRITERS[format](tmp_path / format)
@@ -98,7 +103,7 @@ def made(tmp_path: Path) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def imported(exported: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny IR, imported without photographs."""
+    """The tiny IR, imported without calibration."""
     path = tmp_path_factory.mktemp("imported") / "imported.pth"
     from facedet.core.weights.importing import import_weights
 
@@ -108,10 +113,28 @@ def imported(exported: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def calibrated(exported: dict[str, Path], drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny IR, imported with the pictures it was trained on."""
+    """The tiny IR, imported and calibrated on its training images."""
     path = tmp_path_factory.mktemp("calibrated") / "calibrated.pth"
     from facedet.core.weights.importing import import_weights
 
     origin = import_weights(exported["fp32"], path, calibrate_on=drawn / "images")
     assert (origin.frozen_norms, origin.calibrated_on) == (0, 32)
     return path
+
+
+@pytest.fixture(scope="session")
+def golden(reference: Path) -> Path:
+    """WIDER FACE's ground truth, made-up detections, and the figures of the reference evaluators for them."""
+    folder = reference.parent / "golden" / "wider"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}: it contains the figures of the reference evaluators")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden_wider(golden: Path) -> tuple[WiderTruth, list[Detections]]:
+    """The ground truth and the detections of `golden`, in the official order."""
+    truth = read_truth(golden)
+    rows = np.load(golden / "predictions.npz")["detections"]
+    ends = np.searchsorted(rows[:, 0], np.arange(len(truth.names) + 1))
+    return truth, [detections(*rows[a:b, 1:]) for a, b in itertools.pairwise(ends)]

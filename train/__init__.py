@@ -1,6 +1,6 @@
-"""How the network learns."""
+"""Train the network."""
 
-import detector  # noqa: F401  (before mmdet)
+from facedet.core import detector  # noqa: F401  (before mmdet)
 from facedet.core.train.training import finetune
 
 __all__ = ["finetune"]

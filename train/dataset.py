@@ -1,4 +1,4 @@
-"""Annotated photographs as mmdet's training and validation samples."""
+"""Annotated images as training and validation samples of mmdet."""
 
 from pathlib import Path
 
@@ -18,15 +18,15 @@ from facedet.core.data.structures import Photo
 
 @DATASETS.register_module()
 class FaceDataset(Dataset):
-    """A set of photographs; pictures are read when they are asked for.
+    """A dataset of annotated images. Each image is read when its sample is needed.
 
-    path, images, names, format, split: see `DatasetSource`. input_size: side of the square input, pixels.
-    augment: settings of `Augment`. repeat: how often the set is gone through in an epoch.
+    path, images, names, format, split: see `DatasetSource`. input_size: width and height of the input, pixels.
+    augment: settings of `Augment`. repeat: how often an epoch uses each image. test_mode: no augmentation.
 
-    A picture that turns out to be unreadable gives its place to the next; the sample's `unreadable` says why.
+    If an image cannot be read, the next one is used in its place, and the sample's `unreadable` states the reason.
     """
 
-    metainfo = {"classes": ("face",)}  # noqa: RUF012  (mmengine wants a class attribute)
+    metainfo = {"classes": ("face",)}  # noqa: RUF012  (mmengine reads a class attribute)
 
     def __init__(
         self,
@@ -61,18 +61,18 @@ class FaceDataset(Dataset):
             except UserError as error:
                 unreadable.append(str(error))
             else:
-                sample = self._view(photo, image) if self.augment else self._plain(photo, image)
+                sample = self._augmented(photo, image) if self.augment else self._resized(photo, image)
                 sample["data_samples"].set_metainfo({"unreadable": unreadable})
                 return sample
-        raise UserError(f"no picture of the set can be read (first: {unreadable[0]})")
+        raise UserError(f"no image of the dataset can be read (first: {unreadable[0]})")
 
-    def _view(self, photo: Photo, image: np.ndarray) -> dict:
+    def _augmented(self, photo: Photo, image: np.ndarray) -> dict:
         seed = int(torch.randint(2**31, ()))  # torch's generator differs between workers and epochs
         assert self.augment is not None
         view = self.augment(image, photo.boxes, photo.ignored, seed)
         return self._pack(photo, view.image, view.boxes, view.ignored)
 
-    def _plain(self, photo: Photo, image: np.ndarray) -> dict:
+    def _resized(self, photo: Photo, image: np.ndarray) -> dict:
         scale = np.float32(self.input_size) / np.array([photo.width, photo.height] * 2, np.float32)
         return self._pack(photo, to_input(image, self.input_size), photo.boxes * scale, photo.ignored)
 
@@ -94,7 +94,7 @@ class FaceDataset(Dataset):
 def _read(photo: Photo) -> np.ndarray:
     image = read_image(photo.path)
     if image.shape[:2] != (photo.height, photo.width):
-        raise UserError(f"{photo.path}: is {image.shape[1]}x{image.shape[0]}, not {photo.width}x{photo.height}")
+        raise UserError(f"{photo.path}: has {image.shape[1]}x{image.shape[0]} pixels, not {photo.width}x{photo.height}")
     return image
 
 

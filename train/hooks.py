@@ -1,4 +1,4 @@
-"""What mmengine's Runner tells us while it trains: progress, history, checkpoints."""
+"""Hooks of mmengine's Runner: progress bar, history, checkpoints."""
 
 import math
 import sys
@@ -12,16 +12,16 @@ from tqdm import tqdm
 
 from facedet.core.common.errors import UserError
 from facedet.core.common.files import write_beside
-from facedet.core.detector.config import network_facts
-from facedet.core.weights.checkpoint import FACTS, read_torch_file
+from facedet.core.detector.config import network_to_json
+from facedet.core.weights.checkpoint import META_KEY, read_torch_file
 
 
 @HOOKS.register_module()
 class Progress(Hook):
-    """One bar for the whole training: loss, learning rate, images per second, time left."""
+    """Progress bar of the whole training run: epoch, loss, learning rate, images per second, AP, time left."""
 
     def before_train(self, runner: Any) -> None:
-        seconds = 1 if sys.stderr.isatty() else 30  # a log wants fewer lines than a terminal
+        seconds = 1 if sys.stderr.isatty() else 30  # fewer lines in a log file than in a terminal
         self.bar = tqdm(total=runner.max_iters, initial=runner.iter, desc="train", unit="it", mininterval=seconds)
         self.images, self.started, self.ap = 0, time.monotonic(), ""
 
@@ -45,9 +45,10 @@ class Progress(Hook):
 
 @HOOKS.register_module()
 class History(Hook):
-    """Keeps losses by iteration and metrics by epoch, names unreadable pictures once, stops at a loss that is none.
+    """Records the loss of each iteration, the metrics of each validation and the unreadable images, which it logs once.
 
-    Checkpoints carry it, so that a resumed training's curve begins where the training began.
+    It stops training if the loss is not finite. Checkpoints contain the lists in `meta["history"]`, so a resumed run
+    continues them.
     """
 
     _LISTS = ("losses", "metrics", "unreadable")
@@ -56,7 +57,7 @@ class History(Hook):
         self.losses: list[tuple[float, float]] = []  # epoch (fraction), loss
         self.metrics: list[tuple[int, dict[str, float]]] = []  # epoch, AP and so on
         self.unreadable: list[str] = []
-        self.images, self.seconds = 0, 0.0  # of training steps alone
+        self.images, self.seconds = 0, 0.0  # of the training steps only, not stored
 
     def before_train_epoch(self, runner: Any) -> None:
         self._last = time.monotonic()
@@ -94,7 +95,17 @@ class History(Hook):
 
 @HOOKS.register_module()
 class Checkpoints(Hook):
-    """last.pth after every epoch, to resume from; best.pth, weights alone, when AP has grown."""
+    """Writes last.pth after every training epoch and every validation, and best.pth when the validation AP is higher.
+
+    Both are torch files that `weights_only=True` can load:
+
+    - `state_dict`: the weights of the whole network
+    - `meta`: `facedet` (name, input size and network of the config, as JSON), `epoch` and `iter` (complete ones),
+      `max_epochs` (of the schedule), `history` (`losses`, `metrics`, `unreadable`), `AP` (only in best.pth); and from
+      mmengine `cfg` (the whole config as text), `seed`, `experiment_name`, `time`, `mmengine_version`, `dataset_meta`
+    - `optimizer`, `param_schedulers`: only in last.pth, which is complete for resuming
+    - `message_hub`: empty; mmengine expects it
+    """
 
     priority = "VERY_LOW"
 
@@ -110,25 +121,25 @@ class Checkpoints(Hook):
         self._save(runner, "last.pth", {}, resumable=True)
 
     def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
-        done = {"epoch": runner.epoch, "iter": runner.iter}
-        self._save(runner, "last.pth", done, resumable=True)  # again, now with this validation in its history
+        position = {"epoch": runner.epoch, "iter": runner.iter}
+        self._save(runner, "last.pth", position, resumable=True)  # again, with this validation in its history
         score = float((metrics or {}).get("AP", 0.0))
         if score > self.best_score:
             self.best_score = score
-            self._save(runner, "best.pth", {"AP": score, **done}, resumable=False)
+            self._save(runner, "best.pth", {"AP": score, **position}, resumable=False)
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        # the message hub holds objects that weights_only refuses, and only smooths what is logged
+        # the message hub contains objects that weights_only refuses; it is used only to smooth logged values
         checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
-        checkpoint["meta"][FACTS] = network_facts(runner.cfg)
+        checkpoint["meta"][META_KEY] = network_to_json(runner.cfg)
         checkpoint["meta"]["max_epochs"] = runner.max_epochs
 
     def _save(self, runner: Any, name: str, meta: dict, resumable: bool) -> None:
         folder = Path(runner.work_dir)
         try:
-            with write_beside(folder / name) as beside:
+            with write_beside(folder / name) as temporary:
                 runner.save_checkpoint(
-                    str(folder), beside.name, meta=meta, save_optimizer=resumable, save_param_scheduler=resumable
+                    str(folder), temporary.name, meta=meta, save_optimizer=resumable, save_param_scheduler=resumable
                 )
-        except RuntimeError as error:  # how torch reports a full disk
+        except RuntimeError as error:  # torch raises this if the disk is full
             raise UserError(f"{folder / name}: cannot be written ({error})") from error

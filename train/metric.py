@@ -1,4 +1,4 @@
-"""Validation while training: COCO AP in pixels of the original photographs."""
+"""Validation during training: COCO AP in pixels of the original images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from facedet.core.evaluation.metrics.coco import average_precision
 
 @METRICS.register_module()
 class FaceAP(BaseMetric):
-    """AP, AP50, AP75 and AP by size of a validation pass, each picture once."""
+    """AP, AP50, AP75 and AP by face size over a validation pass. Each image counts once."""
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
@@ -21,6 +21,7 @@ class FaceAP(BaseMetric):
             self.results.append((sample["photo"], Detections(*arrays)))
 
     def compute_metrics(self, results: list[tuple[Photo, Detections]]) -> dict[str, float]:
-        once = {photo.path: (photo, found) for photo, found in results}.values()  # a stand-in for an unreadable one
-        photos, found = zip(*once, strict=True)
+        # an image also appears in place of an unreadable one before it
+        unique = {photo.path: (photo, found) for photo, found in results}.values()
+        photos, found = zip(*unique, strict=True)
         return {name: value for name, value in average_precision(photos, found).items() if value is not None}

@@ -1,4 +1,4 @@
-"""Importing this makes dataset, metric and hooks known to mmdet, and mmengine read local checkpoints safely."""
+"""Register dataset, metric and hooks in mmdet, and a safe loader of local checkpoints in mmengine, on import."""
 
 import contextlib
 import io
@@ -10,7 +10,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from facedet.core.detector import register
 
 with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # they tell of data sets and metrics that are not ours
+    warnings.simplefilter("ignore")  # about datasets and metrics that are not used here
     import mmdet.datasets
     import mmdet.engine
     import mmdet.evaluation
@@ -22,7 +22,7 @@ __all__ = ["dataset", "hooks", "metric", "mmdet", "register"]
 
 @CheckpointLoader.register_scheme(prefixes="", force=True)
 def load_from_local(filename: str, map_location: object = None) -> dict:
-    """In place of mmengine's loader, which falls back to unsafe unpickling; tensors come on the CPU."""
+    """Load a checkpoint to the CPU. Replaces mmengine's loader, which falls back to unsafe unpickling."""
     content = read_torch_file(Path(filename))
     content.get("meta", {}).pop("config", None)  # mmengine would execute it
     return content

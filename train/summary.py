@@ -1,4 +1,4 @@
-"""What a training leaves for people and scripts: summary.json and the training curve."""
+"""The results of a training run: summary.json and the training curve."""
 
 import json
 import resource
@@ -22,9 +22,13 @@ from matplotlib import pyplot as plt
 
 @dataclass(frozen=True)
 class Summary:
-    """How a training went. Metrics are COCO AP values in 0..1 with the epoch they were measured at.
+    """The content of summary.json.
 
-    seconds: of everything; images_per_second: of the training steps alone.
+    started_from: where the weights came from. epochs: of the whole schedule. train_faces, val_faces: without ignored
+    faces. left_out: images and boxes that were not used, and why. first_loss, last_loss: mean over the first and the
+    last tenth of the iterations. best, last: COCO AP values in 0..1 and their epoch, of the validation with the highest
+    AP and of the last one. seconds: total time since the start, or since training was resumed. images_per_second: of
+    the training steps in this time. peak_memory_mb: of the GPU, or of the process on a CPU.
     """
 
     config: str
@@ -47,7 +51,7 @@ class Summary:
     last_checkpoint: str
 
 
-def write_outcome(
+def write_summary(
     folder: Path,
     cfg: Config,
     datasets: list[FaceDataset],

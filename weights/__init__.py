@@ -1,1 +1,1 @@
-"""Where weights come from."""
+"""Weights: published files, checkpoints, initial weights, import of snapshots and exported models."""

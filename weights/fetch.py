@@ -1,4 +1,4 @@
-"""The published files, downloaded so that only what is whole and right bears their names."""
+"""Download the published files. A file gets its final name only when it is complete and its checksum is correct."""
 
 import hashlib
 import json
@@ -19,12 +19,14 @@ _CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
-class Patience:
-    """pauses: seconds before each further try; one that brought bytes begins them anew. silence: seconds without a byte
-    after which a try is given up."""
+class RetryPolicy:
+    """pauses: seconds before each retry; they start again after an attempt that received new bytes.
+
+    timeout: seconds without a byte after which an attempt ends.
+    """
 
     pauses: tuple[float, ...] = (1, 2, 4, 8)
-    silence: float = 30
+    timeout: float = 30
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,16 @@ class Remote:
         return self.url.rsplit("/", 1)[1]
 
 
-class _Broken(Exception):
-    """A try that failed in a way in which the next may not."""
+class _AttemptFailed(Exception):
+    """An attempt failed, but the next one may succeed."""
 
 
-class _Wrong(Exception):
-    """What arrived is not the published file."""
+class _WrongContent(Exception):
+    """The received bytes are not the published file."""
 
 
 def names() -> list[str]:
-    """What can be fetched."""
+    """The names of the published models, as `fetch` takes them."""
     return list(_published())
 
 
@@ -59,15 +61,15 @@ def fetch(
     folder: Path,
     *,
     mirror: str | None = None,
-    patience: Patience | None = None,
+    retries: RetryPolicy | None = None,
     progress: ByteProgress = silent_bytes,
     tell: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
-    """Download one of `names()` into `folder`; returns its files. Raises UserError.
+    """Download one of `names()` into `folder`. Returns the paths of its files. Raises UserError.
 
-    mirror: address that stands in for the publisher's. What a broken download brought stays beside as .part, and the
-    next one goes on from there. A file that is there already is kept if it is the published one, and refused if not.
-    tell: hears in a line why a try failed.
+    mirror: address to use instead of the publisher's. tell: called with a line for each failed attempt. An interrupted
+    download is kept as a .part file and resumed by the next call. A file that already exists is kept if it is the
+    published one; if not, UserError is raised.
     """
     published = _published()
     if name not in published:
@@ -76,13 +78,13 @@ def fetch(
     base = _checked(mirror or entry["base"]).rstrip("/")
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for each in entry["files"]:
-        remote = Remote(f"{base}/{each['path']}", each["bytes"], entry["algorithm"], each["checksum"])
+    for file in entry["files"]:
+        remote = Remote(f"{base}/{file['path']}", file["bytes"], entry["algorithm"], file["checksum"])
         target = folder / remote.name
-        if target.exists() and not _is_right(target, remote):
-            raise UserError(f"{target}: is there already and is not that of {name}; give another folder with -o")
+        if target.exists() and not _is_published(target, remote):
+            raise UserError(f"{target}: already exists and is not the file of {name}; choose another folder with -o")
         if not target.exists():
-            _fetch_file(remote, target, patience or Patience(), progress, tell)
+            _fetch_file(remote, target, retries or RetryPolicy(), progress, tell)
         paths.append(target)
     return paths
 
@@ -92,100 +94,101 @@ def _published() -> dict:
 
 
 def _fetch_file(
-    remote: Remote, target: Path, patience: Patience, progress: ByteProgress, tell: Callable[[str], None]
+    remote: Remote, target: Path, retries: RetryPolicy, progress: ByteProgress, tell: Callable[[str], None]
 ) -> None:
     part = target.with_name(f"{target.name}.{remote.checksum[:8]}.part")
-    with requests.Session() as session, progress(target.name, remote.bytes) as at:
-        at(_size(part))
-        _try_again(session, remote, part, patience, at, tell)
+    with requests.Session() as session, progress(target.name, remote.bytes) as position:
+        position(_size(part))
+        _download(session, remote, part, retries, position, tell)
     part.replace(target)
 
 
-def _try_again(
+def _download(
     session: requests.Session,
     remote: Remote,
     part: Path,
-    patience: Patience,
-    at: Position,
+    retries: RetryPolicy,
+    position: Position,
     tell: Callable[[str], None],
 ) -> None:
-    """Go on with `part` until it is the file; UserError once no pause and no second chance is left."""
-    pauses, wrong, reached = list(patience.pauses), False, _size(part)
+    """Complete `part`, with retries. Wrong content is downloaded a second time. Raises UserError."""
+    pauses, was_wrong, largest = list(retries.pauses), False, _size(part)
     while True:
         try:
-            return _go_on(session, remote, part, patience.silence, at)
-        except _Wrong as error:
+            return _attempt(session, remote, part, retries.timeout, position)
+        except _WrongContent as error:
             part.unlink(missing_ok=True)
-            if wrong:
+            if was_wrong:
                 raise UserError(
-                    f"{_shown(remote.url)}: is not the published file ({error}); nothing of it was kept"
+                    f"{_shown(remote.url)}: is not the published file ({error}); nothing is kept"
                 ) from error
-            wrong = True
-            tell(f"{remote.name}: {error}; fetching it again from its beginning")
-        except _Broken as error:
-            if _size(part) > reached:  # further than ever: a server without ranges begins anew each time
-                pauses, reached = list(patience.pauses), _size(part)
+            was_wrong = True
+            tell(f"{remote.name}: {error}; downloading it again from the start")
+        except _AttemptFailed as error:
+            if _size(part) > largest:  # a server without ranges starts from zero each time, which is no progress
+                pauses, largest = list(retries.pauses), _size(part)
             if not pauses:
                 raise UserError(
-                    f"{_shown(remote.url)}: {error}, and again on every further try; {_size(part):,} of "
-                    f"{remote.bytes:,} bytes are kept, and the same command goes on from there. Without a network, or "
-                    f"behind a proxy (HTTPS_PROXY), bring the file from elsewhere as {part.with_name(remote.name)}"
+                    f"{_shown(remote.url)}: {error}, also in every retry; {_size(part):,} of {remote.bytes:,} bytes "
+                    "are kept: run the same command again to resume, or, without a network or behind a proxy "
+                    f"(HTTPS_PROXY), copy the file from elsewhere to {part.with_name(remote.name)}"
                 ) from error
             tell(f"{remote.name}: {error}; trying again in {pauses[0]:g} s")
             time.sleep(pauses.pop(0))
 
 
-def _go_on(session: requests.Session, remote: Remote, part: Path, silence: float, at: Position) -> None:
-    """One try: ask for what `part` lacks, add what comes, verify the whole."""
-    have = _size(part)
-    if have < remote.bytes:
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+def _attempt(session: requests.Session, remote: Remote, part: Path, timeout: float, position: Position) -> None:
+    """Request the missing bytes of `part`, append them, verify the complete file."""
+    size = _size(part)
+    if size < remote.bytes:
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={size}-"} if size else {})
         try:
-            with session.get(remote.url, headers=headers, stream=True, timeout=silence) as answer:
-                have = _accept(answer, have, remote)
-                with part.open("ab" if have else "wb") as file:
-                    for chunk in answer.iter_content(_CHUNK):
+            with session.get(remote.url, headers=headers, stream=True, timeout=timeout) as response:
+                size = _start(response, size, remote)
+                with part.open("ab" if size else "wb") as file:
+                    for chunk in response.iter_content(_CHUNK):
                         file.write(chunk)
-                        have += len(chunk)
-                        at(have)
-                        if have > remote.bytes:
-                            raise _Wrong(f"it goes on after {remote.bytes:,} bytes")
+                        size += len(chunk)
+                        position(size)
+                        if size > remote.bytes:
+                            raise _WrongContent(f"it has more than {remote.bytes:,} bytes")
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            raise _Broken(_reason(error, silence)) from error
-        except (requests.RequestException, HTTPError) as error:  # redirections without end, what is no address
-            raise UserError(f"{_shown(remote.url)}: cannot be asked for ({type(error).__name__})") from error
-    if have < remote.bytes:
-        raise _Broken("the connection ended early")
-    if not _is_right(part, remote):
-        raise _Wrong(f"its {remote.algorithm} is another")
+            raise _AttemptFailed(_reason(error, timeout)) from error
+        except (requests.RequestException, HTTPError) as error:  # endless redirections, invalid addresses
+            raise UserError(f"{_shown(remote.url)}: cannot be requested ({type(error).__name__})") from error
+    if size < remote.bytes:
+        raise _AttemptFailed("the connection ended early")
+    if not _is_published(part, remote):
+        raise _WrongContent(f"its {remote.algorithm} is different")
 
 
-def _accept(answer: requests.Response, have: int, remote: Remote) -> int:
-    """How many of the bytes that we have the answer goes on from: all, or none where the server ignores ranges."""
-    if answer.status_code == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-        return have
-    if answer.status_code == 200:
+def _start(response: requests.Response, size: int, remote: Remote) -> int:
+    """The position of the response's first byte: `size` as requested, or 0 if the server ignores ranges."""
+    if response.status_code == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {size}-"):
+        return size
+    if response.status_code == 200:
         return 0
-    if answer.status_code in (408, 425, 429) or answer.status_code >= 500:
-        raise _Broken(f"the server answers {answer.status_code}")
-    if answer.status_code in (206, 416):
-        raise _Wrong("the server has no such range of it")
-    raise UserError(f"{_shown(remote.url)}: the server answers {answer.status_code} {answer.reason}; try --mirror URL")
+    if response.status_code in (408, 425, 429) or response.status_code >= 500:
+        raise _AttemptFailed(f"the server answers {response.status_code}")
+    if response.status_code in (206, 416):
+        raise _WrongContent("the server does not have the requested range")
+    answer = f"{response.status_code} {response.reason}"
+    raise UserError(f"{_shown(remote.url)}: the server answers {answer}; try --mirror URL")
 
 
-def _reason(error: requests.RequestException, silence: float) -> str:
+def _reason(error: requests.RequestException, timeout: float) -> str:
     if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy (HTTPS_PROXY, NO_PROXY) does not let us through"
+        return "the proxy (HTTPS_PROXY, NO_PROXY) refuses the connection"
     if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate cannot be verified"
-    if isinstance(error, requests.Timeout) or any(isinstance(each, ReadTimeoutError) for each in error.args):
-        return f"no byte came in {silence:g} seconds"
+        return "the server's certificate cannot be verified"
+    if isinstance(error, requests.Timeout) or any(isinstance(cause, ReadTimeoutError) for cause in error.args):
+        return f"no data for {timeout:g} seconds"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke off"
+        return "the connection was interrupted"
     return "no connection"
 
 
-def _is_right(path: Path, remote: Remote) -> bool:
+def _is_published(path: Path, remote: Remote) -> bool:
     if _size(path) != remote.bytes:
         return False
     with path.open("rb") as file:
@@ -199,14 +202,14 @@ def _size(path: Path) -> int:
 def _checked(address: str) -> str:
     try:
         parts = urlsplit(address)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
-        good = False
-    if not good:
-        raise UserError("--mirror: not the address of an http or https server")
+        valid = False
+    if not valid:
+        raise UserError("--mirror: not the address of an http or https server")  # without the address: see _shown
     return address
 
 
 def _shown(url: str) -> str:
-    parts = urlsplit(url)  # a mirror's address may hold a password
+    parts = urlsplit(url)  # the address of a mirror may contain a password
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,4 +1,4 @@
-"""The weights that training starts from."""
+"""Weights from which training starts."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,21 +11,21 @@ from torch import Tensor, nn
 from facedet.core.common.errors import UserError
 from facedet.core.weights.checkpoint import (
     config_from_checkpoint,
+    first_names,
     is_state_dict,
     load_weights,
     read_torch_file,
-    some,
     weight_mismatches,
 )
 
-_IMAGENET = "IMAGENET1K_V1"  # the recipe's; later versions were trained for other inputs
+_IMAGENET = "IMAGENET1K_V1"  # as in the released recipe; later versions were trained at other input sizes
 
 
 @dataclass(frozen=True)
 class Initial:
-    """Weights by name, for the whole detector or, if `backbone` is true, for its backbone alone.
+    """Weights by name, for the whole detector or, if `backbone` is true, for its backbone only.
 
-    config: of the network they were trained in, where they come from a checkpoint of this project.
+    config: of the network they were trained in, if they come from a checkpoint of this project.
     """
 
     source: str
@@ -35,46 +35,47 @@ class Initial:
 
     @property
     def frozen_norms(self) -> bool:
-        """Whether the batch norms must stay in eval mode, identities whose statistics were folded away."""
+        """Whether batch normalization must stay in eval mode: an import without running mean and variance."""
         means = [tensor for name, tensor in self.state.items() if name.endswith("running_mean")]
         marked = self.config is not None and self.config.model.backbone.get("norm_eval", False)
         return marked and not any(mean.any() for mean in means)
 
     def load(self, model: nn.Module, partial: bool = False) -> str:
-        """Fill the model and say in a phrase what was loaded and what was left.
+        """Load the weights into the model. Returns a phrase that describes what was loaded and what was left out.
 
-        partial: take what fits by name and shape, leave the rest as it is. Raises UserError where nothing fits, or,
-        without `partial`, not all.
+        partial: load the weights that fit by name and shape, keep the rest of the model. Raises UserError if nothing
+        fits, or without `partial` if not everything fits.
         """
         if self.source == "random":
             return "random weights"
         target: Any = model.backbone if self.backbone else model
-        all_of = f"{self.source} in the backbone, the rest random" if self.backbone else f"all weights of {self.source}"
+        loaded = f"{self.source} in the backbone, the rest random" if self.backbone else f"all weights of {self.source}"
         if partial and self.frozen_norms:
             raise UserError(
-                f"{self.source}: its batch norms are frozen, --allow-partial would mix them with random ones; "
-                "import it again with --calibrate"
+                f"{self.source}: its batch normalization is frozen, --allow-partial would mix it with random layers; "
+                "import the model again with --calibrate"
             )
         if not partial:
-            load_weights(target, self.state, self.source, hint="; --allow-partial takes those that fit")
-            return f"{all_of}{', batch norms frozen' if self.frozen_norms else ''}"
+            load_weights(target, self.state, self.source, hint="; --allow-partial loads those that fit")
+            return f"{loaded}{', batch normalization frozen' if self.frozen_norms else ''}"
         missing, unknown, shapes = weight_mismatches(target, self.state)
         fitting = {name: tensor for name, tensor in self.state.items() if name not in {*unknown, *shapes}}
         if not fitting:
             raise UserError(f"{self.source}: none of its weights fits this network")
         target.load_state_dict(fitting, strict=False)
-        left = f"{len(fitting)} of the network's {len(target.state_dict())} weights from {self.source}"
-        for names, why in ((shapes, "of another shape"), (missing, "not in the file"), (unknown, "not in the network")):
+        loaded = f"{len(fitting)} of the network's {len(target.state_dict())} weights from {self.source}"
+        reasons = ((shapes, "with a different shape"), (missing, "not in the file"), (unknown, "not in the network"))
+        for names, reason in reasons:
             if names:
-                left += f"; {len(names)} {why} ({some(names)})"
-        return left
+                loaded += f"; {len(names)} {reason} ({first_names(names)})"
+        return loaded
 
 
 def read_initial(source: str) -> Initial:
     """Read the weights to start from. Raises UserError.
 
-    source: a checkpoint of this project; `torchvision:resnet152`, from ImageNet, for the backbone alone, downloaded
-    once, or a local file of those weights; or `random` for those that the network has.
+    source: a checkpoint of this project; `torchvision:resnet152` for ImageNet weights of the backbone, downloaded once;
+    a local file of such weights; or `random` to keep the network's own random weights.
     """
     if source == "random":
         return Initial(source)

@@ -1,4 +1,4 @@
-"""The released training snapshot (mmdet 2, pytorchcv's resnet152b), read safely and renamed one to one."""
+"""Read the released training snapshot (mmdet 2, resnet152b of pytorchcv) safely and rename its weights."""
 
 import re
 from collections import OrderedDict
@@ -8,28 +8,28 @@ from typing import Any
 import torch
 
 from facedet.core.common.errors import UserError
-from facedet.core.weights.checkpoint import FACTS, is_state_dict, read_torch_file
+from facedet.core.weights.checkpoint import META_KEY, is_state_dict, read_torch_file
 
 _UNIT = re.compile(r"backbone\.features\.stage(\d)\.unit(\d+)\.(body\.conv(\d)|identity_conv)\.(conv|bn)\.(\w+)")
 _STEM = re.compile(r"backbone\.features\.init_block\.conv\.(conv|bn)\.(\w+)")
 
 
 def our_name(name: str) -> str:
-    """The parameter of our detector that the snapshot calls `name`; neck and head are named alike."""
+    """Our name of the snapshot's weight `name`. The names in neck and head are the same."""
     if stem := _STEM.fullmatch(name):
         kind, tensor = stem.groups()
         return f"backbone.{kind}1.{tensor}"
     if unit := _UNIT.fullmatch(name):
-        stage, number, place, conv, kind, tensor = unit.groups()
+        stage, number, branch, conv, kind, tensor = unit.groups()
         block = f"backbone.layer{stage}.{int(number) - 1}"
-        if place == "identity_conv":
+        if branch == "identity_conv":
             return f"{block}.downsample.{0 if kind == 'conv' else 1}.{tensor}"
         return f"{block}.{kind}{conv}.{tensor}"
     return name
 
 
 class Inert:
-    """Stands for whatever a foreign library put beside the weights: holds nothing, does nothing."""
+    """Replaces objects of other libraries that were stored with the weights: has no content, does nothing."""
 
     def __init__(self, *args: Any):
         pass
@@ -38,7 +38,7 @@ class Inert:
         pass
 
 
-# What the libraries of 2020 left in `meta` and `optimizer`; read as nothing. Whatever else a file names is refused.
+# Types that the libraries of 2020 left in `meta` and `optimizer`, and what replaces them. All other types are refused.
 _FOREIGN = {
     OrderedDict: ("addict.addict.Dict", "mmcv.utils.config.ConfigDict"),
     Inert: (
@@ -50,25 +50,25 @@ _FOREIGN = {
 
 
 def read_snapshot(path: Path) -> dict[str, torch.Tensor]:
-    """The snapshot's weights under our names. Raises UserError where it is something else; runs nothing in it."""
+    """Read the weights of the snapshot, under our names. Nothing in the file is executed. Raises UserError."""
     with torch.serialization.safe_globals([(kind, name) for kind, names in _FOREIGN.items() for name in names]):
         content = read_torch_file(path)
     meta, state = content.get("meta"), content.get("state_dict")
-    if isinstance(meta, dict) and FACTS in meta:
-        raise UserError(f"{path}: is a checkpoint of this project already; give it as --weights")
+    if isinstance(meta, dict) and META_KEY in meta:
+        raise UserError(f"{path}: is already a checkpoint of this project; use it with --weights")
     if not is_state_dict(state):
-        raise UserError(f"{path}: not a training snapshot (it holds no state_dict of tensors)")
+        raise UserError(f"{path}: not a training snapshot (it contains no state_dict of tensors)")
     if not any(".body.conv" in name for name in state) and any(name.startswith("backbone.features") for name in state):
         raise UserError(
-            f"{path}: not face-detection-0206 but one of its family with a smaller backbone, MobileNetV2 "
-            "(face-detection-0200, -0202, -0204, -0205, -0207); this project rebuilds 0206 alone"
+            f"{path}: not face-detection-0206 but a model of the same family with a smaller backbone, MobileNetV2 "
+            "(face-detection-0200, -0202, -0204, -0205, -0207); give the snapshot of 0206"
         )
     return rename(state, path)
 
 
 def rename(state: dict[str, torch.Tensor], path: Path) -> dict[str, torch.Tensor]:
-    """The snapshot's tensors under our names. Raises UserError if two of them would bear one name."""
+    """The tensors of the snapshot under our names. Raises UserError if two tensors would get the same name."""
     renamed = {our_name(name): tensor for name, tensor in state.items()}
     if len(renamed) < len(state):
-        raise UserError(f"{path}: names {len(state) - len(renamed)} of its weights twice, in two ways")
+        raise UserError(f"{path}: contains {len(state) - len(renamed)} of its weights twice, under different names")
     return renamed

@@ -1,1 +1,1 @@
-"""Annotation formats: one reader each."""
+"""Annotation formats: one reader for each."""

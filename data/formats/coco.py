@@ -1,4 +1,4 @@
-"""COCO json: `images`, `annotations` with `bbox` x y w h in pixels; `iscrowd` faces are ignored ones."""
+"""COCO JSON: `images`, and `annotations` with `bbox` x y w h in pixels. Faces with `iscrowd` are ignored."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -6,32 +6,32 @@ from pathlib import Path
 from facedet.core.common.errors import UserError, first_line
 from facedet.core.data.formats.parsing import (
     MALFORMED,
-    Face,
-    annotated_image,
+    BoxAnnotation,
     candidate_folders,
     find_image_folder,
+    make_photo,
     read_json,
     xywh_to_corners,
 )
 from facedet.core.data.structures import Photo
 
-_FORM = "a COCO json"
+_FORMAT = "a COCO JSON"
 
 
 def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
-    """The photographs of a COCO json, one a file. Raises UserError.
+    """Read a COCO JSON, one photo per image file. Raises UserError.
 
-    Pictures lie under `images`, or else beside the json, in images/, or beside the annotations/ that holds it. Adds a
-    line to `skipped` for each annotation of no image; a malformed box becomes one of NaN.
+    The images are in `images`, or else next to the JSON, in images/, or next to the annotations/ that contains the
+    JSON. Adds a line to `skipped` for each annotation without an image. A malformed box becomes a box of NaN.
     """
     content = _load(path)
     try:
         by_id = {image["id"]: image["file_name"] for image in content["images"]}
         sizes = {image["file_name"]: _size(image) for image in content["images"]}
         if len(by_id) != len(content["images"]):
-            raise ValueError("an image id stands twice")
+            raise ValueError("an image id occurs twice")
         classes = {category["id"]: str(category["name"]) for category in content.get("categories") or []}
-        faces: dict[str, list[Face]] = defaultdict(list)
+        faces: dict[str, list[BoxAnnotation]] = defaultdict(list)
         for annotation in content["annotations"]:
             name = by_id.get(annotation["image_id"])
             if name is None:
@@ -39,19 +39,19 @@ def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
             else:
                 faces[name].append(_face(annotation, classes))
         folder = images or find_image_folder(candidate_folders(path), sizes)
-        return [annotated_image(folder / name, size, faces[name]) for name, size in sizes.items()]
+        return [make_photo(folder / name, size, faces[name]) for name, size in sizes.items()]
     except MALFORMED as error:
-        raise UserError(f"{path}: not {_FORM} ({type(error).__name__}: {first_line(error)})") from error
+        raise UserError(f"{path}: not {_FORMAT} ({type(error).__name__}: {first_line(error)})") from error
 
 
 def _load(path: Path) -> dict[str, list]:
-    content = read_json(path, _FORM)
+    content = read_json(path, _FORMAT)
     if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in ("images", "annotations")):
-        raise UserError(f'{path}: not {_FORM} (it has no lists "images" and "annotations")')
+        raise UserError(f'{path}: not {_FORMAT} (it has no lists "images" and "annotations")')
     return content
 
 
-def _face(annotation: dict, classes: dict[object, str]) -> Face:
+def _face(annotation: dict, classes: dict[object, str]) -> BoxAnnotation:
     ignored = bool(annotation.get("iscrowd") or annotation.get("ignore"))
     category = annotation.get("category_id")
     return xywh_to_corners(annotation.get("bbox")), ignored, classes.get(category, f"category {category}")

@@ -1,4 +1,4 @@
-"""Which format a set of annotated photographs has, told by its content."""
+"""Recognise the annotation format of a dataset by its content."""
 
 import re
 from pathlib import Path
@@ -7,63 +7,63 @@ from facedet.core.common.errors import UserError
 from facedet.core.data.formats import yolo
 from facedet.core.data.image import SUFFIXES
 
-_ONE_FILE = ("coco", "cvat", "datumaro", "wider")
+_SINGLE_FILE = ("coco", "cvat", "datumaro", "wider")
 FORMATS = ("coco", "cvat", "datumaro", "voc", "wider", "yolo")
-_HEAD = 1 << 20  # characters read to tell the format
+_HEAD = 1 << 20  # characters read to recognise a file
 _JSON_KEY = re.compile(r'"(?:(items)|images|annotations|(categories))"\s*:\s*([\[{])')
 _XML_ROOT = re.compile(r"<([A-Za-z_][\w.-]*)")
-_ASK = f"name its format with --format: {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+_GIVE_FORMAT = f"give its format with --format: {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 
 
 def recognise(path: Path) -> str:
-    """One of `FORMATS`. Raises UserError if it is none of them, or several."""
-    return locate(path)[0]
+    """One of `FORMATS`. Raises UserError if the format is unknown or ambiguous."""
+    return find_annotations(path)[0]
 
 
-def locate(path: Path, format: str | None = None) -> tuple[str, Path]:
-    """The format of a set and what its reader reads: the file or folder given, or the one file of it in the folder.
+def find_annotations(path: Path, format: str | None = None) -> tuple[str, Path]:
+    """The format of a dataset and the path for its reader: the given one, or the annotation file in the given folder.
 
-    format: given where it is not to be recognised. Raises UserError.
+    format: one of `FORMATS`; None recognises it. Raises UserError.
     """
     if format is not None and format not in FORMATS:
-        raise UserError(f"'{format}' is no format of a set; {_ASK}")
+        raise UserError(f"'{format}' is not a dataset format; {_GIVE_FORMAT}")
     if not path.exists():
         raise UserError(f"{path}: no such file or folder")
     if path.is_file():
-        return format or _form_of_named(path), path
+        return format or _format_of_given_file(path), path
     if format in ("voc", "yolo"):
         return format, path
-    found = [each for each in _within(path) if format in (None, each[0])]
+    found = [candidate for candidate in _datasets_in(path) if format in (None, candidate[0])]
     if len(found) > 1:
-        first, second = (_said(each, path) for each in found[:2])
-        raise UserError(f"{path}: holds {first} and {second}; give one of the files, or {_ASK}")
+        first, second = (_describe(*candidate, path) for candidate in found[:2])
+        raise UserError(f"{path}: contains {first} and {second}; give one of the files, or {_GIVE_FORMAT}")
     if not found:
-        known = f"the format {format}" if format else "any format known here"
-        raise UserError(f"{path}: not a set of {known}; {_ASK}")
+        expected = f"the format {format}" if format else "any known format"
+        raise UserError(f"{path}: not a dataset of {expected}; {_GIVE_FORMAT}")
     return found[0]
 
 
-def _form_of_named(file: Path) -> str:
-    if format := _form_of(file):
+def _format_of_given_file(file: Path) -> str:
+    if format := _format_of(file):
         return format
-    by_suffix = {".json": "coco", ".yaml": "yolo", ".yml": "yolo"}  # their readers say best what is wrong
+    by_suffix = {".json": "coco", ".yaml": "yolo", ".yml": "yolo"}  # the reader then reports what is wrong
     if file.suffix.lower() not in by_suffix:
-        raise UserError(f"{file}: not a set of any format known here; {_ASK}")
+        raise UserError(f"{file}: not a dataset of any known format; {_GIVE_FORMAT}")
     return by_suffix[file.suffix.lower()]
 
 
-def _within(folder: Path) -> list[tuple[str, Path]]:
-    """Every set that a folder is or holds."""
+def _datasets_in(folder: Path) -> list[tuple[str, Path]]:
+    """Format and path of every dataset that a folder is or contains."""
     found = [(format, folder) for format, test in (("voc", _is_voc), ("yolo", _is_yolo)) if test(folder)]
-    for place in (folder, folder / "annotations"):
-        for file in sorted(path for path in place.glob("*.*") if path.suffix.lower() in (".json", ".xml", ".txt")):
-            format = _form_of(file)
-            found += [(format, file)] if format in _ONE_FILE else []
+    for parent in (folder, folder / "annotations"):
+        for file in sorted(path for path in parent.glob("*.*") if path.suffix.lower() in (".json", ".xml", ".txt")):
+            format = _format_of(file)
+            found += [(format, file)] if format in _SINGLE_FILE else []
     return found
 
 
-def _form_of(file: Path) -> str | None:
-    """The format of one file by what it begins with."""
+def _format_of(file: Path) -> str | None:
+    """The format of a file, from its beginning."""
     head = _head(file)
     if head.startswith("{"):
         key = _JSON_KEY.search(head)
@@ -84,18 +84,17 @@ def _head(file: Path) -> str:
 def _is_voc(folder: Path) -> bool:
     files = (file for name in ("annotations", "Annotations") for file in (folder / name).glob("*.xml"))
     first = next(files, None)
-    return first is not None and _form_of(first) is None
+    return first is not None and _format_of(first) is None
 
 
 def _is_yolo(folder: Path) -> bool:
     if (folder / "images").is_dir() and (folder / "labels").is_dir():
         return True
-    if any(yolo.is_yaml(file) for pattern in ("*.yaml", "*.yml") for file in folder.glob(pattern)):
+    if any(yolo.is_data_yaml(file) for pattern in ("*.yaml", "*.yml") for file in folder.glob(pattern)):
         return True
-    pictures = {path.stem for path in folder.iterdir() if path.suffix.lower() in SUFFIXES}
-    return any(file.stem in pictures and yolo.is_labels(file) for file in folder.glob("*.txt"))
+    images = {path.stem for path in folder.iterdir() if path.suffix.lower() in SUFFIXES}
+    return any(file.stem in images and yolo.is_label_file(file) for file in folder.glob("*.txt"))
 
 
-def _said(found: tuple[str, Path], folder: Path) -> str:
-    format, path = found
-    return f"a set of the format {format}" if path == folder else f"{path.relative_to(folder)} ({format})"
+def _describe(format: str, path: Path, folder: Path) -> str:
+    return f"a dataset of the format {format}" if path == folder else f"{path.relative_to(folder)} ({format})"

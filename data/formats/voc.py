@@ -1,27 +1,27 @@
-"""Pascal VOC folder: `images/` or `JPEGImages/`, `annotations/` or `Annotations/`; `difficult` faces are ignored.
+"""Pascal VOC folder: `images/` or `JPEGImages/`, `annotations/` or `Annotations/`. `difficult` faces are ignored.
 
-Corners are taken as written, without VOC's one-pixel origin: the tools of today write them from zero.
+Corners are used as written: VOC itself counts pixels from one, but current tools count from zero.
 """
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from facedet.core.common.errors import UserError
-from facedet.core.data.formats.parsing import Face, annotated_image
+from facedet.core.data.formats.parsing import BoxAnnotation, make_photo
 from facedet.core.data.image import SUFFIXES
 from facedet.core.data.structures import Photo
 
 
 def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
-    """The photographs of a VOC folder, sorted by name. Raises UserError where it is no such folder.
+    """Read a VOC folder, sorted by annotation file. Raises UserError if it is not a VOC folder.
 
-    Adds a line to `skipped` for each annotation that is none; a malformed box becomes one of NaN.
+    Adds a line to `skipped` for each malformed annotation file. A malformed box becomes a box of NaN.
     """
     annotations = _subfolder(path, "annotations", "Annotations")
     folder = images or _subfolder(path, "images", "JPEGImages")
     files = sorted(annotations.glob("*.xml"))
     if not files:
-        raise UserError(f"{annotations}: holds no .xml annotations")
+        raise UserError(f"{annotations}: contains no .xml annotations")
     by_stem = {p.stem: p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES}
     photos = []
     for file in files:
@@ -41,12 +41,12 @@ def _photo(file: Path, folder: Path, by_stem: dict[str, Path]) -> Photo:
         width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
     except (ET.ParseError, ValueError, OSError, OverflowError, LookupError, RecursionError) as error:
         raise UserError(f"{file}: not a Pascal VOC annotation ({error})") from error
-    named = folder / (root.findtext("filename") or f"{file.stem}.jpg").strip()
-    image = named if named.is_file() else by_stem.get(file.stem, named)
-    return annotated_image(image, (width, height), faces)
+    stated = folder / (root.findtext("filename") or f"{file.stem}.jpg").strip()
+    image = stated if stated.is_file() else by_stem.get(file.stem, stated)
+    return make_photo(image, (width, height), faces)
 
 
-def _face(node: ET.Element) -> Face:
+def _face(node: ET.Element) -> BoxAnnotation:
     box = [_number(node, f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")]
     ignored = (node.findtext("difficult") or "0").strip() not in ("", "0")
     return box, ignored, (node.findtext("name") or "").strip()

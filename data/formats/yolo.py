@@ -1,6 +1,6 @@
-"""YOLO txt: one txt a picture, `class cx cy w h` a face as fractions of the picture; a picture without one has none.
+"""YOLO: one label file (.txt) per image, one line `class cx cy w h` per face, in fractions of the image size.
 
-The format has no mark for ignored faces. Sizes come from the pictures' headers.
+An image without a label file has no faces. The format cannot mark ignored faces. Image sizes come from the image files.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from facedet.core.common.errors import UserError, first_line
-from facedet.core.data.formats.parsing import NAN_BOX, Face, annotated_image, read_text
+from facedet.core.data.formats.parsing import NAN_BOX, BoxAnnotation, make_photo, read_text
 from facedet.core.data.image import SUFFIXES, image_size
 from facedet.core.data.structures import Photo
 
@@ -20,39 +20,40 @@ _NAME_FILES = ("classes.txt", "obj.names")
 
 
 def read(path: Path, images: Path | None, skipped: list[str], split: str | None = None) -> list[Photo]:
-    """The photographs of a data.yaml, of a folder that holds one, or of a folder of pictures and txts.
+    """Read a data.yaml, a folder with a data.yaml, or a folder of images and label files. Raises UserError.
 
-    Without a data.yaml, pictures lie under `images`, in images/ or in the folder itself, txts in labels/ or beside the
-    pictures; with one, the paths in it count from `images` if given. split: key of data.yaml to read, all if None.
-    Adds a line to `skipped` for what is missing or unreadable; a malformed line becomes a box of NaN. Raises UserError.
+    The paths in a data.yaml are relative to `images` if given. Without a data.yaml, the images are in `images`, in
+    images/ or in the folder itself, and the label files in labels/ or next to the images. split: key of data.yaml to
+    read; None reads all. Adds a line to `skipped` for each missing or unreadable file. A malformed line becomes a box
+    of NaN.
     """
-    file = path if path.is_file() else find_yaml(path)
+    file = path if path.is_file() else _find_data_yaml(path)
     if file:
         content = _load(file)
         names = _names(content.get("names"))
-        labels = {picture: _mirrored(picture) for picture in _listed(file, content, images, split, skipped)}
+        labels = {image: _label_candidates(image) for image in _images_of(file, content, images, split, skipped)}
     else:
-        names = _names_beside(path)
+        names = _names_in(path)
         labels = _labels(path, images, skipped)
     photos = []
-    for picture, places in labels.items():
+    for image, candidates in labels.items():
         try:
-            photos.append(_photo(picture, places, names))
+            photos.append(_photo(image, candidates, names))
         except UserError as error:
             skipped.append(str(error))
     return photos
 
 
-def find_yaml(folder: Path) -> Path | None:
-    """The data.yaml of a folder, whatever its name, if there is one. Raises UserError if there are several."""
-    files = [file for suffix in ("yaml", "yml") for file in sorted(folder.glob(f"*.{suffix}")) if is_yaml(file)]
+def _find_data_yaml(folder: Path) -> Path | None:
+    """The data.yaml of a folder, under any file name, or None. Raises UserError if there are several."""
+    files = [file for suffix in ("yaml", "yml") for file in sorted(folder.glob(f"*.{suffix}")) if is_data_yaml(file)]
     if len(files) > 1:
-        raise UserError(f"{folder}: holds {files[0].name} and {files[1].name}; name one of them")
+        raise UserError(f"{folder}: contains {files[0].name} and {files[1].name}; give one of them")
     return files[0] if files else None
 
 
-def is_yaml(file: Path) -> bool:
-    """Whether a file is a yaml that tells where splits lie."""
+def is_data_yaml(file: Path) -> bool:
+    """Whether a file is YAML and lists at least one split."""
     try:
         _load(file)
     except UserError:
@@ -60,14 +61,14 @@ def is_yaml(file: Path) -> bool:
     return True
 
 
-def tells_of_both(path: Path) -> bool:
-    """Whether a data.yaml, or the one in a folder, has pictures to train on and others to validate on."""
-    file = path if path.suffix in (".yaml", ".yml") else find_yaml(path) if path.is_dir() else None
-    return file is not None and file.is_file() and is_yaml(file) and {"train", "val"} <= _load(file).keys()
+def has_train_and_val(path: Path) -> bool:
+    """Whether a data.yaml, or the one in a folder, lists both a training and a validation split."""
+    file = path if path.suffix in (".yaml", ".yml") else _find_data_yaml(path) if path.is_dir() else None
+    return file is not None and file.is_file() and is_data_yaml(file) and {"train", "val"} <= _load(file).keys()
 
 
-def is_labels(file: Path) -> bool:
-    """Whether a txt's first line is a face."""
+def is_label_file(file: Path) -> bool:
+    """Whether the first line of a text file is a face."""
     with file.open(encoding="utf-8-sig", errors="replace") as stream:
         words = stream.readline(200).split()
     return bool(words) and not math.isnan(_face(words, (1, 1), {})[0][0])
@@ -79,90 +80,90 @@ def _load(file: Path) -> dict[str, Any]:
     except (yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{file}: not a YOLO data.yaml ({first_line(error)})") from error
     if not isinstance(content, dict) or not any(content.get(key) for key in SPLITS):
-        raise UserError(f"{file}: not a YOLO data.yaml (it has neither {', '.join(SPLITS[:-1])} nor {SPLITS[-1]})")
+        raise UserError(f"{file}: not a YOLO data.yaml (it has none of the keys {', '.join(SPLITS)})")
     return content
 
 
 def _names(names: Any) -> dict[int, str]:
-    named = names.items() if isinstance(names, dict) else enumerate(names if isinstance(names, list) else [])
-    return {key: str(name) for key, name in named if isinstance(key, int)}
+    pairs = names.items() if isinstance(names, dict) else enumerate(names if isinstance(names, list) else [])
+    return {key: str(name) for key, name in pairs if isinstance(key, int)}
 
 
-def _names_beside(folder: Path) -> dict[int, str]:
-    for file in (place / name for place in (folder, folder / "labels") for name in _NAME_FILES):
+def _names_in(folder: Path) -> dict[int, str]:
+    for file in (parent / name for parent in (folder, folder / "labels") for name in _NAME_FILES):
         if file.is_file():
             return dict(enumerate(read_text(file, "a list of classes").splitlines()))
     return {}
 
 
-def _listed(
+def _images_of(
     file: Path, content: dict[str, Any], images: Path | None, split: str | None, skipped: list[str]
 ) -> list[Path]:
-    """The pictures of a split. Raises UserError if the file does not tell of it."""
+    """The images of a split, or of all splits. Raises UserError if data.yaml does not have the split."""
     if split and not content.get(split):
-        raise UserError(f"{file}: tells of no '{split}'; add it, or give a set of its own")
-    named = file.parent / str(content.get("path") or "")
-    root = images or (named if named.is_dir() else file.parent)
-    pictures: list[Path] = []
+        raise UserError(f"{file}: has no '{split}'; add it, or give a separate dataset")
+    stated = file.parent / str(content.get("path") or "")
+    root = images or (stated if stated.is_dir() else file.parent)
+    paths: list[Path] = []
     for key in [split] if split else [key for key in SPLITS if content.get(key)]:
-        places = content[key] if isinstance(content[key], list) else [content[key]]
-        for place in map(str, places):
-            # some tools write ../train for what lies beside the file
-            found = next((p for p in (root / place, root / place.removeprefix("../")) if p.exists()), None)
+        entries = content[key] if isinstance(content[key], list) else [content[key]]
+        for entry in map(str, entries):
+            # some tools write ../train for a folder next to the file
+            found = next((p for p in (root / entry, root / entry.removeprefix("../")) if p.exists()), None)
             if found is None:
-                skipped.append(f"{file}: {key}: no such file or folder as {root / place}")
+                skipped.append(f"{file}: {key}: no such file or folder: {root / entry}")
             else:
-                pictures += _pictures(found) if found.is_dir() else _lines(found, root)
-    return list(dict.fromkeys(pictures))
+                paths += _images_in(found) if found.is_dir() else _images_in_list(found, root)
+    return list(dict.fromkeys(paths))
 
 
-def _lines(file: Path, root: Path) -> list[Path]:
-    """The pictures a text file names, one a line, from its folder or from the root."""
-    lines = [line.strip() for line in read_text(file, "a list of pictures").splitlines() if line.strip()]
+def _images_in_list(file: Path, root: Path) -> list[Path]:
+    """The images in a text file, one per line, relative to its folder or else to the root."""
+    lines = [line.strip() for line in read_text(file, "a list of images").splitlines() if line.strip()]
     return [file.parent / line if (file.parent / line).is_file() else root / line for line in lines]
 
 
 def _labels(path: Path, images: Path | None, skipped: list[str]) -> dict[Path, list[Path]]:
-    """The pictures of a folder without data.yaml and where the txt of each may lie."""
+    """The images of a folder without data.yaml, each with the candidates for its label file."""
     folder = images or (path / "images" if (path / "images").is_dir() else path)
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder")
-    separate = path / "labels"
+        raise UserError(f"{folder}: is not a folder; give the folder of the images")
+    label_folder = path / "labels"
     labels: dict[Path, list[Path]] = {}
-    for picture in _pictures(folder):
-        relative = picture.relative_to(folder).with_suffix(".txt")
-        labels[picture] = [separate / relative, path / relative, *_mirrored(picture)]
-    known = {place for places in labels.values() for place in places}
-    orphans = (file for file in sorted(separate.rglob("*.txt")) if file not in known and file.name not in _NAME_FILES)
-    skipped.extend(f"{file}: no picture of that name in {folder}" for file in orphans)
+    for image in _images_in(folder):
+        relative = image.relative_to(folder).with_suffix(".txt")
+        labels[image] = [label_folder / relative, path / relative, *_label_candidates(image)]
+    known = {file for candidates in labels.values() for file in candidates}
+    unmatched = (f for f in sorted(label_folder.rglob("*.txt")) if f not in known and f.name not in _NAME_FILES)
+    skipped.extend(f"{file}: no image of that name in {folder}" for file in unmatched)
     return labels
 
 
-def _mirrored(picture: Path) -> list[Path]:
-    """Where a picture's txt may lie: in the labels/ that mirrors the last images/ of its path, or beside it."""
-    beside = picture.with_suffix(".txt")
-    folders = beside.parts[:-1]
+def _label_candidates(image: Path) -> list[Path]:
+    """Where the label file of an image may be: its path with the last images/ replaced by labels/, or next to it."""
+    adjacent = image.with_suffix(".txt")
+    folders = adjacent.parts[:-1]
     if "images" not in folders:
-        return [beside]
+        return [adjacent]
     last = len(folders) - 1 - folders[::-1].index("images")
-    return [Path(*folders[:last], "labels", *beside.parts[last + 1 :]), beside]
+    return [Path(*folders[:last], "labels", *adjacent.parts[last + 1 :]), adjacent]
 
 
-def _pictures(folder: Path) -> Iterator[Path]:
+def _images_in(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
 
 
-def _photo(picture: Path, places: list[Path], names: dict[int, str]) -> Photo:
-    size = image_size(picture)
-    file = next((place for place in places if place.is_file()), None)
-    lines = read_text(file, "a YOLO txt").splitlines() if file else []
-    return annotated_image(picture, size, [_face(line.split(), size, names) for line in lines if line.strip()])
+def _photo(image: Path, candidates: list[Path], names: dict[int, str]) -> Photo:
+    size = image_size(image)
+    file = next((candidate for candidate in candidates if candidate.is_file()), None)
+    lines = read_text(file, "a YOLO label file").splitlines() if file else []
+    return make_photo(image, size, [_face(line.split(), size, names) for line in lines if line.strip()])
 
 
-def _face(words: list[str], size: tuple[int, int], names: dict[int, str]) -> Face:
+def _face(words: list[str], size: tuple[int, int], names: dict[int, str]) -> BoxAnnotation:
     try:
-        kind, x, y, w, h = (float(word) for word in words)
-        name = names.get(int(kind), str(int(kind)))
+        class_id, x, y, w, h = (float(word) for word in words)
+        name = names.get(int(class_id), str(int(class_id)))
     except (ValueError, OverflowError):
         return NAN_BOX, False, words[0]
     width, height = size

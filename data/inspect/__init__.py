@@ -1,1 +1,1 @@
-"""Look a dataset over: checks, duplicates, split."""
+"""Inspect a dataset: problems, duplicates, and a split into training and validation."""

@@ -1,4 +1,4 @@
-"""Pictures that stand more than once in a set, or in the set and in the one that validates it."""
+"""Find images that are in a dataset more than once, or in both the training and the validation dataset."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -7,73 +7,73 @@ from dataclasses import dataclass
 import numpy as np
 
 from facedet.core.data.inspect.findings import Finding
-from facedet.core.data.inspect.hashing import groups_of_near_duplicates, most_alike
+from facedet.core.data.inspect.hashing import groups_of_near_duplicates, most_similar
 from facedet.core.data.inspect.images import InspectedImage
 from facedet.core.data.structures import Photo
 
-_MOVED = 1.0  # pixels: boxes that differ by less are the same
+_SAME_BOX = 1.0  # pixels: boxes that differ by less are the same
 
 
 @dataclass(frozen=True)
-class Member:
-    """A picture of one of the sets compared."""
+class DatasetImage:
+    """An image of one of the checked datasets. role: "set" or "val", as in `Finding`."""
 
     role: str
     photo: Photo
-    seen: InspectedImage
+    inspected: InspectedImage
 
 
-def find_duplicates(members: Sequence[Member]) -> list[Finding]:
-    """One finding for each picture that repeats an earlier one of its set, one for each of "val" that is in "set" too.
+def check_duplicates(images: Sequence[DatasetImage]) -> list[Finding]:
+    """Return one finding for each repetition of an earlier image, and for each "val" image that is also in "set".
 
-    A copy to the byte is not reported as a near duplicate again. Pictures that cannot be read are passed over.
+    An exact copy is not reported again as a near-duplicate. Unreadable images are not compared.
     """
-    readable = [member for member in members if not member.seen.error]
-    by_digest: dict[str, list[Member]] = defaultdict(list)
-    for member in readable:
-        by_digest[member.seen.digest].append(member)
-    findings = [finding for group in by_digest.values() for finding in _exact(group)]
-    # the first of each set stands for its copies
-    single = list({(m.seen.digest, m.role): m for m in reversed(readable)}.values())[::-1]
-    for rows in groups_of_near_duplicates([member.seen.fingerprint for member in single]):
-        findings += _near([single[k] for k in rows])
+    readable = [image for image in images if not image.inspected.error]
+    by_digest: dict[str, list[DatasetImage]] = defaultdict(list)
+    for image in readable:
+        by_digest[image.inspected.digest].append(image)
+    findings = [finding for copies in by_digest.values() for finding in _check_exact(copies)]
+    # of exact copies within a dataset, only the first is compared for near-duplicates
+    distinct = list({(i.inspected.digest, i.role): i for i in reversed(readable)}.values())[::-1]
+    for rows in groups_of_near_duplicates([image.inspected.fingerprint for image in distinct]):
+        findings += _check_near([distinct[k] for k in rows])
     return findings
 
 
-def _exact(group: list[Member]) -> Iterator[Finding]:
-    trained = [m for m in group if m.role == "set"]
-    validated = [m for m in group if m.role == "val"]
-    for ours in (trained, validated):
-        for copy in ours[1:]:
-            here, there = (int((~m.photo.ignored).sum()) for m in (copy, ours[0]))
-            if _same_boxes(ours[0].photo, copy.photo):
-                yield _finding("duplicate", copy, ours[0], "the same bytes")
+def _check_exact(group: list[DatasetImage]) -> Iterator[Finding]:
+    train = [image for image in group if image.role == "set"]
+    val = [image for image in group if image.role == "val"]
+    for images in (train, val):
+        for copy in images[1:]:
+            faces, first_faces = (int((~image.photo.ignored).sum()) for image in (copy, images[0]))
+            if _same_boxes(images[0].photo, copy.photo):
+                yield _finding("duplicate", copy, images[0], "identical files")
             else:
-                detail = f"the same bytes, {here} faces here and {there} there"
-                yield _finding("contradiction", copy, ours[0], detail)
-    for member in validated if trained else []:
-        yield _finding("leak", member, trained[0], "the same bytes")
+                detail = f"identical files; faces: {faces} in this one, {first_faces} in the other"
+                yield _finding("contradiction", copy, images[0], detail)
+    for image in val if train else []:
+        yield _finding("leak", image, train[0], "identical files")
 
 
-def _near(group: list[Member]) -> Iterator[Finding]:
-    trained = [m for m in group if m.role == "set"]
-    digests = {m.seen.digest for m in trained}
+def _check_near(group: list[DatasetImage]) -> Iterator[Finding]:
+    train = [image for image in group if image.role == "set"]
+    train_digests = {image.inspected.digest for image in train}
     for role in ("set", "val"):
-        ours = [m for m in group if m.role == role]
-        for copy in ours[1:]:
-            yield _resembling("near-duplicate", copy, [m for m in ours if m is not copy])
-    for member in group:
-        if member.role == "val" and trained and member.seen.digest not in digests:
-            yield _resembling("near-leak", member, trained)
+        images = [image for image in group if image.role == role]
+        for copy in images[1:]:
+            yield _near_finding("near-duplicate", copy, [image for image in images if image is not copy])
+    for image in group:
+        if image.role == "val" and train and image.inspected.digest not in train_digests:
+            yield _near_finding("near-leak", image, train)
 
 
-def _resembling(kind: str, member: Member, others: list[Member]) -> Finding:
-    best, bits = most_alike(member.seen.fingerprint, [other.seen.fingerprint for other in others])
-    return _finding(kind, member, others[best], f"{bits} of 256 bits differ", weight=-bits)
+def _near_finding(kind: str, image: DatasetImage, others: list[DatasetImage]) -> Finding:
+    best, bits = most_similar(image.inspected.fingerprint, [other.inspected.fingerprint for other in others])
+    return _finding(kind, image, others[best], f"{bits} of 256 hash bits differ", weight=-bits)
 
 
-def _finding(kind: str, member: Member, other: Member, detail: str, weight: float = 0.0) -> Finding:
-    return Finding(kind, member.role, member.photo.path, detail, other=other.photo.path, weight=weight)
+def _finding(kind: str, image: DatasetImage, other: DatasetImage, detail: str, weight: float = 0.0) -> Finding:
+    return Finding(kind, image.role, image.photo.path, detail, other=other.photo.path, weight=weight)
 
 
 def _same_boxes(one: Photo, other: Photo) -> bool:
@@ -81,4 +81,4 @@ def _same_boxes(one: Photo, other: Photo) -> bool:
     if first.shape != second.shape:
         return False
     first, second = (boxes[np.lexsort(boxes.T)] for boxes in (first, second))
-    return bool(np.allclose(first, second, atol=_MOVED, rtol=0, equal_nan=True))
+    return bool(np.allclose(first, second, atol=_SAME_BOX, rtol=0, equal_nan=True))

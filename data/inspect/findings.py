@@ -1,4 +1,4 @@
-"""What a check of a set can find: every kind, whether it would hurt a training, and what to do about it."""
+"""The kinds of problems that a check can find in a dataset: whether they harm training, and what to do."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of finding: how it is called, whether it would hurt a training, what it means for one."""
+    """A kind of finding. hurts: it harms training or makes validation results wrong."""
 
     title: str
     hurts: bool
@@ -15,11 +15,11 @@ class Kind:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something found in one picture, or in the set as a whole.
+    """A problem in one image, or in the dataset as a whole.
 
-    kind: a key of `KINDS`. role: "set", or "val" for the set that validates. path: the picture, or the annotation.
-    boxes: those concerned, x1 y1 x2 y2 in pixels as annotated. other: the picture that this one repeats.
-    weight: findings of a kind with a larger one are worse.
+    kind: a key of `KINDS`. role: "set", or "val" for the validation dataset. path: the image or the annotation file.
+    boxes: the boxes with the problem, x1 y1 x2 y2 in pixels as annotated. other: the image that this one repeats.
+    weight: sorts the findings of a kind, the largest is the worst.
     """
 
     kind: str
@@ -32,27 +32,29 @@ class Finding:
 
     @property
     def hurts(self) -> bool:
-        """Whether it would hurt a training or falsify its validation."""
+        """Whether it harms training or makes validation results wrong."""
         return KINDS[self.kind].hurts
 
 
 KINDS = {
-    "entry": Kind("annotation entry unreadable", True, "A training leaves it out; correct the annotation."),
-    "no-faces": Kind("no face in the whole set", True, "There is nothing to learn from: is it the right file?"),
-    "picture": Kind("picture missing or broken", True, "Fetch the file anew, or take its entry out."),
-    "size": Kind("size annotated is not the file's", True, "The boxes were drawn on another picture: left out."),
-    "nan": Kind("box without numbers", True, "A training leaves it out, and its face counts as background."),
-    "outside": Kind("box outside the picture", True, "A training leaves it out; often x and y are exchanged."),
-    "no-area": Kind("box without area", True, "A training leaves it out, and its face counts as background."),
-    "repeated": Kind("box annotated twice", True, "Finding the face once counts as a miss of the second box."),
-    "too-large": Kind("box as large as the picture", True, "Hardly a face; if it is one, mark it as ignored."),
-    "too-small": Kind("box too small for a face", True, "Nothing is left of it at the input: mark it as ignored."),
-    "contradiction": Kind("same picture, other boxes", True, "What one teaches the other punishes: merge the two."),
-    "leak": Kind("same picture in both sets", True, "Validation measures what was learnt by heart."),
-    "near-leak": Kind("near duplicate in both sets", True, "Validation flatters; a split keeps them on one side."),
-    "duplicate": Kind("same picture twice", False, "It counts double."),
-    "near-duplicate": Kind("near duplicate", False, "It counts almost double; keep it on one side of a split."),
-    "cut": Kind("box partly outside", False, "A training clips it to the picture."),
-    "small": Kind("small face", False, "Hardly to be found at this input size."),
-    "turned": Kind("turned by EXIF", False, "Boxes are taken to refer to the picture as it is displayed."),
+    "entry": Kind("unreadable annotation", True, "Training leaves it out. Correct the annotation."),
+    "no-faces": Kind("no face in the dataset", True, "There is nothing to learn from. Is it the right file?"),
+    "picture": Kind("missing or broken image", True, "Restore the file or remove its annotation."),
+    "size": Kind("annotated size is wrong", True, "The boxes were drawn at another size. Training leaves them out."),
+    "nan": Kind("box with invalid numbers", True, "Training leaves it out and learns its face as background."),
+    "outside": Kind("box outside the image", True, "Training leaves it out. Often x and y are swapped."),
+    "no-area": Kind("box without area", True, "Training leaves it out and learns its face as background."),
+    "repeated": Kind("box annotated twice", True, "Evaluation counts the second box as a missed face."),
+    "too-large": Kind("box as large as the image", True, "Probably no face. If it is one, mark it as ignored."),
+    "too-small": Kind("box too small for a face", True, "No detail is left at the input size: mark it as ignored."),
+    "contradiction": Kind("same image, different boxes", True, "Training gets contradictory labels: merge the two."),
+    "leak": Kind("same image in training and validation", True, "Validation measures memorised images."),
+    "near-leak": Kind(
+        "near-duplicate in training and validation", True, "Validation results are too good: split again."
+    ),
+    "duplicate": Kind("same image twice", False, "It counts twice in training."),
+    "near-duplicate": Kind("near-duplicate", False, "It counts almost twice. Keep both on one side of a split."),
+    "cut": Kind("box partly outside the image", False, "Training clips it to the image."),
+    "small": Kind("small face", False, "Hard to detect at this input size."),
+    "turned": Kind("image rotated by EXIF", False, "Boxes must refer to the image as it is displayed."),
 }

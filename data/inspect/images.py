@@ -1,4 +1,4 @@
-"""Open every picture of a set once, several at a time: size, orientation, digest, fingerprint, or why it cannot be."""
+"""Read every image of a dataset once, in parallel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from facedet.core.data.inspect.hashing import Fingerprint, file_digest, fingerpr
 
 @dataclass(frozen=True)
 class InspectedImage:
-    """A picture's displayed size in pixels, its EXIF orientation, and what tells its copies; `error` if unreadable."""
+    """Displayed size in pixels, EXIF orientation, file digest and fingerprint; only `error` if unreadable."""
 
     width: int = 0
     height: int = 0
@@ -24,7 +24,7 @@ class InspectedImage:
 
 
 def inspect_images(paths: Sequence[Path], progress: Progress, description: str) -> list[InspectedImage]:
-    """Decode every picture, in the order given; none that cannot be read stops it."""
+    """Decode every image, in the order given. An unreadable image gets an `error` and does not stop the others."""
     return list(map_ahead(_inspect, progress(paths, description)))
 
 

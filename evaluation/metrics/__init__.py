@@ -1,1 +1,1 @@
-"""Metrics in NumPy."""
+"""Metrics on plain arrays, in NumPy."""

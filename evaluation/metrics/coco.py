@@ -14,25 +14,25 @@ _STATS = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
 
 
 def average_precision(photos: Sequence[Photo], detections: Sequence[Detections]) -> dict[str, float | None]:
-    """AP over IoU 0.50:0.95, at 0.50, at 0.75 and by face size (small under 32x32, large from 96x96 pixels on).
+    """Compute AP at IoU 0.50:0.95, at 0.50, at 0.75 and by face area (small below 32x32, large from 96x96 pixels).
 
-    Boxes of both are in pixels of the original pictures; ignored faces are COCO's crowds; at most 100 detections of a
-    picture count, as COCO has it. Values are in 0..1; None where no face is of that size.
+    All boxes are in pixels of the original images. Ignored faces become COCO crowds. COCO counts at most 100 detections
+    per image. Values are in 0..1, or None if no face has that size.
     """
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports to the terminal
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints to the terminal
         truth = COCO()
         truth.dataset = _ground_truth(photos)
         truth.createIndex()
-        found = _results(detections)
-        evaluator = COCOeval(truth, truth.loadRes(found) if len(found) else _nothing(truth), "bbox")
+        rows = _result_rows(detections)
+        evaluator = COCOeval(truth, truth.loadRes(rows) if len(rows) else _no_results(truth), "bbox")
         evaluator.evaluate()
         evaluator.accumulate()
         evaluator.summarize()
     return {name: float(v) if v >= 0 else None for name, v in zip(_STATS, evaluator.stats[:6], strict=True)}
 
 
-def _nothing(truth: COCO) -> COCO:
-    empty = COCO()  # loadRes wants a detection at least
+def _no_results(truth: COCO) -> COCO:
+    empty = COCO()  # loadRes needs at least one detection
     empty.dataset = {**truth.dataset, "annotations": []}
     empty.createIndex()
     return empty
@@ -49,8 +49,8 @@ def _ground_truth(photos: Sequence[Photo]) -> dict:
     return {"images": images, "annotations": faces, "categories": [{"id": 1, "name": "face"}]}
 
 
-def _results(detections: Sequence[Detections]) -> np.ndarray:
-    # loadRes takes rows of: image, x, y, w, h, score, category
+def _result_rows(detections: Sequence[Detections]) -> np.ndarray:
+    # the columns that loadRes expects: image, x, y, w, h, score, category
     rows = [
         np.column_stack([np.full(len(d.scores), i), d.boxes[:, :2], d.boxes[:, 2:] - d.boxes[:, :2], d.scores])
         for i, d in enumerate(detections)

@@ -1,4 +1,4 @@
-"""Precision and recall over falling scores, and the area under them."""
+"""Precision-recall curves."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Curve:
-    """recall, precision, scores [n]: what holds for detections from each score on, recall never falling."""
+    """A precision-recall curve: scores [n] in descending order, and recall and precision [n] of the detections down to
+    each score. Recall never decreases."""
 
     recall: np.ndarray
     precision: np.ndarray
@@ -15,12 +16,12 @@ class Curve:
 
     @property
     def area(self) -> float:
-        """Area under the precision envelope, all points."""
+        """Average precision in 0..1: area under the precision envelope, over all points."""
         recall = np.concatenate([[0], self.recall, [1]])
         envelope = np.maximum.accumulate(np.concatenate([[0], self.precision, [0]])[::-1])[::-1]
         return float(np.sum(np.diff(recall) * envelope[1:]))
 
 
 def ratio(part: np.ndarray, whole: np.ndarray | int) -> np.ndarray:
-    """part / whole, zero where the whole is."""
+    """Divide part by whole; 0 where whole is 0."""
     return np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.asarray(whole) > 0)

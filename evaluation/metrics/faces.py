@@ -1,4 +1,4 @@
-"""Which faces were found, which were not, and what was taken for a face."""
+"""Detected faces, missed faces and false positives."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,50 +7,67 @@ import numpy as np
 
 from facedet.core.common.boxes import overlaps
 from facedet.core.data.structures import Detections, Photo
-from facedet.core.evaluation.metrics.heights import IOU, first_hits
 
-HEIGHTS = (0, 16, 32, 64, 128, 256, np.inf)  # pixels of the photograph, between which figures by size are given
+IOU = 0.5  # least overlap of a detection with the face it detects
 
 
 @dataclass(frozen=True)
-class Case:
-    """One face or one detection in a photograph: its number there, box x1 y1 x2 y2 in pixels, and score if detected."""
+class BoxInImage:
+    """A face or a detection in one of several images.
 
-    photo: int
+    image_index: which image. box [4]: x1 y1 x2 y2 in pixels of that image. score: of a detection, None for a face.
+    """
+
+    image_index: int
     box: np.ndarray
     score: float | None = None
 
     @property
     def height(self) -> float:
-        """Pixels."""
+        """Height of the box in pixels."""
         return float(self.box[3] - self.box[1])
 
 
-def found_faces(photo: Photo, detections: Detections, threshold: float) -> np.ndarray:
-    """Bool [n]: which of a photograph's faces a detection above `threshold` hits."""
-    face, _ = first_hits(detections.above(threshold).boxes, photo.boxes)
+def match_to_faces(boxes: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Match detections [k, 4], in descending order of score, with faces [n, 4].
+
+    Returns for each detection the index of the face with the highest IoU, or -1 if that IoU is below 0.5, and whether
+    it is the first detection of that face.
+    """
+    iou = overlaps(boxes, faces)
+    face = np.where(iou.max(axis=1, initial=0) >= IOU, iou.argmax(axis=1) if len(faces) else -1, -1)
+    first = np.zeros(len(boxes), bool)
+    first[np.unique(face, return_index=True)[1]] = True
+    return face, first & (face >= 0)
+
+
+def is_detected(photo: Photo, detections: Detections, threshold: float) -> np.ndarray:
+    """For each face of the photo, bool [n]: whether a detection with a score above `threshold` matches it."""
+    face, _ = match_to_faces(detections.above(threshold).boxes, photo.boxes)
     return np.isin(np.arange(len(photo.boxes)), face)
 
 
-def worst_misses(
-    photos: Sequence[Photo], detections: Sequence[Detections], threshold: float, most: int = 10
-) -> list[Case]:
-    """The largest faces that no detection above `threshold` hits."""
+def missed_faces(
+    photos: Sequence[Photo], detections: Sequence[Detections], threshold: float, limit: int = 10
+) -> list[BoxInImage]:
+    """The faces that no detection with a score above `threshold` matches, largest first, at most `limit`."""
     missed = []
     for k, (photo, found) in enumerate(zip(photos, detections, strict=True)):
-        lost = ~found_faces(photo, found, threshold) & ~photo.ignored
-        missed += [Case(k, box) for box in photo.boxes[lost]]
-    return sorted(missed, key=lambda case: -case.height)[:most]
+        not_detected = ~is_detected(photo, found, threshold) & ~photo.ignored
+        missed += [BoxInImage(k, box) for box in photo.boxes[not_detected]]
+    return sorted(missed, key=lambda face: -face.height)[:limit]
 
 
-def worst_false_positives(
-    photos: Sequence[Photo], detections: Sequence[Detections], most: int | None = 10
-) -> list[Case]:
-    """The detections of highest score that hit no face and lie in none that is ignored; all if `most` is None."""
-    alarms = []
+def false_positives(
+    photos: Sequence[Photo], detections: Sequence[Detections], limit: int | None = 10
+) -> list[BoxInImage]:
+    """The detections that match no face and do not lie at least half inside an ignored face, in descending order of
+    score; at most `limit`, all if it is None."""
+    wrong = []
     for k, (photo, found) in enumerate(zip(photos, detections, strict=True)):
-        face, _ = first_hits(found.boxes, photo.boxes)
+        face, _ = match_to_faces(found.boxes, photo.boxes)
         ignored = overlaps(found.boxes, photo.boxes[photo.ignored], over_first=True).max(axis=1, initial=0) >= IOU
-        wrong = (face < 0) & ~ignored
-        alarms += [Case(k, b, float(s)) for b, s in zip(found.boxes[wrong], found.scores[wrong], strict=True)]
-    return sorted(alarms, key=lambda case: -(case.score or 0))[:most]
+        unmatched = (face < 0) & ~ignored
+        pairs = zip(found.boxes[unmatched], found.scores[unmatched], strict=True)
+        wrong += [BoxInImage(k, box, float(score)) for box, score in pairs]
+    return sorted(wrong, key=lambda detection: -(detection.score or 0))[:limit]

@@ -1,4 +1,4 @@
-"""Average precision over faces of some heights; the model card's figure is one of them."""
+"""Average precision by face height, and the published model card's metric, which is one of these."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,10 @@ import numpy as np
 from facedet.core.common.boxes import overlaps
 from facedet.core.data.structures import Detections
 from facedet.core.evaluation.metrics.curve import Curve, ratio
+from facedet.core.evaluation.metrics.faces import IOU, match_to_faces
 
-CARD_HEIGHTS = (64, 1024)  # pixels: the first counts, the second does not
-IOU = 0.5
+HEIGHT_EDGES = (0, 16, 32, 64, 128, 256, np.inf)  # limits of the height ranges in reports, pixels of the original image
+CARD_HEIGHTS = (64, 1024)  # height range of the card's metric, pixels: from the first to below the second
 
 
 def ap64_curve(
@@ -17,8 +18,8 @@ def ap64_curve(
 ) -> Curve:
     """Curve whose `area` is the card's "AP for faces bigger than 64 x 64".
 
-    faces: boxes [n, 4] x1 y1 x2 y2 of each picture, in its pixels. All is rounded to whole pixels, faces are clipped to
-    0..1024.
+    faces: boxes [n, 4] x1 y1 x2 y2 of each image, in its pixels. All boxes are rounded to whole pixels, and faces are
+    clipped to 0..1024.
     """
     whole = [np.rint(boxes.astype(np.float64)).clip(0, CARD_HEIGHTS[1]) for boxes in faces]
     found = [Detections(np.rint(d.boxes.astype(np.float64)), d.scores) for d in detections]
@@ -32,11 +33,11 @@ def height_curve(
     highest: float,
     ignored: Sequence[np.ndarray] | None = None,
 ) -> Curve:
-    """Curve over faces from `lowest` to below `highest` pixels of height, at IoU 0.5; the others are ignored.
+    """Curve at IoU 0.5 over the faces with a height from `lowest` to below `highest` pixels. All others are ignored.
 
-    The first hit on a counting face is right. A detection that hits none of them and lies half inside an ignored face
-    is neither right nor wrong, however many there are. All else is wrong. ignored [n] of each picture: faces that do
-    not count whatever their height.
+    The first detection of a face is a true positive. A detection that matches no face of this range and lies at least
+    half inside an ignored face is not counted. Every other detection is a false positive.
+    faces, detections: one per image. ignored: for each image bool [n], faces to ignore whatever their height.
     """
     right, wrong, scores = [], [], []
     total = 0
@@ -47,22 +48,15 @@ def height_curve(
             counts &= ~ignored[k]
         total += int(counts.sum())
         order = np.argsort(-found.scores, kind="stable")
-        face, first = first_hits(found.boxes[order], truth[counts])
+        face, first = match_to_faces(found.boxes[order], truth[counts])
         inside = overlaps(found.boxes[order], truth[~counts], over_first=True).max(axis=1, initial=0) >= IOU
         right.append(first)
         wrong.append(np.where(face >= 0, ~first, ~inside))
         scores.append(found.scores[order])
     flat = np.concatenate([np.zeros(0), *scores])
     by_score = np.argsort(-flat, kind="stable")
-    hits, misses = (np.cumsum(np.concatenate([np.zeros(0, bool), *each])[by_score]) for each in (right, wrong))
-    return Curve(ratio(hits, total), ratio(hits, hits + misses), flat[by_score])
-
-
-def first_hits(found: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each box of `found` [k, 4], best first: the face it overlaps most, -1 under IoU 0.5; whether it is the first
-    on that face."""
-    iou = overlaps(found, faces)
-    face = np.where(iou.max(axis=1, initial=0) >= IOU, iou.argmax(axis=1) if len(faces) else -1, -1)
-    first = np.zeros(len(found), bool)
-    first[np.unique(face, return_index=True)[1]] = True
-    return face, first & (face >= 0)
+    true_positives, false_positives = (
+        np.cumsum(np.concatenate([np.zeros(0, bool), *flags])[by_score]) for flags in (right, wrong)
+    )
+    precision = ratio(true_positives, true_positives + false_positives)
+    return Curve(ratio(true_positives, total), precision, flat[by_score])

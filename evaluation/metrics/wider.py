@@ -1,4 +1,4 @@
-"""WIDER FACE's official protocol: easy, medium and hard, from the official ground truth."""
+"""WIDER FACE's official evaluation: easy, medium and hard, with the official ground truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +19,10 @@ _THRESHOLDS = 1 - np.arange(1, 1001) / 1000
 
 @dataclass(frozen=True)
 class WiderTruth:
-    """names: `event/file` without suffix, in the official order. boxes[image]: float64 [n, 4] x1 y1 x2 y2 in pixels.
+    """The official ground truth of WIDER FACE val.
 
-    counts[setting][image]: bool [n], the faces that count there; the others are ignored.
+    names: `event/file` of each image without suffix, in the official order. boxes[image]: float64 [n, 4] x1 y1 x2 y2 in
+    pixels. counts[setting][image]: bool [n], true for faces that count in this setting; the others are ignored.
     """
 
     names: list[str]
@@ -30,7 +31,7 @@ class WiderTruth:
 
 
 def read_truth(folder: Path) -> WiderTruth:
-    """Read the four official .mat files. Raises UserError."""
+    """Read the four official .mat files from `folder`. Raises UserError."""
     try:
         return _read_truth(folder)
     except (KeyError, ValueError, IndexError, TypeError) as error:
@@ -49,20 +50,20 @@ def _read_truth(folder: Path) -> WiderTruth:
     for setting in SETTINGS:
         path = folder / f"wider_{setting}_val.mat"
         content = _load(path, "gt_list")
-        listed = [each.ravel() for event in content["gt_list"] for each in event[0].ravel()]
+        listed = [numbers.ravel() for event in content["gt_list"] for numbers in event[0].ravel()]
         files = [file[0][0] for event in content["file_list"] for file in event[0]]
         if len(listed) != len(names) or files != [name.split("/", 1)[1] for name in names]:
-            raise UserError(f"{path}: tells of other pictures than wider_face_val.mat")
+            raise UserError(f"{path}: lists other images than wider_face_val.mat; use the four official .mat files")
         counts[setting] = [np.isin(np.arange(1, len(b) + 1), k) for b, k in zip(boxes, listed, strict=True)]
     return WiderTruth(names, boxes, counts)
 
 
 def wider_curves(truth: WiderTruth, detections: Sequence[Detections]) -> dict[str, Curve]:
-    """Curve of each setting, whose `area` is the official AP. detections: one for each of the truth's names.
+    """Curve of each setting, whose `area` is the official AP. detections: one for each name of `truth`.
 
-    Scores are normalised over the whole set. Both edges of a box are inside it. A detection takes the face it overlaps
-    most; from IoU 0.5 on it is a hit, the first on a face counts, and one on an ignored face is neither right nor
-    wrong. Pictures without faces are left out.
+    Scores are normalised over the whole dataset. Boxes include both edges: width is x2 - x1 + 1. A detection matches
+    the face with the highest IoU if that is at least 0.5. The first match of a face is a true positive, a later one a
+    false positive, and a match of an ignored face is not counted. Images without faces are left out.
     """
     kept = [k for k, d in enumerate(detections) if len(d.scores) and len(truth.boxes[k])]
     scores, best, image = [], [], []
@@ -87,24 +88,24 @@ def wider_curves(truth: WiderTruth, detections: Sequence[Detections]) -> dict[st
 def _curve(counts: list[np.ndarray], faces: np.ndarray, images: np.ndarray, scores: np.ndarray) -> Curve:
     offsets = np.cumsum([0, *map(len, counts)])
     counting = np.concatenate([np.zeros(0, bool), *counts])
-    face = np.where(faces >= 0, offsets[images] + faces, -1)  # of all pictures in a row
+    face = np.where(faces >= 0, offsets[images] + faces, -1)  # index into the faces of all images
     counted = (face >= 0) & counting[face] if len(counting) else np.zeros(len(face), bool)
     first = np.zeros(len(face), bool)
-    first[np.unique(face, return_index=True)[1]] = True  # within a picture detections come best first
+    first[np.unique(face, return_index=True)[1]] = True  # detections of one image are in descending order of score
     right, proposed = first & counted, counted | (face < 0)
     order = np.argsort(-scores, kind="stable")
     below = np.searchsorted(-scores[order], -_THRESHOLDS, side="right")
-    hits, proposals = (np.concatenate([[0], np.cumsum(each[order])])[below] for each in (right, proposed))
+    hits, proposals = (np.concatenate([[0], np.cumsum(flags[order])])[below] for flags in (right, proposed))
     return Curve(ratio(hits, int(counting.sum())), ratio(hits, proposals), _THRESHOLDS)
 
 
 def _load(path: Path, key: str) -> dict:
     if not path.is_file():
-        raise UserError(f"{path}: no such file; the official ground truth has four .mat files")
+        raise UserError(f"{path}: no such file or folder; the official ground truth has four .mat files")
     try:
         content = loadmat(path)
-    except Exception as error:  # scipy raises kinds of every sort on a damaged file
+    except Exception as error:  # scipy raises many error types for a damaged file
         raise UserError(f"{path}: not a .mat file ({first_line(error)})") from error
     if key not in content:
-        raise UserError(f"{path}: holds no {key}")
+        raise UserError(f"{path}: contains no {key}; give the official file")
     return content

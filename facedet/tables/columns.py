@@ -1,10 +1,10 @@
-"""Rows as text for a terminal."""
+"""Rows as aligned text for the terminal."""
 
 from collections.abc import Sequence
 
 
 def columns(rows: Sequence[tuple[str, ...]], numbers: bool = False) -> str:
-    """Aligned to the left; if they are `numbers`, all but the first column to the right."""
+    """Align all columns to the left or, with `numbers`, all but the first to the right."""
     if not rows:
         return "  none"
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]

@@ -9,10 +9,13 @@ from facedet.verbs.options import FILE
 
 
 @click.command()
-@click.option("-o", "--output", type=FILE, default=Path("demo-out"), show_default=True, help="Folder for everything.")
-@click.option("--epochs", type=click.IntRange(1), help="Shorter or longer training.  [default: fits five minutes]")
+@click.option("-o", "--output", type=FILE, default=Path("demo-out"), show_default=True, help="Folder for all results.")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of training.  [default: about four minutes on 2 cores]")
 def demo(output: Path, epochs: int | None) -> None:
-    """Draw synthetic faces, train the tiny detector on them, export it, prove the export and show what it finds."""
+    """Run the whole workflow on drawn faces.
+
+    Trains the tiny detector, exports it, checks parity and shows its detections.
+    """
     from facedet.demo import run
 
     run(output, epochs, bar)

@@ -1,4 +1,4 @@
-"""The commands that ship a checkpoint and prove it: export, parity."""
+"""The commands that export a checkpoint and check the result: export, parity."""
 
 import sys
 from pathlib import Path
@@ -11,11 +11,14 @@ from facedet.verbs.options import FILE
 
 @click.command()
 @click.argument("checkpoint", type=FILE)
-@click.option("-o", "--output", type=FILE, required=True, help="Folder for the files.")
-@click.option("--formats", multiple=True, help="onnx, fp32, fp16; several may follow.  [default: all]")
+@click.option("-o", "--output", type=FILE, required=True, help="Folder for the exported files.")
+@click.option("--formats", multiple=True, help="One or more of onnx, fp32, fp16.  [default: all]")
 @click.argument("more_formats", nargs=-1, metavar="")
 def export(checkpoint: Path, output: Path, formats: tuple[str, ...], more_formats: tuple[str, ...]) -> None:
-    """Write a CHECKPOINT as ONNX and OpenVINO IR, a drop-in for the published model."""
+    """Export CHECKPOINT to ONNX and OpenVINO IR.
+
+    The files are drop-in replacements for the published model.
+    """
     from facedet.core.export.export import FORMATS
     from facedet.core.export.export import export as write
 
@@ -25,14 +28,21 @@ def export(checkpoint: Path, output: Path, formats: tuple[str, ...], more_format
 
 @click.command()
 @click.argument("models", type=FILE, nargs=-1, required=True)
-@click.option("--images", type=FILE, required=True, help="Folder of pictures to compare on.")
-@click.option("--reference", type=FILE, help="The published IR: hold all MODELS to it, interface and NMS's input too.")
+@click.option("--images", type=FILE, required=True, help="Folder of images to compare on, or one image.")
+@click.option(
+    "--reference",
+    type=FILE,
+    help="Compare all MODELS with this file (usually the published IR), also its interface and its values before NMS.",
+)
 @click.option("--report", type=FILE, help="Folder for parity.json and parity.html.")
 def parity(models: tuple[Path, ...], images: Path, reference: Path | None, report: Path | None) -> None:
-    """Prove that MODELS compute the same as the first of them. Exit code 0 if all agree, 1 if not."""
+    """Check that MODELS give the same detections.
+
+    The first is the reference, or the file of --reference. Exit code 0 if all agree, 1 if not.
+    """
     from facedet.core.parity.check import check_parity
     from facedet.core.parity.report import write_report
-    from facedet.tables.results import parity_table
+    from facedet.tables.parity import parity_table
 
     result = check_parity(models, images, bar, reference)
     click.echo(parity_table(result))

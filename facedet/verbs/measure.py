@@ -1,4 +1,4 @@
-"""The verbs that say how good a model is: evaluate, compare, reproduce."""
+"""The commands that measure accuracy: evaluate, compare, reproduce."""
 
 from pathlib import Path
 
@@ -11,18 +11,23 @@ from facedet.verbs.options import FILE, dataset_options
 
 
 @click.command()
-@click.argument("targets", type=FILE, nargs=-1, metavar="[MODEL] [SET]")
+@click.argument("targets", type=FILE, nargs=-1, metavar="[MODEL] [DATASET]")
 @click.option(
     "--predictions",
     type=FILE,
-    help="In place of MODEL: WIDER text layout, or detections.json.",
+    help="Stored detections instead of MODEL: a folder in WIDER FACE's text layout, or a detections.json.",
 )
-@click.option("--metrics", multiple=True, help="coco, wider, ap64; several may follow.  [default: all that can be]")
+@click.option("--metrics", multiple=True, help="One or more of coco, wider, ap64.  [default: all that is possible]")
 @click.option("--wider-ground-truth", type=FILE, help="Folder of the four official .mat files.")
 @dataset_options
-@click.option("--save-predictions", type=FILE, help="Folder for the detections in WIDER's text layout.")
-@click.option("--report", type=FILE, help="Folder for curves, worst cases and a page.")
-@click.option("--json", "json_file", type=FILE, help="File for all figures.")
+@click.option(
+    "--save-predictions",
+    "predictions_folder",
+    type=FILE,
+    help="New folder for the detections, in WIDER FACE's text layout.",
+)
+@click.option("--report", type=FILE, help="Folder for evaluation.html, its JSON and its images.")
+@click.option("--json", "json_file", type=FILE, help="JSON file for all figures.")
 def evaluate(
     targets: tuple[Path, ...],
     predictions: Path | None,
@@ -31,84 +36,93 @@ def evaluate(
     images: Path | None,
     names: Path | None,
     format: str | None,
-    save_predictions: Path | None,
+    predictions_folder: Path | None,
     report: Path | None,
     json_file: Path | None,
 ) -> None:
-    """Measure MODEL (checkpoint, ONNX or IR) on SET; with --predictions SET alone, or only the ground truth."""
+    """Measure the accuracy of MODEL on DATASET.
+
+    MODEL is a checkpoint, an ONNX file or an IR. With --predictions, give only DATASET, or only --wider-ground-truth.
+    """
     from facedet.core.data.dataset import DatasetSource
     from facedet.core.evaluation.evaluate import METRICS
-    from facedet.core.evaluation.evaluate import evaluate as measure
-    from facedet.core.evaluation.predictions import save
+    from facedet.core.evaluation.evaluate import evaluate as run_evaluation
+    from facedet.core.evaluation.predictions import save_predictions
     from facedet.core.evaluation.report import write_evaluation
-    from facedet.tables.results import evaluation_table
+    from facedet.tables.accuracy import evaluation_table
 
-    more = [t for t in targets if metrics and str(t) in METRICS and not t.exists()]
-    wanted = [*metrics, *map(str, more)]
-    files = [t for t in targets if t not in more]
+    more_metrics = [t for t in targets if metrics and str(t) in METRICS and not t.exists()]
+    wanted = [*metrics, *map(str, more_metrics)]
+    files = [t for t in targets if t not in more_metrics]
     model = files.pop(0) if files and not predictions else None
     if len(files) > 1:
-        raise UserError(f"{files[1]}: one set at a time")
+        raise UserError(f"{files[1]}: give one dataset only")
     source = DatasetSource(files[0], images, names, format, None if names else "val") if files else None
-    outputs = [save_predictions, report, json_file]
+    outputs = [predictions_folder, report, json_file]
     refuse_inputs(outputs, [*files, model, images, names, predictions, wider_ground_truth])
-    done = measure(
+    evaluation = run_evaluation(
         model, source, predictions=predictions, wider_ground_truth=wider_ground_truth, metrics=wanted, progress=bar
     )
-    click.echo(evaluation_table(done))
-    if save_predictions:
-        save(done.names, done.detections, save_predictions)
+    click.echo(evaluation_table(evaluation))
+    if predictions_folder:
+        save_predictions(evaluation.names, evaluation.detections, predictions_folder)
     if json_file:
-        write_json(done.as_dict(), json_file)
+        write_json(evaluation.as_dict(), json_file)
     if report:
-        click.echo(f"wrote {write_evaluation(done, report)}")
+        click.echo(f"wrote {write_evaluation(evaluation, report)}")
 
 
 @click.command()
 @click.argument("first", type=FILE)
 @click.argument("second", type=FILE)
-@click.argument("set_", type=FILE, metavar="SET")
+@click.argument("dataset", type=FILE)
 @dataset_options
-@click.option("--threshold", type=float, help="Least score that counts as found.  [default: 0.3]")
-@click.option("--report", type=FILE, help="Folder for the pictures of what was gained and lost.")
+@click.option("--threshold", type=float, help="Score above which a detection counts.  [default: 0.3]")
+@click.option("--report", type=FILE, help="Folder for comparison.html, with crops of gained and lost faces.")
 def compare(
     first: Path,
     second: Path,
-    set_: Path,
+    dataset: Path,
     images: Path | None,
     names: Path | None,
     format: str | None,
     threshold: float | None,
     report: Path | None,
 ) -> None:
-    """Which faces of SET the SECOND model finds and the FIRST does not, and the reverse."""
+    """Compare two models on DATASET.
+
+    Shows the faces that only SECOND detects (gained) and those that only FIRST detects (lost).
+    """
     from facedet.core.data.dataset import DatasetSource
     from facedet.core.evaluation.compare import compare_models
     from facedet.core.evaluation.compare_report import write_comparison
     from facedet.core.export.interface import SHOW_ABOVE
-    from facedet.tables.results import comparison_table
+    from facedet.tables.accuracy import comparison_table
 
-    refuse_inputs([report], [set_, images])
+    refuse_inputs([report], [dataset, images])
     limit = SHOW_ABOVE if threshold is None else threshold
-    done = compare_models(
-        (first, second), DatasetSource(set_, images, names, format, None if names else "val"), limit, bar
+    comparison = compare_models(
+        (first, second), DatasetSource(dataset, images, names, format, None if names else "val"), limit, bar
     )
-    click.echo(comparison_table(done))
+    click.echo(comparison_table(comparison))
     if report:
-        click.echo(f"wrote {write_comparison(done, report)}")
+        click.echo(f"wrote {write_comparison(comparison, report)}")
 
 
 @click.command()
 @click.option("--wider", type=FILE, required=True, help="Folder with WIDER_val/images and the official .mat files.")
 @click.option("--ir", type=FILE, required=True, help="The published IR.")
-@click.option("--report", type=FILE, help="Folder for curves, worst cases and a page.")
+@click.option("--report", type=FILE, help="Folder for evaluation.html, its JSON and its images.")
 def reproduce(wider: Path, ir: Path, report: Path | None) -> None:
-    """The published card's table from the published IR and WIDER FACE val: measured beside published."""
-    from facedet.core.evaluation.report import write_evaluation
-    from facedet.core.evaluation.reproduce import reproduce as measure
-    from facedet.tables.results import card_table
+    """Measure the published card again.
 
-    lines, done = measure(wider, ir, bar)
-    click.echo(card_table(lines))
+    Needs the published IR and the validation set of WIDER FACE.
+    """
+    from facedet.core.evaluation.report import write_evaluation
+    from facedet.core.evaluation.reproduce import reproduce as run_reproduction
+    from facedet.tables.accuracy import card_table
+
+    figures, evaluation = run_reproduction(wider, ir, bar)
+    click.echo(card_table(figures))
     if report:
-        click.echo(f"wrote {write_evaluation(done, report)}")
+        click.echo(f"wrote {write_evaluation(evaluation, report)}")

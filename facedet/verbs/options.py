@@ -1,4 +1,4 @@
-"""Options that several verbs have."""
+"""Options shared by several commands."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +9,11 @@ FILE = click.Path(path_type=Path)
 
 
 def dataset_options(verb: Callable) -> Callable:
-    """How a SET that is measured on may be told: images, names, format."""
+    """The options that say how to read DATASET: --images, --list, --format."""
     for option in (
-        click.option("--format", help="The set's format, where it is not to be recognised."),
-        click.option("--list", "names", type=FILE, help="Text file: the pictures of SET to use, one a line."),
-        click.option("--images", type=FILE, help="Folder of the pictures, if not where the set's format puts them."),
+        click.option("--format", help="Format of the annotations.  [default: detected]"),
+        click.option("--list", "names", type=FILE, help="Text file with the names of the images to use, one per line."),
+        click.option("--images", type=FILE, help="Folder of the images, if not where the format expects them."),
     ):
         verb = option(verb)
     return verb

@@ -10,19 +10,22 @@ from facedet.verbs.options import FILE
 
 @click.command()
 @click.argument("config")
-@click.option("--train", "train_set", type=FILE, required=True, help="Set to train on: a file or folder of any format.")
-@click.option("--val", "val_set", type=FILE, required=True, help="Set to validate on.")
-@click.option("--images", type=FILE, help="Folder of the pictures of both sets, if not where their format puts them.")
-@click.option("--format", help="Form of both sets, if not to be told: coco, cvat, datumaro, voc, wider, yolo.")
-@click.option("--train-list", type=FILE, help="Text file: the pictures of --train to use, one a line.")
-@click.option("--val-list", type=FILE, help="Text file: the pictures of --val to use, one a line.")
-@click.option("--weights", help="A checkpoint, torchvision:resnet152, its file, or random.  [default: the config's]")
-@click.option("--allow-partial", is_flag=True, help="Of --weights, take what fits; the rest stays random.")
-@click.option("--work-dir", type=FILE, help="Where results go.  [default: runs/CONFIG]")
-@click.option("--epochs", type=click.IntRange(1), help="Stretch or shrink the config's schedule.")
-@click.option("--batch-size", type=click.IntRange(1), help="Pictures in a step.")
+@click.option("--train", "train_set", type=FILE, required=True, help="Dataset to train on: a file or folder.")
+@click.option("--val", "val_set", type=FILE, required=True, help="Dataset to validate on.")
+@click.option("--images", type=FILE, help="Folder of the images, if not where the formats of the datasets expect them.")
+@click.option("--format", help="Format of both datasets: coco, cvat, datumaro, voc, wider, yolo.  [default: detected]")
+@click.option("--train-list", type=FILE, help="Text file with the names of the images of --train to use, one per line.")
+@click.option("--val-list", type=FILE, help="Text file with the names of the images of --val to use, one per line.")
+@click.option(
+    "--weights",
+    help="Start from: a checkpoint, torchvision:resnet152, a file of its weights, or random.  [default: from CONFIG]",
+)
+@click.option("--allow-partial", is_flag=True, help="Load only those --weights that fit; the rest stays random.")
+@click.option("--work-dir", type=FILE, help="Folder for the results.  [default: runs/CONFIG]")
+@click.option("--epochs", type=click.IntRange(1), help="Number of epochs; scales the schedule.  [default: from CONFIG]")
+@click.option("--batch-size", type=click.IntRange(1), help="Images per training step.  [default: from CONFIG]")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
-@click.option("--resume", is_flag=True, help="Go on from last.pth in the work dir.")
+@click.option("--resume", is_flag=True, help="Continue the training run in the work dir from its last.pth.")
 def train(
     config: str,
     train_set: Path,
@@ -34,7 +37,13 @@ def train(
     work_dir: Path | None,
     **options: Any,
 ) -> None:
-    """Fine-tune CONFIG (tiny, finetune, face_detection_0206 or a file) on annotated photographs."""
+    """Fine-tune CONFIG on annotated images.
+
+    CONFIG is tiny, finetune, face_detection_0206 or a file.
+
+    Writes best.pth (weights with the highest validation AP: export this one), last.pth (for --resume), summary.json and
+    training-curve.png into the work dir.
+    """
     from facedet.core.data.dataset import DatasetSource
     from facedet.core.train import finetune
 
@@ -50,4 +59,4 @@ def train(
     click.echo(f"best: AP {ap:.3f}, AP50 {summary.best.get('AP50', 0.0):.3f} at epoch {summary.best.get('epoch', 0)}")
     click.echo(f"wrote {summary.best_checkpoint}, {folder / 'summary.json'}, {folder / 'training-curve.png'}")
     if summary.left_out:
-        click.echo(f"{len(summary.left_out)} pictures or boxes were left out; summary.json names them", err=True)
+        click.echo(f"{len(summary.left_out)} images or boxes were left out; summary.json lists them", err=True)

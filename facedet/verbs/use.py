@@ -13,17 +13,22 @@ from facedet.verbs.options import FILE
 @click.command()
 @click.argument("model", type=FILE)
 @click.argument("images", type=FILE, nargs=-1, required=True)
-@click.option("-o", "--output", type=FILE, required=True, help="Folder for the drawn PNGs and detections.json.")
-@click.option("--threshold", type=float, help="Least score shown.  [default: 0.3]")
+@click.option(
+    "-o", "--output", type=FILE, required=True, help="Folder for the images with boxes drawn, and detections.json."
+)
+@click.option("--threshold", type=float, help="Lowest score to show.  [default: 0.3]")
 def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float | None) -> None:
-    """Find faces in IMAGES (pictures, or folders of them) with MODEL (checkpoint, ONNX or IR)."""
+    """Detect faces in IMAGES (files or folders) with MODEL.
+
+    MODEL is a checkpoint, an ONNX file or an IR.
+    """
     from facedet.core.export.interface import SHOW_ABOVE
-    from facedet.core.inference.detect import detect_pictures
+    from facedet.core.inference.detect import detect_images
 
     limit = SHOW_ABOVE if threshold is None else threshold
-    found, left_out = detect_pictures(model, images, output, limit, bar)
+    found, left_out = detect_images(model, images, output, limit, bar)
     faces = sum(len(each.detections.scores) for each in found)
-    click.echo(f"{faces} faces in {len(found)} pictures; wrote them to {output}")
+    click.echo(f"{faces} faces in {len(found)} images; wrote {output}")
     for line in left_out:
         click.echo(f"left out: {line}", err=True)
 
@@ -32,9 +37,12 @@ def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float
 @click.argument("target")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(target: str, as_json: bool) -> None:
-    """Parameters and cost of TARGET (config, checkpoint, ONNX or IR), the published card's beside them."""
+    """Show size, cost, interface and origin of TARGET.
+
+    TARGET is a config, a checkpoint, an ONNX file or an IR. The published card's figures stand beside.
+    """
     from facedet.core.inference.info import describe
-    from facedet.tables.results import info_table
+    from facedet.tables.model import info_table
 
     described = describe(target)
     click.echo(json.dumps(asdict(described), indent=2) if as_json else info_table(described))

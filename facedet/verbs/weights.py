@@ -12,9 +12,12 @@ from facedet.verbs.options import FILE
 @click.command()
 @click.argument("name")
 @click.option("-o", "--output", type=FILE, default=Path("published"), show_default=True, help="Folder for the files.")
-@click.option("--mirror", metavar="URL", help="Address that stands in for the publisher's.")
+@click.option("--mirror", metavar="URL", help="Download from this address instead of the publisher's.")
 def fetch(name: str, output: Path, mirror: str | None) -> None:
-    """Download the published NAME: ir-fp32, ir-fp16, ir-int8 or snapshot. A broken download is gone on with."""
+    """Download a published model.
+
+    NAME is ir-fp32, ir-fp16, ir-int8 or snapshot. An interrupted download is resumed.
+    """
     from facedet.core.weights.fetch import fetch as download
 
     for path in download(name, output, mirror=mirror, progress=byte_bar, tell=tell):
@@ -23,13 +26,21 @@ def fetch(name: str, output: Path, mirror: str | None) -> None:
 
 @click.command("import")
 @click.argument("source", type=FILE)
-@click.option("-o", "--output", type=FILE, required=True, help="The checkpoint to write, a .pth.")
-@click.option("--calibrate", "calibrate_on", type=FILE, help="Folder of photographs that thaw an IR's batch norms.")
-@click.option("--config", help="The network's config, if neither the released one nor named in the file.")
+@click.option("-o", "--output", type=FILE, required=True, help="Checkpoint to write (.pth).")
+@click.option(
+    "--calibrate",
+    "calibrate_on",
+    type=FILE,
+    help="Images to measure new batch normalization statistics on (an IR has none).",
+)
+@click.option("--config", help="Config of the network.  [default: the one stored in the file, else the released one]")
 def import_(source: Path, output: Path, **options: Any) -> None:
-    """Bring SOURCE back into training: the released snapshot (.pth), an IR (.xml) or an ONNX file."""
+    """Turn SOURCE into a trainable checkpoint.
+
+    SOURCE is the released snapshot (.pth), an IR (.xml) or an ONNX file (.onnx).
+    """
     from facedet.core.weights.importing import import_weights
-    from facedet.tables.results import origin_lines
+    from facedet.tables.model import origin_lines
 
     origin = import_weights(source, output, progress=bar, **options)
     click.echo("\n".join([*origin_lines(origin), f"wrote {output}"]))

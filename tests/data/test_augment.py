@@ -1,4 +1,4 @@
-"""Augmentation: boxes go where their pixels go."""
+"""Augmentation: boxes follow their pixels."""
 
 import random
 
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from facedet.core.data.augment import Augment, MinIoUCrop
+from facedet.core.data.image import to_input
 from facedet.core.detector.config import load_config
 from facedet.core.parity.matching import box_iou
 
@@ -39,7 +40,7 @@ def test_boxes_follow_their_pixels_through_crop_resize_and_flip() -> None:
     assert len(moved) > 20
 
 
-def test_the_whole_recipe_keeps_what_it_promises() -> None:
+def test_the_whole_recipe_gives_valid_samples() -> None:
     augment = Augment(96, **recipe())
     boxes = np.array([[10, 10, 60, 80], [200, 20, 260, 90], [120, 150, 124, 155]], np.float32)
     for seed in range(60):
@@ -50,19 +51,19 @@ def test_the_whole_recipe_keeps_what_it_promises() -> None:
         assert (out.boxes[:, 2:] - out.boxes[:, :2] >= 1).all()
 
 
-def test_a_face_that_degenerates_is_dropped_and_the_picture_stays_as_a_negative() -> None:
-    thin = np.array([[100, 50, 101.5, 52]], np.float32)  # 1.5 x 2 pixels of 300 x 200 are under a pixel of 96 x 96
+def test_a_face_that_becomes_too_small_is_dropped_and_the_image_is_kept() -> None:
+    thin = np.array([[100, 50, 101.5, 52]], np.float32)  # 1.5 x 2 pixels of 300 x 200 are less than a pixel of 96 x 96
     out = Augment(96)(scene((100, 50, 101, 52)), thin, np.array([False]), 0)
     assert (out.boxes.shape, out.ignored.shape) == ((0, 4), (0,))
     assert out.image.shape == (96, 96, 3)
 
 
-def test_a_picture_without_faces_passes() -> None:
+def test_an_image_without_faces_is_augmented() -> None:
     out = Augment(96, **recipe())(scene((0, 0, 5, 5)), np.zeros((0, 4), np.float32), np.zeros(0, bool), 1)
     assert out.boxes.shape == (0, 4)
 
 
-def test_the_same_seed_gives_the_same_view_and_steps_draw_apart() -> None:
+def test_the_same_seed_gives_the_same_result_and_steps_are_independent() -> None:
     boxes, ignored = np.array([[90, 60, 170, 150]], np.float32), np.array([False])
     augment = Augment(64, brightness=32, flip=0.5)
     views = [augment(scene((90, 60, 170, 150)), boxes, ignored, seed) for seed in range(40)]
@@ -72,19 +73,29 @@ def test_the_same_seed_gives_the_same_view_and_steps_draw_apart() -> None:
     assert len(seen) == 4, "brightness and flip do not vary independently"
 
 
-@pytest.mark.parametrize("wanted", [0.3, 0.9])
-def test_crops_overlap_every_face_as_much_as_was_drawn(wanted: float) -> None:
+def test_channels_keep_their_order_and_colour_steps_work_on_rgb() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (80, 120, 3)).astype(np.uint8)
+    none = np.zeros((0, 4), np.float32), np.zeros(0, bool)
+    for image in (noise, noise[:, ::-1]):  # the second is not contiguous
+        np.testing.assert_array_equal(Augment(96)(image, *none, 0).image, to_input(image, 96))
+    views = [Augment(96, saturation=(0.0, 0.0))(noise, *none, seed).image for seed in range(8)]
+    grey = next(view for view in views if (np.ptp(view, axis=2) == 0).all())
+    np.testing.assert_allclose(grey[:, :, 0], cv2.cvtColor(to_input(noise, 96), cv2.COLOR_BGR2GRAY), atol=1)
+
+
+@pytest.mark.parametrize("min_iou", [0.3, 0.9])
+def test_crops_have_the_drawn_iou_with_every_face(min_iou: float) -> None:
     class Always(random.Random):
         def choice(self, _options: object) -> float:
-            return wanted
+            return min_iou
 
-    crop = MinIoUCrop((wanted,), smallest=0.1)
+    crop = MinIoUCrop((min_iou,), smallest=0.1)
     faces = np.array([[0.01, 0.01, 0.99, 1], [0, 0, 1, 1]])
     areas = set()
     for seed in range(20):
         crop.set_random_state(np.random.default_rng(seed), Always(seed))
         coords = crop.get_params_dependent_on_data({"shape": (200, 300)}, {"bboxes": faces})["crop_coords"]
         overlap = box_iou(np.array([coords], float), faces * [300, 200, 300, 200])
-        assert overlap.min() >= wanted
+        assert overlap.min() >= min_iou
         areas.add(coords)
     assert len(areas) > 10

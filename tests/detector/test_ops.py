@@ -1,4 +1,4 @@
-"""mmcv's operators: torchvision's where there are none, the compiled ones where there are."""
+"""mmcv's operators: substitutes from torchvision if they are missing, the compiled ones if they are installed."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import torch
 from facedet.core.detector import ops
 
 COMPILED = '''
-"""Stands for a compiled mmcv._ext: knows every operator, and tells when its nms is used."""
+"""Acts as a compiled mmcv._ext: has every operator and prints a line when its nms is used."""
 import torch
 def nms(boxes, scores, iou_threshold, offset):
     print("compiled nms used")
@@ -22,7 +22,7 @@ def __getattr__(name):
 '''
 
 
-def test_nms_keeps_the_best_of_what_overlaps() -> None:
+def test_nms_keeps_the_best_of_overlapping_boxes() -> None:
     from mmcv.ops import nms
 
     boxes = torch.tensor([[0, 0, 10, 10], [1, 0, 11, 10], [20, 20, 30, 30]]).float()
@@ -47,16 +47,16 @@ def test_focal_loss_and_its_gradient_equal_mmdets_own() -> None:
     torch.testing.assert_close(gradient, expected)
 
 
-def test_any_other_operator_says_which_and_how_to_get_it() -> None:
+def test_an_error_names_any_other_operator_and_how_to_get_it() -> None:
     from mmcv.ops import roi_align
 
     if not ops.install():
-        pytest.skip("mmcv has its compiled operators here: none is missing")
+        pytest.skip("mmcv has its compiled operators here: no operator is missing")
     with pytest.raises(NotImplementedError, match=r"roi_align_forward.*install a compiled mmcv"):
         roi_align(torch.zeros(1, 1, 4, 4), torch.zeros(1, 5), 2)
 
 
-def test_compiled_operators_are_used_where_they_are(tmp_path: Path) -> None:
+def test_compiled_operators_are_used_if_they_are_installed(tmp_path: Path) -> None:
     (tmp_path / "_ext.py").write_text(COMPILED)
     code = (
         f"import mmcv; mmcv.__path__.append({str(tmp_path)!r})\n"

@@ -1,4 +1,4 @@
-"""The released ResNet-152 detector, whole: imports, parity with the reference, training steps."""
+"""The full ResNet-152 detector: import, parity with the reference, training steps."""
 
 import json
 import os
@@ -10,8 +10,8 @@ import openvino as ov
 import pytest
 import torch
 
+from facedet.core.configs import FOLDER
 from facedet.core.data.dataset import DatasetSource
-from facedet.core.detector.config import FOLDER
 from facedet.core.export.export import export
 from facedet.core.inference.info import describe
 from facedet.core.inference.session import open_session
@@ -26,7 +26,7 @@ PUBLISHED = os.environ.get("FACEDET_REFERENCE_IR")
 
 @pytest.fixture(scope="module")
 def reference_ir(request: pytest.FixtureRequest) -> Path:
-    """The published IR where FACEDET_REFERENCE_IR names it, else its stand-in."""
+    """The published IR if FACEDET_REFERENCE_IR is its path, otherwise its stand-in."""
     return Path(PUBLISHED) if PUBLISHED else request.getfixturevalue("standin") / "face-detection-0206.xml"
 
 
@@ -49,44 +49,44 @@ def from_ir(reference_ir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="module")
-def photographs(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few real photographs of the validation list."""
-    folder = tmp_path_factory.mktemp("photographs")
+def photos(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two real photos of the validation list."""
+    folder = tmp_path_factory.mktemp("photos")
     for name in (faces / "val.txt").read_text().split()[:2]:
         shutil.copy(next((faces / "images").glob(f"{name}.*")), folder)
     return folder
 
 
 def assert_golden(model: Path, reference: Path, kind: str, px: float, score: float) -> None:
-    """What the field's own code found with these weights is what ours finds."""
+    """The model gives the detections that the original code or its IR gave with these weights."""
     golden, session = np.load(reference / "standin" / "golden.npz"), open_session(model)
     for i, image in enumerate(golden["images"]):
-        rows = session.rows(image.transpose(2, 0, 1)[None].astype(np.float32))
+        rows = session.run(image.transpose(2, 0, 1)[None].astype(np.float32))
         expected = golden[f"{kind}_{i}"]
         assert (rows[:, 4] > 0).sum() == len(expected) > 100
         rows, expected = rows[: len(expected)], expected.copy()
-        for row in rows:  # nearly equal scores may swap places
+        for row in rows:  # rows with nearly equal scores may be in another order
             nearest = np.abs(expected[:, :4] - row[:4]).max(axis=1).argmin()
             np.testing.assert_allclose(row[:4], expected[nearest, :4], rtol=0, atol=px)
             np.testing.assert_allclose(row[4], expected[nearest, 4], rtol=0, atol=score)
             expected[nearest] = np.inf
 
 
-def test_the_imported_snapshot_detects_what_the_original_code_detected(from_snapshot: Path, reference: Path) -> None:
+def test_an_imported_snapshot_gives_the_detections_of_the_original_code(from_snapshot: Path, reference: Path) -> None:
     assert_golden(from_snapshot, reference, "original", 1e-3, 1e-5)
 
 
-def test_the_imported_ir_detects_what_the_ir_detects(from_ir: Path, reference: Path) -> None:
+def test_an_imported_ir_gives_the_detections_of_the_ir(from_ir: Path, reference: Path) -> None:
     if PUBLISHED:
-        pytest.skip("FACEDET_REFERENCE_IR names another file than the stand-in, whose detections are known")
+        pytest.skip("detections are known only for the stand-in, and FACEDET_REFERENCE_IR is set")
     assert_golden(from_ir, reference, "ir", 5e-3, 3e-5)
 
 
-def test_an_older_ir_in_half_precision_imports_too(reference_ir: Path, from_ir: Path, tmp_path: Path) -> None:
+def test_an_fp16_ir_of_an_older_version_can_be_imported(reference_ir: Path, from_ir: Path, tmp_path: Path) -> None:
     model = ov.Core().read_model(reference_ir)
     ov.save_model(model, tmp_path / "fp16.xml", compress_to_fp16=True)
     text = (tmp_path / "fp16.xml").read_text()
-    (tmp_path / "fp16.xml").write_text(text.replace('version="11"', 'version="10"', 1))  # as before 2022
+    (tmp_path / "fp16.xml").write_text(text.replace('version="11"', 'version="10"', 1))  # the IR version before 2022
     origin = import_weights(tmp_path / "fp16.xml", tmp_path / "fp16.pth")
     assert origin.form == "f16 IR"
     (_, full), (_, half) = read_checkpoint(from_ir), read_checkpoint(tmp_path / "fp16.pth")
@@ -94,12 +94,12 @@ def test_an_older_ir_in_half_precision_imports_too(reference_ir: Path, from_ir: 
         torch.testing.assert_close(half[name], tensor, rtol=2e-3, atol=2e-3 * float(tensor.abs().max()))
 
 
-def test_what_was_imported_and_its_exports_are_the_reference(
-    from_ir: Path, from_snapshot: Path, reference_ir: Path, photographs: Path, tmp_path: Path
+def test_an_imported_checkpoint_and_its_exports_agree_with_the_reference(
+    from_ir: Path, from_snapshot: Path, reference_ir: Path, photos: Path, tmp_path: Path
 ) -> None:
     files = export(from_ir, tmp_path, ["onnx", "fp32"])
-    same = [] if PUBLISHED else [from_snapshot]  # the stand-in's snapshot and IR hold the same weights
-    parity = check_parity([from_ir, files["onnx"], files["fp32"], *same], photographs, reference=reference_ir)
+    snapshot = [] if PUBLISHED else [from_snapshot]  # the stand-in's snapshot and IR have the same weights
+    parity = check_parity([from_ir, files["onnx"], files["fp32"], *snapshot], photos, reference=reference_ir)
     assert parity.size == 640
     for pair in parity.pairs:
         assert pair.agree, pair.reasons
@@ -113,15 +113,15 @@ def test_what_was_imported_and_its_exports_are_the_reference(
     assert info.interface[0].endswith("[1,3,640,640] f32")
 
 
-def test_the_released_network_takes_training_steps_and_its_loss_falls(faces: Path, tmp_path: Path) -> None:
-    released = FOLDER / "face_detection_0206.py"
-    (tmp_path / "half.py").write_text(f"_base_ = {str(released)!r}\ninput_size = 320\n")  # at 640: test_readme, bench
+def test_the_full_network_trains_and_its_loss_decreases(faces: Path, tmp_path: Path) -> None:
+    full = FOLDER / "face_detection_0206.py"
+    (tmp_path / "half.py").write_text(f"_base_ = {str(full)!r}\ninput_size = 320\n")  # test_readme, bench: 640
     train, val = tmp_path / "train.txt", tmp_path / "val.txt"
     train.write_text("\n".join((faces / "train.txt").read_text().split()[:8]))
     val.write_text("\n".join((faces / "val.txt").read_text().split()[:2]))
-    sets = DatasetSource(faces, names=train), DatasetSource(faces, names=val)
+    datasets = DatasetSource(faces, names=train), DatasetSource(faces, names=val)
     options = {"weights": "random", "epochs": 1, "batch_size": 2}
-    summary = finetune(tmp_path / "half.py", *sets, work_dir=tmp_path / "run", **options)
+    summary = finetune(tmp_path / "half.py", *datasets, work_dir=tmp_path / "run", **options)
     assert summary.last_loss < 0.95 * summary.first_loss
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["train_images"] == 8
     assert (tmp_path / "run" / "last.pth").is_file()

@@ -55,27 +55,31 @@ def test_info_prints_the_card_beside_the_config() -> None:
     assert text.count("69.920") == 2
 
 
-def test_export_detect_and_parity_work_from_the_command_line(trained: Path, pictures: Path, tmp_path: Path) -> None:
+def test_export_detect_and_parity_work_from_the_command_line(
+    trained: Path, unseen_images: Path, tmp_path: Path
+) -> None:
     done = facedet("export", trained / "best.pth", "-o", tmp_path / "model", "--formats", "onnx", "fp32")
     assert done.exit_code == 0, done.stderr
     made = sorted(p.name for p in (tmp_path / "model").iterdir())
     assert made == ["detector-fp32.bin", "detector-fp32.xml", "detector.onnx"]
     ir = tmp_path / "model" / "detector-fp32.xml"
-    done = facedet("parity", trained / "best.pth", ir, "--images", pictures, "--report", tmp_path / "report")
+    done = facedet("parity", trained / "best.pth", ir, "--images", unseen_images, "--report", tmp_path / "report")
     assert done.exit_code == 0, done.stderr
     assert "agrees" in done.stdout
     assert (tmp_path / "report" / "parity.html").is_file()
-    done = facedet("detect", ir, *pictures.iterdir(), "-o", tmp_path / "out", "--threshold", "0.1")
+    done = facedet("detect", ir, *unseen_images.iterdir(), "-o", tmp_path / "out", "--threshold", "0.1")
     assert done.exit_code == 0, done.stderr
-    assert "faces in 6 pictures" in done.stdout
+    assert "faces in 6 images" in done.stdout
 
 
-def test_parity_exits_with_1_where_models_differ(exported: dict[str, Path], pictures: Path, tmp_path: Path) -> None:
+def test_parity_exits_with_1_where_models_differ(
+    exported: dict[str, Path], unseen_images: Path, tmp_path: Path
+) -> None:
     model = onnx.load(exported["onnx"])
     bias = next(t for t in model.graph.initializer if t.name.endswith("atss_cls.bias"))
     bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32(0.01), bias.name))
     onnx.save(model, tmp_path / "other.onnx")
-    done = facedet("parity", exported["onnx"], tmp_path / "other.onnx", "--images", pictures)
+    done = facedet("parity", exported["onnx"], tmp_path / "other.onnx", "--images", unseen_images)
     assert done.exit_code == 1
     assert "DIFFERS" in done.stdout
     assert "scores differ by" in done.stdout
@@ -119,33 +123,35 @@ def _write_narrow(path: Path) -> None:
     [
         ("gone.onnx", "no such file"),
         ("broken.onnx", "not an ONNX model"),
-        ("broken.xml", "OpenVINO cannot read it"),
+        ("broken.xml", "cannot be read by OpenVINO"),
         ("broken.pth", "not a checkpoint"),
-        ("alone.xml", "its weights, alone.bin, are not beside it"),
-        ("renamed.onnx", "has not the interface of this project"),
-        ("narrow.onnx", "has not the interface of this project"),
+        ("alone.xml", "its weights are missing; put alone.bin into the same folder"),
+        ("renamed.onnx", "does not have the interface of this project"),
+        ("narrow.onnx", "does not have the interface of this project"),
         ("broken.jpg", "not a model"),
     ],
 )
-def test_models_that_are_none(bad: Path, pictures: Path, tmp_path: Path, model: str, wanted: str) -> None:
-    assert_one_line(facedet("detect", bad / model, pictures, "-o", tmp_path / "out"), model, wanted)
+def test_models_that_are_none(bad: Path, unseen_images: Path, tmp_path: Path, model: str, wanted: str) -> None:
+    assert_one_line(facedet("detect", bad / model, unseen_images, "-o", tmp_path / "out"), model, wanted)
     assert not (tmp_path / "out").exists()
 
 
 def test_pictures_that_are_none(bad: Path, exported: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert_one_line(facedet("detect", exported["fp32"], bad / "broken.jpg", "-o", out), "broken.jpg", "cannot be read")
-    assert_one_line(facedet("detect", exported["fp32"], bad / "empty", "-o", out), "holds no pictures")
+    assert_one_line(facedet("detect", exported["fp32"], bad / "empty", "-o", out), "contains no images")
     assert_one_line(facedet("detect", exported["fp32"], bad / "gone", "-o", out), "no such file or folder")
     assert not out.exists()
 
 
-def test_outputs_that_cannot_be_written(exported: dict[str, Path], trained: Path, pictures: Path, bad: Path) -> None:
+def test_outputs_that_cannot_be_written(
+    exported: dict[str, Path], trained: Path, unseen_images: Path, bad: Path
+) -> None:
     blocked = bad / "broken.json" / "out"  # a folder inside a file: not even root can make it
     for args in (
-        ("detect", exported["fp32"], pictures, "-o", blocked),
+        ("detect", exported["fp32"], unseen_images, "-o", blocked),
         ("export", trained / "best.pth", "-o", blocked),
-        ("parity", exported["onnx"], exported["fp32"], "--images", pictures, "--report", blocked),
+        ("parity", exported["onnx"], exported["fp32"], "--images", unseen_images, "--report", blocked),
         ("demo", "-o", blocked),
     ):
         assert_one_line(facedet(*args), "broken.json")
@@ -156,14 +162,14 @@ def test_a_training_refuses_what_it_cannot_use(bad: Path, drawn: Path, trained: 
     good = ("--train", drawn / "train.json", "--val", drawn / "val.json", "--work-dir", tmp_path / "run")
     assert_one_line(facedet("train", "tinny", *good), "tinny: no such config")
     spoilt = ("--train", bad / "broken.json", *good[2:])
-    assert_one_line(facedet("train", "tiny", *spoilt), "broken.json: not a COCO json")
-    assert_one_line(facedet("train", "tiny", "--train", bad / "empty", *good[2:]), "not a set of any format known here")
+    assert_one_line(facedet("train", "tiny", *spoilt), "broken.json: not a COCO JSON")
+    assert_one_line(facedet("train", "tiny", "--train", bad / "empty", *good[2:]), "not a dataset of any known format")
     assert_one_line(facedet("train", "tiny", *good, "--train-list", bad / "gone.txt"), "gone.txt")
     assert_one_line(facedet("train", "tiny", *good, "--weights", bad / "broken.pth"), "broken.pth", "not a checkpoint")
     other = facedet("train", "face_detection_0206", *good, "--weights", trained / "best.pth")
     assert_one_line(other, "best.pth: weights of another architecture")
     assert_one_line(facedet("train", "tiny", *good, "--device", "cuda:99"), "cuda:99")
-    assert_one_line(facedet("train", "tiny", *good, "--resume"), "holds no last.pth to resume from")
+    assert_one_line(facedet("train", "tiny", *good, "--resume"), "contains no last.pth to resume from")
     assert not list((tmp_path / "run").glob("*.pth"))
 
 
@@ -173,7 +179,7 @@ def test_an_export_of_a_foreign_checkpoint_leaves_nothing(bad: Path, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
-def test_unknown_formats_and_thresholds_are_named(trained: Path, pictures: Path, tmp_path: Path) -> None:
+def test_unknown_formats_and_thresholds_are_named(trained: Path, unseen_images: Path, tmp_path: Path) -> None:
     out = ("-o", tmp_path / "out")
     assert_one_line(facedet("export", trained / "best.pth", *out, "--formats", "onnx", "int3"), "int3")
-    assert_one_line(facedet("detect", trained / "best.pth", pictures, *out, "--threshold", "3"), "--threshold 3")
+    assert_one_line(facedet("detect", trained / "best.pth", unseen_images, *out, "--threshold", "3"), "--threshold 3")

@@ -1,4 +1,4 @@
-"""The same three pictures and faces, written in every format; what the tests of readers and of convert share."""
+"""The same three images and faces, written in every format, for the tests of the readers and of convert."""
 
 import json
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from facedet.cli import main
+from facedet.core.data.dataset import DatasetSource
 from facedet.core.data.structures import AnnotatedDataset
 
 SIZES = {"a.jpg": (100, 80), "b.png": (64, 128), "c.jpg": (50, 40)}  # width, height
@@ -17,17 +18,17 @@ FACES = {
     "b.png": [(16, 32, 8, 64, 0)],
     "c.jpg": [],
 }  # x y w h ignored
-MARKED = ("coco", "datumaro", "voc", "wider")  # the formats that have a mark for ignored faces
+MARKED = ("coco", "datumaro", "voc", "wider")  # the formats that can mark ignored faces
 
 
-def pictures(folder: Path) -> None:
+def write_images(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, size in SIZES.items():
         Image.new("RGB", size, (90, 120, 200)).save(folder / name)
 
 
 def coco(folder: Path) -> None:
-    pictures(folder / "images")
+    write_images(folder / "images")
     ids = {name: k for k, name in enumerate(SIZES)}
     images = [{"id": ids[n], "file_name": n, "width": w, "height": h} for n, (w, h) in SIZES.items()]
     faces = [
@@ -39,7 +40,7 @@ def coco(folder: Path) -> None:
 
 
 def cvat(folder: Path) -> None:
-    pictures(folder / "images")
+    write_images(folder / "images")
     images = "".join(
         f'<image id="{k}" name="{name}" width="{w}" height="{h}">'
         + "".join(
@@ -54,7 +55,7 @@ def cvat(folder: Path) -> None:
 
 
 def datumaro(folder: Path) -> None:
-    pictures(folder / "images" / "default")
+    write_images(folder / "images" / "default")
     (folder / "annotations").mkdir()
     items = [
         {
@@ -73,7 +74,7 @@ def datumaro(folder: Path) -> None:
 
 
 def voc(folder: Path) -> None:
-    pictures(folder / "images")
+    write_images(folder / "images")
     (folder / "annotations").mkdir()
     for name, (w, h) in SIZES.items():
         faces = "".join(
@@ -86,7 +87,7 @@ def voc(folder: Path) -> None:
 
 
 def wider(folder: Path) -> None:
-    pictures(folder / "WIDER_val" / "images" / "0--Parade")
+    write_images(folder / "WIDER_val" / "images" / "0--Parade")
     (folder / "wider_face_split").mkdir()
     lines = []
     for name, faces in FACES.items():
@@ -96,7 +97,7 @@ def wider(folder: Path) -> None:
 
 
 def yolo(folder: Path) -> None:
-    pictures(folder / "images")
+    write_images(folder / "images")
     (folder / "labels").mkdir()
     (folder / "classes.txt").write_text("mask\nface\n")
     for name, faces in FACES.items():
@@ -109,20 +110,40 @@ def yolo(folder: Path) -> None:
 WRITERS: dict[str, Callable[[Path], None]] = {f.__name__: f for f in (coco, cvat, datumaro, voc, wider, yolo)}
 
 
-def plain(faces: AnnotatedDataset) -> list[tuple]:
+def as_rows(dataset: AnnotatedDataset) -> list[tuple]:
+    """Each photo as (file name, width, height, boxes, ignored, classes)."""
     return [
         (p.path.name, p.width, p.height, np.round(p.boxes, 3).tolist(), p.ignored.tolist(), p.classes)
-        for p in faces.photos
+        for p in dataset.photos
     ]
 
 
-def file_in(folder: Path, pattern: str) -> Path:
+def find_file(folder: Path, pattern: str) -> Path:
     return next(folder.rglob(pattern))
 
 
-def spoil(path: Path, old: str, new: str) -> None:
+def replace_in(path: Path, old: str, new: str) -> None:
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))
+
+
+def coco_content(folder: Path) -> dict:
+    """Write two images of 100x80 into `folder`; returns a COCO content with one face and one crowd in the first."""
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (100, 80), (90, 120, 200)).save(folder / name)
+    return {
+        "images": [{"id": i, "file_name": n, "width": 100, "height": 80} for i, n in enumerate(("a.png", "b.png"))],
+        "annotations": [
+            {"id": 1, "image_id": 0, "category_id": 1, "bbox": [10, 20, 30, 40]},
+            {"id": 2, "image_id": 0, "category_id": 7, "bbox": [50, 20, 30, 40], "iscrowd": 1},
+        ],
+        "categories": [{"id": 1, "name": "face"}, {"id": 7, "name": "crowd"}],
+    }
+
+
+def save_coco(folder: Path, content: object) -> DatasetSource:
+    (folder / "set.json").write_text(json.dumps(content))
+    return DatasetSource(folder / "set.json")
 
 
 def facedet(*args: object) -> Result:

@@ -1,4 +1,4 @@
-"""Graphs and checkpoints taken in hand, for the tests of import."""
+"""Checkpoints and graphs: load them, compare them, change graphs. For the tests of import."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,22 +14,22 @@ from facedet.core.detector.model import build_detector, dense
 from facedet.core.train.dataset import FaceDataset
 from facedet.core.weights.checkpoint import load_weights, read_checkpoint
 
-NORMS = 20  # batch norms of `tiny`
+NORMS = 20  # batch normalization layers of `tiny`
 
 
-def detector_of(path: Path) -> torch.nn.Module:
+def load_detector(path: Path) -> torch.nn.Module:
     config, state = read_checkpoint(path)
     detector = build_detector(config)
     load_weights(detector, state, str(path))
     return detector
 
 
-def distance(first: Path, second: Path, pictures: Path) -> tuple[float, float]:
-    """Largest difference before NMS of two checkpoints: pixels, score."""
+def distance(first: Path, second: Path, images: Path) -> tuple[float, float]:
+    """Largest difference between two checkpoints before NMS: pixels, score."""
     px, score = 0.0, 0.0
-    nets = [detector_of(path).eval() for path in (first, second)]
-    for picture in sorted(pictures.iterdir())[:3]:
-        image = torch.from_numpy(to_tensor(read_image(picture), 320))
+    nets = [load_detector(path).eval() for path in (first, second)]
+    for path in sorted(images.iterdir())[:3]:
+        image = torch.from_numpy(to_tensor(read_image(path), 320))
         with torch.inference_mode():
             (boxes, scores), (other_boxes, other_scores) = (dense(net, image) for net in nets)
         px = max(px, float((boxes - other_boxes).abs().max()))
@@ -41,7 +41,7 @@ def convolutions(model: ov.Model) -> list[ov.Node]:
     return [node for node in model.get_ordered_ops() if node.get_type_name() == "Convolution"]
 
 
-def of_the_backbone(model: ov.Model) -> list[ov.Node]:
+def backbone_convolutions(model: ov.Model) -> list[ov.Node]:
     named = [(conv, conv.input_value(1).get_node().get_friendly_name()) for conv in convolutions(model)]
     return [conv for conv, name in named if "neck" not in name and "head" not in name][:NORMS]
 
@@ -52,14 +52,14 @@ def replace_weight(conv: ov.Node, change: Callable[[np.ndarray], np.ndarray]) ->
 
 
 def in_both_modes(path: Path, dataset: FaceDataset) -> tuple[torch.Tensor, torch.Tensor, list[float]]:
-    """The coarsest features in eval and in training mode, and the two losses, on the first pictures of a set."""
+    """The coarsest features in eval and in training mode, and the loss in each, on the first 12 images of a dataset."""
     features, losses = [], []
     for training in (False, True):
-        detector = detector_of(path)
+        detector = load_detector(path)
         detector.train(training)
         for module in detector.modules():
             if training and isinstance(module, torch.nn.BatchNorm2d):
-                module.train()  # what a naive import would do
+                module.train()  # what would happen without `norm_eval`
         batch = detector.data_preprocessor(pseudo_collate([dataset[k] for k in range(12)]), training=True)
         with torch.no_grad():
             features.append(detector.backbone(batch["inputs"])[-1])

@@ -1,1 +1,1 @@
-"""From an OpenVINO graph back to weights."""
+"""Recover weights from an OpenVINO graph."""

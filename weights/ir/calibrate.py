@@ -1,4 +1,4 @@
-"""Batch norms without statistics get those of photographs, and the function stays what it was."""
+"""Measure new running statistics for batch normalization without changing what the network computes."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,13 +10,14 @@ from facedet.core.detector.model import Detector, preprocess
 
 
 def calibrate(detector: Detector, images: Iterable[Tensor]) -> int:
-    """Measure every batch norm's input over the images in one pass; returns their number.
+    """Measure the input of every batch normalization over the images in one pass. Returns the number of images.
 
-    images: float32 [1, 3, size, size] BGR 0..255. Afterwards each norm holds the mean and the variance of its input
-    and the affine that gives the same output as before, so that a step in training mode starts where eval mode is.
+    images: float32 [1, 3, size, size] BGR 0..255. Afterwards each layer has the mean and variance of its input, and
+    weight and bias with which its output is the same as before. So training mode starts from the same function as eval
+    mode.
     """
     net: Any = detector.eval()
-    sums = {m: torch.zeros(3, m.num_features, dtype=torch.float64) for m in net.modules() if _is_norm(m)}
+    sums = {m: torch.zeros(3, m.num_features, dtype=torch.float64) for m in net.modules() if _is_batch_norm(m)}
 
     def measure(module: nn.Module, inputs: tuple[Tensor]) -> None:
         x = inputs[0].double()
@@ -35,11 +36,12 @@ def calibrate(detector: Detector, images: Iterable[Tensor]) -> int:
             hook.remove()
     for module, (count, total, squares) in sums.items():
         mean = total / count
-        _replace(module, mean, (squares / count - mean.square()).clamp(min=0))
+        _set_statistics(module, mean, (squares / count - mean.square()).clamp(min=0))
     return seen
 
 
-def _replace(norm: Any, mean: Tensor, variance: Tensor) -> None:
+def _set_statistics(norm: Any, mean: Tensor, variance: Tensor) -> None:
+    """Set running mean and variance, and weight and bias so that the output does not change."""
     scale = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
     shift = norm.bias.detach().double() - norm.running_mean.double() * scale
     norm.running_mean.copy_(mean)
@@ -49,5 +51,5 @@ def _replace(norm: Any, mean: Tensor, variance: Tensor) -> None:
         norm.bias.copy_(shift + mean * scale)
 
 
-def _is_norm(module: nn.Module) -> bool:
+def _is_batch_norm(module: nn.Module) -> bool:
     return isinstance(module, nn.modules.batchnorm._BatchNorm)

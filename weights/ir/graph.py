@@ -1,4 +1,4 @@
-"""OpenVINO graphs as files: reading them, the constants in them, their values before NMS."""
+"""OpenVINO graphs of IR and ONNX files: read them, their constants and metadata, and their values before NMS."""
 
 import functools
 import math
@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import onnx
 import openvino as ov
 from mmengine.config import Config
 from openvino import opset13 as ops
@@ -15,62 +14,67 @@ from openvino.frontend import FrontEndManager
 from openvino.passes import ConstantFolding, Manager
 
 from facedet.core.common.errors import UserError, first_line, last_line
-from facedet.core.detector.config import config_from_facts
-from facedet.core.weights.checkpoint import FACTS
+from facedet.core.detector.config import network_from_json
+from facedet.core.weights.checkpoint import META_KEY
 
-SECTION = FACTS  # where an IR's rt_info and, as a prefix, an ONNX file's metadata hold what made it
+SECTION = META_KEY  # the section of an IR's rt_info, and the prefix in an ONNX file's metadata, for facts of the export
+_ONNX_METADATA = "framework"  # the section of rt_info in which OpenVINO's ONNX frontend puts the file's metadata
 
 
 @functools.cache
 def core() -> ov.Core:
-    """OpenVINO's one entry."""
+    """The instance of OpenVINO that all graphs share."""
     return ov.Core()
 
 
 def read_model(path: Path) -> ov.Model:
-    """The graph of an IR or ONNX file. Raises UserError."""
+    """Read the graph of an IR or ONNX file. Raises UserError."""
     if not path.is_file():
-        raise UserError(f"{path}: no such file")
+        raise UserError(f"{path}: no such file or folder")
     if path.suffix == ".xml" and not path.with_suffix(".bin").is_file():
-        raise UserError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it")
+        raise UserError(f"{path}: its weights are missing; put {path.with_suffix('.bin').name} into the same folder")
     try:
-        if path.suffix == ".onnx":  # by its own frontend: others would look for a torch archive in it, and run that
+        if path.suffix == ".onnx":  # read by the ONNX frontend only: others look for a torch archive in it and run that
             frontend = FrontEndManager().load_by_framework("onnx")
             return frontend.convert(frontend.load(str(path)))
         return core().read_model(path)
-    except Exception as error:  # each frontend has kinds of its own
-        raise UserError(f"{path}: OpenVINO cannot read it ({last_line(error)})") from error
+    except Exception as error:  # each frontend raises its own types
+        raise UserError(f"{path}: cannot be read by OpenVINO ({last_line(error)})") from error
 
 
-def read_folded(path: Path) -> ov.Model:
-    """The graph with everything computed that depends on constants alone. Raises UserError."""
-    model = read_model(path)
-    if path.suffix == ".onnx":
-        apply_moc_transformations(model, cf=True)  # what makes an IR of it: constants folded, operations fused
+def fold_constants(model: ov.Model, *, from_onnx: bool) -> ov.Model:
+    """A copy of the graph in which everything that depends only on constants is computed."""
+    folded = model.clone()
+    if from_onnx:
+        apply_moc_transformations(folded, cf=True)  # fuses operations like the conversion to IR
     passes = Manager()
     passes.register_pass(ConstantFolding())
-    passes.run_passes(model)
-    return model
+    passes.run_passes(folded)
+    return folded
 
 
-def read_facts(path: Path, model: ov.Model | None = None) -> dict[str, str]:
-    """What made the file, as `export` wrote it; empty for a file of other origin."""
+def read_facts(path: Path, model: ov.Model) -> dict[str, str]:
+    """What `export` stored in the file about its origin; empty for other files. model: the graph of the file."""
     if path.suffix == ".onnx":
-        found = onnx.load(path, load_external_data=False).metadata_props
-        return {p.key.removeprefix(f"{SECTION}_"): p.value for p in found if p.key.startswith(f"{SECTION}_")}
-    model = model or read_model(path)
-    found = model.get_rt_info([SECTION]).value if model.has_rt_info([SECTION]) else {}
-    return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+        prefix = f"{SECTION}_"
+        metadata = _read_section(model, _ONNX_METADATA)
+        return {key.removeprefix(prefix): value for key, value in metadata.items() if key.startswith(prefix)}
+    return _read_section(model, SECTION)
+
+
+def _read_section(model: ov.Model, section: str) -> dict[str, str]:
+    content = model.get_rt_info([section]).value if model.has_rt_info([section]) else {}
+    return {key: str(value) for key, value in content.items()} if isinstance(content, dict) else {}
 
 
 def read_network(facts: dict[str, str], path: Path) -> Config | None:
-    """The config of the network that facts describe, None where they do not. Raises UserError if it is damaged."""
+    """The config of the network in the facts of an export, None if they contain none. Raises UserError."""
     if "network" not in facts:
         return None
     try:
-        return config_from_facts(facts["network"])
+        return network_from_json(facts["network"])
     except ValueError as error:
-        raise UserError(f"{path}: its description of its network is damaged ({first_line(error)})") from error
+        raise UserError(f"{path}: the description of its network is damaged ({first_line(error)})") from error
 
 
 def stored_precision(model: ov.Model) -> str:
@@ -82,11 +86,11 @@ def stored_precision(model: ov.Model) -> str:
     return sizes.most_common(1)[0][0] if sizes else "f32"
 
 
-def value(port: ov.Input) -> np.ndarray | None:
-    """The constant at a port as float32, whatever precision it is stored in; None where the port is no constant."""
+def constant_value(port: ov.Input) -> np.ndarray | None:
+    """The constant at a port as float32, whatever its stored precision; None if the port has no float constant."""
     node = port.get_source_output().get_node()
     if node.get_type_name() == "Convert":
-        return value(node.input(0))
+        return constant_value(node.input(0))
     if node.get_type_name() != "Constant" or not node.get_element_type().is_real():
         return None
     return node.data.astype(np.float32)
@@ -106,13 +110,13 @@ class Subgraph:
 
 
 class BeforeNms(Subgraph):
-    """The boxes [anchors, 4] and scores [anchors] that a detector's graph hands to NMS. Raises UserError."""
+    """The inputs of NMS in a detector's graph: boxes [anchors, 4] and scores [anchors]. Raises UserError."""
 
     def __init__(self, model: ov.Model, path: Path):
-        found = [node for node in model.get_ops() if node.get_type_name() == "NonMaxSuppression"]
-        if len(found) != 1:
-            raise UserError(f"{path}: holds {len(found)} NonMaxSuppression, not the one of this detector")
-        super().__init__(model, [found[0].input_value(0), found[0].input_value(1)])
+        nms = [node for node in model.get_ops() if node.get_type_name() == "NonMaxSuppression"]
+        if len(nms) != 1:
+            raise UserError(f"{path}: contains {len(nms)} NonMaxSuppression operations, expected one")
+        super().__init__(model, [nms[0].input_value(0), nms[0].input_value(1)])
 
     def __call__(self, image: np.ndarray) -> list[np.ndarray]:
         boxes, scores = super().__call__(image)

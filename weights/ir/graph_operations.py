@@ -1,4 +1,4 @@
-"""The operations of a detector's OpenVINO graph, with the constants that stand there."""
+"""List the operations of a detector's OpenVINO graph, with their constants."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,26 +6,29 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from facedet.core.weights.ir.graph import value
+from facedet.core.weights.ir.graph import constant_value
 from facedet.core.weights.ir.operations import Mismatch, Operation
 
 
 @dataclass
 class Constants:
-    """The constants at a convolution or a group norm: `weight`, if it is a convolution's; then, per channel, what its
-    output is multiplied with and what is added; `statistics` if a batch norm still stands there."""
+    """The constants of a convolution or a group normalization.
+
+    weight: of a convolution. scale, shift: per channel, what its output is multiplied by and what is then added.
+    batch_norm: the parameters of a batch normalization after the convolution, if conversion did not fold it.
+    """
 
     weight: Any = None
     scale: Any = 1.0
     shift: Any = 0.0
-    statistics: dict[str, np.ndarray] | None = None
+    batch_norm: dict[str, np.ndarray] | None = None
 
 
 @dataclass
 class Graph:
-    """Places in an order of computation, the image first; image: where the first convolution reads it.
+    """operations: of the network, in topological order, the image first. image: the input of the first convolution.
 
-    convolutions: how many the whole graph holds.
+    convolutions: their number in the whole graph.
     """
 
     operations: list[Operation]
@@ -34,46 +37,47 @@ class Graph:
 
 
 def graph_operations(model: ov.Model) -> Graph:
-    """Walk the graph from its input to the last operation that is a network's. Raises Mismatch without one."""
+    """List the network's operations in a graph, from its input on. Raises Mismatch if there is no convolution."""
     nodes = model.get_ordered_ops()
     convolutions = [node for node in nodes if node.get_type_name() == "Convolution"]
     if not convolutions:
-        raise Mismatch("it holds no convolution")
+        raise Mismatch("it contains no convolution")
     image = convolutions[0].input_value(0)
-    listed = [Operation("image")]
-    operations = {image.get_node().get_name(): listed[0]}
+    operations = [Operation("image")]
+    by_node = {image.get_node().get_name(): operations[0]}
     for node in nodes:
-        if node.get_type_name() == "Constant" or node.get_name() in operations:
+        if node.get_type_name() == "Constant" or node.get_name() in by_node:
             continue
-        inputs = [operations.get(port.get_source_output().get_node().get_name()) for port in node.inputs()]
-        operation = _place(node, inputs)
+        inputs = [by_node.get(port.get_source_output().get_node().get_name()) for port in node.inputs()]
+        operation = _operation_at(node, inputs)
         if operation is not None:
-            operations[node.get_name()] = operation
+            by_node[node.get_name()] = operation
             if operation not in inputs:
-                listed.append(operation)
-    return Graph(listed, image, len(convolutions))
+                operations.append(operation)
+    return Graph(operations, image, len(convolutions))
 
 
 _KINDS = {"Relu": "relu", "MaxPool": "pool", "Interpolate": "upsample"}
 
 
-def _place(node: ov.Node, inputs: list[Operation | None]) -> Operation | None:
-    """The operation at a node: a new one, or the one of an input that absorbs the node; None outside the network."""
+def _operation_at(node: ov.Node, inputs: list[Operation | None]) -> Operation | None:
+    """The operation of a node: a new one, or the input's operation that includes the node. None outside the network."""
     kind = node.get_type_name()
-    first = next((operation for operation in inputs if operation is not None), None)
-    if first is None:
+    known = [operation for operation in inputs if operation is not None]
+    if not known:
         return None
+    first = known[0]
     if kind == "Convolution":
-        weight = value(node.input(1))
-        how = node.get_attributes()
-        shape = tuple(node.input(1).get_shape()), tuple(how["strides"]), tuple(how["pads_begin"])
+        weight = constant_value(node.input(1))
+        attributes = node.get_attributes()
+        shape = tuple(node.input(1).get_shape()), tuple(attributes["strides"]), tuple(attributes["pads_begin"])
         return Operation("conv", shape, [first], Constants(weight)) if weight is not None else None
     if kind in _KINDS:
         return Operation(_KINDS[kind], (), [first])
     if kind == "Concat" and None not in inputs and node.get_attributes()["axis"] == 1:
-        return Operation("concat", (), [operation for operation in inputs if operation is not None])
+        return Operation("concat", (), known)
     if kind == "Add" and None not in inputs:
-        return Operation("add", (), [operation for operation in inputs if operation is not None])
+        return Operation("add", (), known)
     if kind in ("Add", "Multiply", "BatchNormInference"):
         return _affine(node, first)
     if kind == "MVN":
@@ -84,28 +88,28 @@ def _place(node: ov.Node, inputs: list[Operation | None]) -> Operation | None:
 
 
 def _affine(node: ov.Node, operation: Operation) -> Operation | None:
-    """Absorb a multiplication or an addition, per channel, into the convolution or norm before it."""
-    constants = [c for c in map(value, node.inputs()) if c is not None]
-    if not constants:
+    """Include a per-channel multiplication or addition in the convolution or normalization before it."""
+    values = [value for value in map(constant_value, node.inputs()) if value is not None]
+    if not values:
         return None
-    if operation.kind not in ("conv", "norm") or operation.content.statistics or not _per_channel(node, constants[0]):
+    if operation.kind not in ("conv", "norm") or operation.content.batch_norm or not _per_channel(node, values[0]):
         return Operation("affine", (), [operation])
-    held, factor = operation.content, constants[0].reshape(-1)
+    constants, value = operation.content, values[0].reshape(-1)
     if node.get_type_name() == "BatchNormInference":
-        gamma, beta, mean, variance = constants
-        epsilon = node.get_attributes()["epsilon"]
-        held.statistics = {"weight": gamma, "bias": beta, "running_mean": mean, "running_var": variance}
-        held.statistics["epsilon"] = np.float32(epsilon)
+        gamma, beta, mean, variance = values
+        epsilon = np.float32(node.get_attributes()["epsilon"])
+        constants.batch_norm = {"weight": gamma, "bias": beta, "running_mean": mean, "running_var": variance}
+        constants.batch_norm["epsilon"] = epsilon
     elif node.get_type_name() == "Multiply":
-        held.scale, held.shift = held.scale * factor, held.shift * factor
+        constants.scale, constants.shift = constants.scale * value, constants.shift * value
     else:
-        held.shift = held.shift + factor
+        constants.shift = constants.shift + value
     return operation
 
 
 def _per_channel(node: ov.Node, constant: np.ndarray) -> bool:
     channels = node.get_output_partial_shape(0)[1]
-    fits = constant.ndim < 4 or constant.shape[1] == constant.size  # [1, C, 1, 1], or a batch norm's [C]
+    fits = constant.ndim < 4 or constant.shape[1] == constant.size  # [1, C, 1, 1], or [C] of batch normalization
     return constant.size == 1 or (fits and channels.is_static and constant.size == channels.get_length())
 
 

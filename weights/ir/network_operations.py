@@ -1,4 +1,4 @@
-"""The operations of a detector's network, with the names of the parameters that stand there."""
+"""List the operations of a detector's network, with the names of their parameters."""
 
 import copy
 from dataclasses import dataclass
@@ -18,8 +18,11 @@ _KINDS = {
 
 @dataclass
 class ParameterNames:
-    """The parameters at a convolution or a group norm: `weight`, `bias` (of itself), `norm` (the batch norm module
-    after it), `scale` (what its output is multiplied with)."""
+    """The parameters of a convolution or a group normalization.
+
+    weight, bias: of the operation itself. norm: the batch normalization module after it. scale: the parameter that its
+    output is multiplied by.
+    """
 
     weight: str
     bias: str = ""
@@ -31,8 +34,8 @@ class ParameterNames:
         return self.weight.removesuffix(".weight")
 
 
-class _Raw(nn.Module):
-    # from the preprocessed image to the head's maps
+class _UpToHead(nn.Module):
+    # from the preprocessed image to the outputs of the head's convolutions
     def __init__(self, detector: Detector):
         super().__init__()
         self.detector: Any = detector
@@ -43,43 +46,48 @@ class _Raw(nn.Module):
 
 
 def network_operations(detector: Detector, size: int) -> list[Operation]:
-    """The operations of the network, in an order of computation, the preprocessed image first."""
-    network = _Raw(copy.deepcopy(detector).eval().to("meta"))
+    """List the operations of the network in topological order, the preprocessed image first."""
+    network = _UpToHead(copy.deepcopy(detector).eval().to("meta"))
     with torch.no_grad():
         program = torch.export.export(network, (torch.empty(1, 3, size, size, device="meta"),))
     signature = program.graph_signature
-    names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    names = {key: name.removeprefix("detector.") for key, name in names.items()}
+    tensors = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    parameters = {key: name.removeprefix("detector.") for key, name in tensors.items()}
     image = Operation("image")
-    listed, operations = [image], {signature.user_inputs[0]: image}
+    operations, by_node = [image], {signature.user_inputs[0]: image}
     for node in program.graph.nodes:
         if node.op != "call_function":
             continue
-        name = node.target.__name__.split(".")[0].rstrip("_")
-        arguments = node.args[0] if name == "cat" else node.args
-        inputs = [operations[a.name] for a in arguments if isinstance(a, torch.fx.Node) and a.name in operations]
-        tensors = [names[a.name] for a in arguments if isinstance(a, torch.fx.Node) and a.name in names]
-        if name in ("batch_norm", "mul", "to"):
-            operation = _absorb(inputs[0], name, tensors)
-        elif name == "conv2d":
-            given = list(node.args[3:5])  # torch leaves out what is the default
-            stride, padding = given + [[1, 1], [0, 0]][len(given) :]
-            shape = tuple(node.args[1].meta["val"].shape)
-            operation = Operation("conv", (shape, tuple(stride), tuple(padding)), inputs, ParameterNames(*tensors))
-        elif name in _KINDS:
-            groups = (node.args[1],) if name == "group_norm" else ()
-            operation = Operation(_KINDS[name], groups, inputs, ParameterNames(*tensors) if tensors else None)
+        function = node.target.__name__.split(".")[0].rstrip("_")
+        arguments = [a.name for a in (node.args[0] if function == "cat" else node.args) if isinstance(a, torch.fx.Node)]
+        inputs = [by_node[name] for name in arguments if name in by_node]
+        names = [parameters[name] for name in arguments if name in parameters]
+        if function in ("batch_norm", "mul", "to"):
+            operation = _include(inputs[0], function, names)
+        elif function == "conv2d":
+            operation = Operation("conv", _convolution_shape(node), inputs, ParameterNames(*names))
+        elif function in _KINDS:
+            groups = (node.args[1],) if function == "group_norm" else ()
+            operation = Operation(_KINDS[function], groups, inputs, ParameterNames(*names) if names else None)
         else:
-            continue  # torch's checks of a tensor's kind
+            continue  # torch's checks of tensor metadata
         if operation not in inputs:
-            listed.append(operation)
-        operations[node.name] = operation
-    return listed
+            operations.append(operation)
+        by_node[node.name] = operation
+    return operations
 
 
-def _absorb(operation: Operation, name: str, tensors: list[str]) -> Operation:
-    if name == "batch_norm":
-        operation.content.norm = tensors[0].removesuffix(".weight")
-    elif name == "mul":
-        operation.content.scale = tensors[0]
+def _convolution_shape(node: torch.fx.Node) -> tuple:
+    """Weight shape, stride and padding."""
+    given: list = list(node.args[3:5])  # torch omits default values
+    stride, padding = given + [[1, 1], [0, 0]][len(given) :]
+    weight: Any = node.args[1]
+    return tuple(weight.meta["val"].shape), tuple(stride), tuple(padding)
+
+
+def _include(operation: Operation, function: str, names: list[str]) -> Operation:
+    if function == "batch_norm":
+        operation.content.norm = names[0].removesuffix(".weight")
+    elif function == "mul":
+        operation.content.scale = names[0]
     return operation

@@ -1,4 +1,4 @@
-"""Two graphs of one network, matched operation by operation."""
+"""Match the operations of two graphs of the same network."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -6,15 +6,16 @@ from typing import Any
 
 
 class Mismatch(Exception):
-    """A graph is not the network's, and why."""
+    """A graph is not the graph of the network. The message says why."""
 
 
 @dataclass(eq=False)
 class Operation:
-    """One operation of a network, with what conversion can only rewrite already absorbed into it.
+    """One operation of a network. It includes the operations that conversion may fuse into it.
 
-    kind: image, conv, norm (of groups), relu, add, pool, upsample, concat or affine. shape: what else tells it apart,
-    of a convolution weight shape, stride and padding. inputs: in order. content: the tensors, or their names.
+    kind: image, conv, norm (group normalization), relu, add, pool, upsample, concat or affine. shape: what else
+    distinguishes it, for a convolution the weight's shape, stride and padding. inputs: in order. content: the constants
+    or the names of the parameters.
     """
 
     kind: str
@@ -27,50 +28,54 @@ class Operation:
 
 
 def match_operations(ours: list[Operation], theirs: list[Operation]) -> list[tuple[Operation, Operation]]:
-    """Pair the operations of two graphs, each listed in an order of computation, one to one.
+    """Pair the operations of two graphs one to one. Both lists are in topological order.
 
-    An operation is known by all that leads to it and all that follows from it. Raises Mismatch with what stands first
-    in one graph and not in the other.
+    Two operations match if everything before them and everything after them is the same. Raises Mismatch with the first
+    operation that one graph has and the other has not.
     """
-    before = Counter(_forward(ours).values()), Counter(_forward(theirs).values())
-    if before[0] != before[1]:
-        _tell_difference(ours, theirs)
-    by_colour = {colour: operation for operation, colour in _colours(theirs).items()}
-    colours = _colours(ours)
-    if len(by_colour) != len(theirs) or set(colours.values()) != by_colour.keys():
-        raise Mismatch("the same operations are connected in another way")
-    return [(operation, by_colour[colours[operation]]) for operation in ours]
+    if Counter(_upstream_hashes(ours).values()) != Counter(_upstream_hashes(theirs).values()):
+        raise Mismatch(_difference(ours, theirs))
+    our_hashes = _hashes(ours)
+    theirs_by_hash = {value: operation for operation, value in _hashes(theirs).items()}
+    if len(theirs_by_hash) != len(theirs) or set(our_hashes.values()) != theirs_by_hash.keys():
+        raise Mismatch("the same operations are connected differently")
+    return [(operation, theirs_by_hash[our_hashes[operation]]) for operation in ours]
 
 
-def _forward(operations: list[Operation], start: dict[Operation, int] | None = None) -> dict[Operation, int]:
-    """For each operation a number that stands for all that leads to it."""
-    colours: dict[Operation, int] = {}
+def _upstream_hashes(operations: list[Operation], own: dict[Operation, int] | None = None) -> dict[Operation, int]:
+    """For each operation a hash of itself and of everything before it. own: a number of each operation to include."""
+    hashes: dict[Operation, int] = {}
     for operation in operations:
-        inputs = [colours[each] for each in operation.inputs]
+        inputs = [hashes[source] for source in operation.inputs]
         if operation.kind == "add":
             inputs.sort()
-        colours[operation] = hash((operation.kind, operation.shape, start[operation] if start else 0, *inputs))
-    return colours
+        hashes[operation] = hash((operation.kind, operation.shape, own[operation] if own else 0, *inputs))
+    return hashes
 
 
-def _colours(operations: list[Operation]) -> dict[Operation, int]:
-    """For each operation a hash of its surroundings: all that leads to it and all that follows."""
+def _hashes(operations: list[Operation]) -> dict[Operation, int]:
+    """For each operation a hash of itself, of everything before it and of everything after it."""
     users = defaultdict(list)
     for operation in operations:
-        for each in operation.inputs:
-            users[each].append(operation)
-    leading = _forward(operations)
-    following: dict[Operation, int] = {}
+        for source in operation.inputs:
+            users[source].append(operation)
+    upstream = _upstream_hashes(operations)
+    downstream: dict[Operation, int] = {}
     for operation in reversed(operations):
-        following[operation] = hash((leading[operation], *sorted(following[user] for user in users[operation])))
-    return _forward(operations, following)
+        downstream[operation] = hash((upstream[operation], *sorted(downstream[user] for user in users[operation])))
+    return _upstream_hashes(operations, downstream)
 
 
-def _tell_difference(ours: list[Operation], theirs: list[Operation]) -> None:
-    for name, some, others in (("has not", ours, theirs), ("has besides", theirs, ours)):
-        known, colours = set(_forward(others).values()), _forward(some)
-        for operation in some:
-            if colours[operation] not in known:
-                where = f" of {operation.content.module}" if name == "has not" and operation.kind == "conv" else ""
-                raise Mismatch(f"it {name} the network's {operation}{where}")
-    raise Mismatch("an operation stands in it more often, or less, than in the network")
+def _difference(ours: list[Operation], theirs: list[Operation]) -> str:
+    """The first operation that is missing in the second graph, or else the first additional one, as a phrase."""
+    for operation in _unmatched(ours, theirs):
+        where = f" of {operation.content.module}" if operation.kind == "conv" else ""
+        return f"the network's {operation}{where} is missing"
+    for operation in _unmatched(theirs, ours):
+        return f"it has an additional {operation}"
+    return "an operation occurs more or less often than in the network"
+
+
+def _unmatched(operations: list[Operation], others: list[Operation]) -> list[Operation]:
+    hashes, known = _upstream_hashes(operations), set(_upstream_hashes(others).values())
+    return [operation for operation in operations if hashes[operation] not in known]

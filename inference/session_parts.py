@@ -1,0 +1,46 @@
+"""Parts that the sessions of all formats share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+
+from facedet.core.common.errors import UserError
+from facedet.core.weights.ir.graph import Subgraph, read_network
+from facedet.core.weights.ir.graph_operations import graph_operations
+
+Preprocessing = Callable[[np.ndarray], np.ndarray]  # image [1, 3, size, size] -> what the first convolution reads
+
+
+def join_outputs(boxes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Join a model's outputs `boxes` [n, 5] and `labels` [n] to rows [n, 6]."""
+    return np.column_stack([boxes, labels.astype(np.float32)])
+
+
+def level_strides(facts: dict[str, str], path: Path) -> list[int]:
+    """Strides of the levels by the facts of an export, finest first; empty if they do not state the network."""
+    network = read_network(facts, path)
+    return list(network.model.bbox_head.anchor_generator.strides) if network else []
+
+
+def score_threshold(facts: dict[str, str], path: Path) -> float | None:
+    """Score threshold by the facts of an export, None if they do not state it. Raises UserError."""
+    try:
+        return float(facts["score_threshold"]) if "score_threshold" in facts else None
+    except ValueError as error:
+        raise UserError(f"{path}: its score threshold '{facts['score_threshold']}' is not a number") from error
+
+
+def graph_preprocessing(model: ov.Model) -> Preprocessing:
+    """The part of a graph before its first convolution."""
+    part = Subgraph(model, [graph_operations(model).image])
+    return lambda image: part(image)[0]
+
+
+def subtracts_mean(preprocessing: Preprocessing, size: int) -> bool:
+    """Whether the preprocessing subtracts a mean, measured on images of `size` x `size`."""
+    from facedet.core.weights.ir.recover import measure_preprocessing  # imports mmdet, which takes seconds
+
+    _, offset = measure_preprocessing(preprocessing, size)
+    return bool(np.abs(offset).max() > 1e-6)

@@ -1,0 +1,99 @@
+"""YOLO folders and data.yaml."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers.formats import WRITERS, replace_in
+
+from facedet.core.common.errors import UserError
+from facedet.core.data.dataset import DatasetSource, read_dataset, recognise
+
+
+@pytest.fixture
+def splits(tmp_path: Path) -> Path:
+    """A data.yaml: train is a.jpg and c.jpg, val is b.png."""
+    WRITERS["yolo"](tmp_path / "made")
+    for split, names in {"train": ["a.jpg", "c.jpg"], "valid": ["b.png"]}.items():
+        for kind in ("images", "labels"):
+            (tmp_path / "set" / split / kind).mkdir(parents=True)
+        for name in names:
+            shutil.copy(tmp_path / "made" / "images" / name, tmp_path / "set" / split / "images")
+            label = (tmp_path / "made" / "labels" / name).with_suffix(".txt")
+            if label.is_file():
+                shutil.copy(label, tmp_path / "set" / split / "labels")
+    file = tmp_path / "set" / "data.yaml"
+    file.write_text("train: ../train/images\nval: valid/images\nnc: 2\nnames: [mask, face]\n")
+    return file
+
+
+def names(source: DatasetSource) -> list[str]:
+    return [p.path.name for p in read_dataset(source).photos]
+
+
+def test_yolo_splits_are_read_alone_or_all_together(splits: Path) -> None:
+    for path in (splits, splits.parent):
+        assert recognise(path) == "yolo"
+        assert names(DatasetSource(path, split="train")) == ["a.jpg", "c.jpg"]
+        assert names(DatasetSource(path, split="val")) == ["b.png"]
+        assert names(DatasetSource(path)) == ["a.jpg", "c.jpg", "b.png"]
+    assert read_dataset(DatasetSource(splits)).photos[0].classes == ("face", "face")
+    with pytest.raises(UserError, match=r"data\.yaml: has no 'test'"):
+        read_dataset(DatasetSource(splits, split="test"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["path: ../set\ntrain: [train/images, valid/images]\nnames: {1: face}\n",
+     "path: /gone\ntrain:\n- train/images\n- valid/images\nnames:\n  1: face\n",
+     "train: list.txt\nnames: {1: face}\n"],
+)  # fmt: skip
+def test_yolo_paths_may_be_lists_and_relative_to_a_root(text: str, splits: Path) -> None:
+    splits.write_text(text)
+    (splits.parent / "list.txt").write_text("./train/images/a.jpg\ntrain/images/c.jpg\n\nvalid/images/b.png\n")
+    assert names(DatasetSource(splits, split="train")) == ["a.jpg", "c.jpg", "b.png"]
+    assert read_dataset(DatasetSource(splits)).photos[2].classes == ("face",)
+
+
+def test_yolo_splits_that_are_missing_are_reported(splits: Path) -> None:
+    replace_in(splits, "val: valid", "val: gone")
+    dataset = read_dataset(DatasetSource(splits))
+    assert len(dataset.photos) == 2
+    assert "data.yaml: val: no such file or folder: " in dataset.skipped[0]
+    with pytest.raises(UserError, match=r"no usable image.*val: no such file"):
+        read_dataset(DatasetSource(splits, split="val"))
+
+
+@pytest.mark.parametrize("text", ["train: [", "- 1\n- 2\n", "names: [face]\n", "train:\n"])
+def test_a_yaml_that_is_not_a_data_yaml_is_refused(text: str, splits: Path) -> None:
+    splits.write_text(text)
+    with pytest.raises(UserError, match=r"data\.yaml: not a YOLO data\.yaml"):
+        read_dataset(DatasetSource(splits))
+
+
+def test_yolo_label_files_may_be_next_to_the_images_or_in_another_folder(made: Callable) -> None:
+    folder = made("yolo")
+    separate = read_dataset(DatasetSource(folder / "labels", images=folder / "images", format="yolo"))
+    assert [len(p.boxes) for p in separate.photos] == [2, 1, 0]
+    for file in (folder / "labels").iterdir():
+        file.rename(folder / "images" / file.name)
+    assert recognise(folder / "images") == "yolo"
+    assert [len(p.boxes) for p in read_dataset(DatasetSource(folder / "images")).photos] == [2, 1, 0]
+
+
+def test_yolo_errors_are_left_out_one_by_one(made: Callable) -> None:
+    folder = made("yolo")
+    (folder / "labels" / "gone.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (folder / "images" / "c.jpg").write_text("not an image")
+    label = folder / "labels" / "a.txt"
+    label.write_text("face 0.5 0.5 0.1 0.1\n1 0.5 0.5 0.1\n\n" + label.read_text())
+    dataset = read_dataset(DatasetSource(folder))
+    assert [(p.path.name, len(p.boxes)) for p in dataset.photos] == [("a.jpg", 2), ("b.png", 1)]
+    assert [
+        sum(text in line for line in dataset.skipped) for text in ("gone.txt: no image", "c.jpg: ", "box [nan")
+    ] == [
+        1,
+        1,
+        2,
+    ]

@@ -1,0 +1,88 @@
+"""Read a dataset: select images by name, leave out unusable images and boxes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers.formats import coco_content, save_coco
+
+from facedet.core.common.errors import UserError
+from facedet.core.data.dataset import FORMATS, DatasetSource, read_annotations, read_dataset
+
+
+@pytest.fixture
+def coco(tmp_path: Path) -> dict:
+    return coco_content(tmp_path)
+
+
+def test_a_list_of_names_selects_images_and_reports_unknown_names(tmp_path: Path, coco: dict) -> None:
+    (tmp_path / "names.txt").write_text("b\nc.png\n")
+    source = save_coco(tmp_path, coco)
+    selected = read_dataset(DatasetSource(source.path, names=tmp_path / "names.txt"))
+    assert [p.path.name for p in selected.photos] == ["b.png"]
+    assert selected.skipped == ["c.png: in the list of names but not in the dataset"]
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ([-5, -5, 20, 20], [[0, 0, 15, 15]]),
+        ([90, 70, 50, 50], [[90, 70, 100, 80]]),
+        ([200, 10, 20, 20], []),
+        ([10, 10, 0, 20], []),
+        ([10, 10, -5, 20], []),
+        ([10, 10, float("nan"), 20], []),
+        ([10, None, 20, 20], []),
+        ([1, 2, 3], []),
+        (None, []),
+    ],
+)
+def test_bad_boxes_are_clipped_or_left_out_and_reported(tmp_path: Path, coco: dict, box: list, expected: list) -> None:
+    coco["annotations"] = [{"id": 1, "image_id": 0, "category_id": 1, "bbox": box}]
+    dataset = read_dataset(save_coco(tmp_path, coco))
+    assert dataset.photos[0].boxes.tolist() == expected
+    assert len(dataset.skipped) == (not expected)
+    assert all("a.png" in line and "box [" in line for line in dataset.skipped)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("huge", [1e300, -1e300, 3.5e38, float("inf")])
+def test_a_box_with_a_huge_coordinate_is_left_out_without_a_warning(tmp_path: Path, coco: dict, huge: float) -> None:
+    coco["annotations"][0]["bbox"] = [huge, 10, 20, 20]
+    dataset = read_dataset(save_coco(tmp_path, coco))
+    assert dataset.photos[0].boxes.tolist() == [[50, 20, 80, 60]]
+    reason = "is outside the 100x80 image, has no area or has an invalid coordinate"
+    assert dataset.skipped == [f"{tmp_path / 'a.png'}: box [{huge:g}, 10, {huge:g}, 30] {reason}"]
+
+
+def test_a_missing_image_and_a_wrong_size_are_left_out_and_reported(tmp_path: Path, coco: dict) -> None:
+    coco["images"][1]["width"] = 50
+    coco["images"].append({"id": 9, "file_name": "gone.png"})
+    dataset = read_dataset(save_coco(tmp_path, coco))
+    assert [p.path.name for p in dataset.photos] == ["a.png"]
+    assert "annotated as 50x80 but is 100x80" in dataset.skipped[0]
+    assert "gone.png: cannot be read as an image (no such file)" in dataset.skipped[1]
+
+
+def test_a_name_may_include_folders_and_must_be_unique(tmp_path: Path, coco: dict) -> None:
+    for folder, image in zip("ab", coco["images"], strict=True):
+        (tmp_path / folder).mkdir()
+        (tmp_path / image["file_name"]).rename(tmp_path / folder / "1.png")
+        image["file_name"] = f"{folder}/1.png"
+    source, names = save_coco(tmp_path, coco), tmp_path / "names.txt"
+    for line in ("b/1.png", "b/1", "\ufeffb/1.png"):
+        names.write_text(line, encoding="utf-8")
+        (photo,) = read_dataset(DatasetSource(source.path, names=names)).photos
+        assert photo.path.parent.name == "b"
+    names.write_text("1.png")
+    with pytest.raises(UserError, match=r"'1\.png' matches .*; give more of the path"):
+        read_dataset(DatasetSource(source.path, names=names))
+
+
+def test_annotations_are_read_without_opening_images(made: Callable, tmp_path: Path) -> None:
+    for format in sorted({*FORMATS} - {"yolo"}):  # YOLO needs the headers of the images
+        path, skipped = made(format), []
+        for image in (tmp_path / format).rglob("*.jpg"):
+            image.write_bytes(b"")
+        assert len(read_annotations(DatasetSource(path), skipped)) == 3
+        assert skipped == []

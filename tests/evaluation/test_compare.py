@@ -1,0 +1,40 @@
+"""Comparison of two models."""
+
+import json
+import re
+from pathlib import Path
+
+from click.testing import CliRunner
+from helpers.boxes import boxes, detections, photo
+
+from facedet.cli import main
+from facedet.core.data.dataset import DatasetSource
+from facedet.core.evaluation.compare import compare_models
+
+
+def test_two_models_are_compared(exported: dict[str, Path], drawn: Path, tmp_path: Path) -> None:
+    models = exported["fp32"], exported["fp16"]
+    same = compare_models((models[0], models[0]), DatasetSource(drawn / "val.json"), threshold=0.05)
+    assert same.gained == same.lost == []
+    assert sum(row.both for row in same.sizes) > 0
+    none = compare_models(models, DatasetSource(drawn / "val.json"), threshold=0.999)
+    assert sum(row.both + row.gained + row.lost for row in none.sizes) == 0
+    arguments = [*models, drawn / "val.json", "--report", tmp_path, "--threshold", "0.05"]
+    done = CliRunner().invoke(main, ["compare", *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    assert re.search(r"faces: \d+ gained, \d+ lost; false positives: \d+ before, \d+ now", done.output)
+    assert json.loads((tmp_path / "comparison.json").read_text())["images"] == 8
+
+
+def test_gained_and_lost_faces_are_counted_by_height() -> None:
+    from facedet.core.evaluation import compare
+
+    faces = boxes((0, 0, 20, 20), (100, 100, 100, 100), (250, 0, 100, 100))
+    photos = [photo("a.png", faces)]
+    first = detections((0, 0, 20, 20, 0.9), (100, 100, 100, 100, 0.9))
+    second = detections((100, 100, 100, 100, 0.9), (250, 0, 100, 100, 0.9), (400, 400, 20, 20, 0.9))
+    done = compare._compare((Path("x"), Path("y")), 0.3, photos, [[first], [second]], [])
+    by_size = {(r.lowest, r.highest): (r.faces, r.both, r.gained, r.lost) for r in done.sizes if r.faces}
+    assert by_size == {(16, 32): (1, 0, 0, 1), (64, 128): (2, 1, 1, 0)}
+    assert [c.height for c in done.gained] == [100]
+    assert [len(of_model) for of_model in done.false_positives] == [0, 1]

@@ -1,0 +1,23 @@
+"""The command export."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from facedet.cli import main
+
+ONE_LINE = (
+    "is an exported model, not a checkpoint; export and training start from a checkpoint (.pth): "
+    "convert the model with `facedet import` first"
+)
+
+
+@pytest.mark.parametrize("format", ["onnx", "fp32"])
+def test_exporting_an_exported_model_ends_in_one_line_that_names_import(
+    format: str, exported: dict[str, Path], tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(main, ["export", str(exported[format]), "-o", str(tmp_path / "out")])
+    assert done.exit_code == 2
+    assert done.output == f"facedet: {exported[format]}: {ONE_LINE}\n"
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,198 @@
+"""Parity finds real errors: each is put into the network that is exported, and must be reported."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import pytest
+import torch
+from click.testing import CliRunner
+from openvino import opset13 as ops
+
+from facedet.cli import main
+from facedet.core.common.errors import UserError
+from facedet.core.export.export import load_network
+from facedet.core.export.network import DeployedDetector, select_rows
+from facedet.core.export.to_ir import write_ir
+from facedet.core.export.to_onnx import write_onnx
+from facedet.core.parity.check import check_parity
+from facedet.core.parity.tolerances import TOLERANCES
+from facedet.core.weights.checkpoint import read_torch_file, write_torch_file
+
+
+def swapped_channels(network: DeployedDetector) -> None:
+    network.detector.data_preprocessor._channel_conversion = False
+
+
+def forgotten_mean(network: DeployedDetector) -> None:
+    network.detector.data_preprocessor.mean.zero_()
+
+
+def shifted_anchors(network: DeployedDetector) -> None:
+    generator = network.detector.bbox_head.prior_generator
+    generator.center_offset = 0.5
+    generator.base_anchors = generator.gen_base_anchors()
+
+
+def sigmoid_twice(network: DeployedDetector) -> None:
+    head = network.detector.bbox_head
+    dense = head.dense
+    head.dense = lambda *maps: (dense(*maps)[0], dense(*maps)[1].sigmoid())
+
+
+def forgotten_centerness(network: DeployedDetector) -> None:
+    head = network.detector.bbox_head
+    dense = head.dense
+    head.dense = lambda cls, reg, ctr, shape: dense(cls, reg, [c * 0 + 50 for c in ctr], shape)
+
+
+def bf16_weights(network: DeployedDetector) -> None:
+    for parameter in network.detector.parameters():
+        parameter.data = parameter.data.bfloat16().float()
+
+
+class ThresholdBeforeProduct(DeployedDetector):
+    """The rule of mmdet 3: the class score must exceed the threshold, the product may be lower."""
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        head, net = self.detector.bbox_head, self.detector
+        from facedet.core.detector.model import preprocess
+
+        cls, reg, ctr = head(net.neck(net.backbone(preprocess(net, image))))
+        boxes, scores = head.dense(cls, reg, ctr, image.shape[-2:])
+        _, class_scores = head.dense(cls, reg, [c * 0 + 50 for c in ctr], image.shape[-2:])
+        scores = scores * (class_scores > 0.02)
+        picked = select_rows(boxes, scores[:, None], 750, 0.5, 0.0)
+        rows = torch.cat([boxes[0, picked[:, 2]], scores[0, picked[:, 2], None]], dim=1)
+        rows = torch.cat([rows, rows.new_zeros(750, 5)])
+        order = rows[:, 4].topk(750).indices
+        return rows[order], torch.zeros(750, dtype=torch.int64)
+
+
+ERRORS: dict[str, Callable[[DeployedDetector], None]] = {
+    f.__name__: f
+    for f in (swapped_channels, forgotten_mean, shifted_anchors, sigmoid_twice, forgotten_centerness, bf16_weights)
+}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(trained: Path) -> Path:
+    return trained / "best.pth"
+
+
+def test_checkpoint_onnx_and_ir_agree(checkpoint: Path, exported: dict[str, Path], pictures: Path) -> None:
+    parity = check_parity([checkpoint, exported["onnx"], exported["fp32"]], pictures)
+    assert parity.agree
+    assert TOLERANCES["f32"].px == 0.05
+    assert TOLERANCES["f32"].score == 1e-4
+    for pair in parity.pairs:
+        assert pair.precision == pair.weights == "f32"
+        assert pair.difference.matched > 100
+        assert pair.difference.max_px <= 0.05
+        assert pair.difference.max_score <= 1e-4
+    assert parity.pairs[1].default_drift is not None
+    assert parity.pairs[1].default_precision in {"f32", "bf16", "f16"}
+
+
+def test_an_fp16_ir_is_judged_by_the_tolerance_of_fp16_weights(
+    checkpoint: Path, exported: dict[str, Path], pictures: Path
+) -> None:
+    (pair,) = check_parity([checkpoint, exported["fp16"]], pictures).pairs
+    assert (pair.weights, pair.precision, pair.tolerance) == ("f16", "f32", TOLERANCES["f16"])
+    # test_readme checks the verdict after a full training run; after so few epochs, rounding changes NMS for many boxes
+    assert pair.difference.faint > pair.difference.faint_off > 0
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_error_is_reported(error: str, checkpoint: Path, pictures: Path, tmp_path: Path) -> None:
+    network, size, facts = load_network(checkpoint)
+    ERRORS[error](network)
+    assert_differs(network, size, facts, checkpoint, pictures, tmp_path)
+
+
+def test_a_threshold_before_the_product_is_reported(checkpoint: Path, pictures: Path, tmp_path: Path) -> None:
+    content = read_torch_file(checkpoint)
+    # with lower centerness, some boxes pass by class score but not by the product
+    content["state_dict"]["bbox_head.atss_centerness.bias"] -= 6
+    write_torch_file(content, tmp_path / "low.pth")
+    network, size, facts = load_network(tmp_path / "low.pth")
+    faulty = ThresholdBeforeProduct(network.detector)
+    reasons = assert_differs(faulty, size, facts, tmp_path / "low.pth", pictures, tmp_path)
+    assert any("below the threshold of 0.02" in reason for reason in reasons)
+
+
+def assert_differs(network, size, facts, checkpoint: Path, pictures: Path, folder: Path) -> list[str]:
+    write_onnx(network, size, facts, folder / "faulty.onnx")
+    write_ir(folder / "faulty.onnx", facts, folder / "faulty.xml", fp16=False)
+    parity = check_parity([checkpoint, folder / "faulty.onnx", folder / "faulty.xml"], pictures)
+    assert [pair.agree for pair in parity.pairs] == [False, False], "the error was not reported"
+    return parity.pairs[0].reasons
+
+
+def test_two_models_that_detect_nothing_do_not_agree(checkpoint: Path, pictures: Path, tmp_path: Path) -> None:
+    network, size, facts = load_network(checkpoint)
+    network.detector.bbox_head.atss_cls.bias.data -= 50
+    for name in ("one", "two"):
+        write_onnx(network, size, facts, tmp_path / f"{name}.onnx")
+    (pair,) = check_parity([tmp_path / "one.onnx", tmp_path / "two.onnx"], pictures).pairs
+    assert not pair.agree
+    assert "no matched boxes with a score above 0.05: nothing to compare" in pair.reasons[0]
+
+
+def test_the_same_weights_agree_before_and_after_nms(
+    exported: dict[str, Path], trained: Path, pictures: Path, tmp_path: Path
+) -> None:
+    models = [trained / "best.pth", exported["onnx"]]
+    options = ["--reference", exported["fp32"], "--images", pictures, "--report", tmp_path]
+    done = CliRunner().invoke(main, ["parity", *map(str, [*models, *options])])
+    assert done.exit_code == 0, done.output
+    assert "best.pth before NMS" in done.output
+    assert "NCHW, the model subtracts the mean" in done.output
+    written = json.loads((tmp_path / "parity.json").read_text())
+    assert [level["stride"] for level in written["pairs"][0]["levels"]] == [4, 8, 16, 32, 64]
+    assert len(written["interfaces"]) == 3
+    assert "Before NMS, all anchors" in (tmp_path / "parity.html").read_text()
+
+
+def test_an_error_on_one_level_is_reported_with_its_stride(
+    exported: dict[str, Path], trained: Path, pictures: Path, tmp_path: Path
+) -> None:
+    model = ov.Core().read_model(exported["fp32"])
+    convolutions = [node for node in model.get_ordered_ops() if node.get_type_name() == "Convolution"]
+    (conv,) = (node for node in convolutions if node.get_output_shape(0)[1:3] == [4, 20])  # boxes of stride 16
+    weight = conv.input_value(1).get_node().data
+    conv.input(1).replace_source_output(ops.constant(np.float32(weight * 1.1)).output(0))
+    ov.serialize(model, tmp_path / "faulty.xml")
+    (pair,) = check_parity([tmp_path / "faulty.xml"], pictures, reference=trained / "best.pth").pairs
+    before = [reason for reason in pair.reasons if reason.startswith("before NMS")]
+    assert len(before) == 1
+    assert before[0].startswith("before NMS, stride 16: ")
+
+
+def test_a_model_with_a_damaged_network_description_is_refused(
+    exported: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    model = ov.Core().read_model(exported["fp32"])
+    model.set_rt_info("{", ["facedet", "network"])
+    ov.serialize(model, tmp_path / "damaged.xml")
+    with pytest.raises(UserError, match=r"damaged\.xml: the description of its network is damaged"):
+        check_parity([tmp_path / "damaged.xml"], pictures, reference=exported["fp32"])
+
+
+def test_a_reference_needs_a_model_that_states_its_levels(
+    exported: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    text = exported["fp32"].read_text()
+    (tmp_path / "plain.xml").write_text(re.sub("<facedet>.*</facedet>", "", text, flags=re.DOTALL))
+    shutil.copy(exported["fp32"].with_suffix(".bin"), tmp_path / "plain.bin")
+    with pytest.raises(UserError, match="--reference: no model states its levels; add a checkpoint of this project"):
+        check_parity([tmp_path / "plain.xml"], pictures, reference=tmp_path / "plain.xml")
+
+
+def test_parity_needs_two_models(exported: dict[str, Path], pictures: Path) -> None:
+    with pytest.raises(UserError, match="parity compares two or more models, the reference first"):
+        check_parity([exported["onnx"]], pictures)

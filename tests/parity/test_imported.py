@@ -1,0 +1,16 @@
+"""A model that is imported and exported again agrees with the original file."""
+
+from pathlib import Path
+
+from facedet.core.export.export import export
+from facedet.core.parity.check import check_parity
+
+
+def test_an_imported_model_and_its_export_agree_with_the_original(
+    imported: Path, exported: dict[str, Path], unseen_images: Path, tmp_path: Path
+) -> None:
+    again = export(imported, tmp_path, ["fp32"])
+    parity = check_parity([imported, again["fp32"]], unseen_images, reference=exported["fp32"])
+    assert parity.agree, [pair.reasons for pair in parity.pairs]
+    assert parity.pairs[1].difference.matched > 100
+    assert [level.anchors for level in parity.pairs[1].levels] == [6400, 1600, 400, 100, 25]

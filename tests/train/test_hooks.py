@@ -1,0 +1,37 @@
+"""Hooks: the content of checkpoints, and what stops training."""
+
+from pathlib import Path
+
+import pytest
+
+from facedet.core.common.errors import UserError
+from facedet.core.detector.config import FOLDER
+from facedet.core.train import finetune
+from facedet.core.train.hooks import Checkpoints
+from facedet.core.weights.checkpoint import read_torch_file
+
+
+def test_checkpoints_contain_what_is_documented(trained: Path) -> None:
+    best, last = (read_torch_file(trained / name) for name in ("best.pth", "last.pth"))
+    common = {"state_dict", "meta", "message_hub"}
+    assert best.keys() == common
+    assert last.keys() == common | {"optimizer", "param_schedulers"}
+    meta = {"facedet", "epoch", "iter", "max_epochs", "history", "cfg", "seed", "experiment_name", "time"}
+    meta |= {"mmengine_version", "dataset_meta"}
+    assert best["meta"].keys() == meta | {"AP"}
+    assert last["meta"].keys() == meta
+    assert last["meta"]["history"].keys() == {"losses", "metrics", "unreadable"}
+    documentation = Checkpoints.__doc__ or ""
+    assert all(f"`{key}`" in documentation for key in (*last, *best["meta"], *last["meta"]["history"]))
+
+
+def test_a_loss_that_is_not_finite_stops_training(drawn: Path, tmp_path: Path) -> None:
+    hot = tmp_path / "hot.py"
+    hot.write_text(
+        f"_base_ = {str(FOLDER / 'tiny.py')!r}\n"
+        "optim_wrapper = dict(optimizer=dict(_delete_=True, type='SGD', lr=1e9), clip_grad=None)\n"
+        "param_scheduler = []\n"
+    )
+    sets = drawn / "train.json", drawn / "val.json"
+    with pytest.raises(UserError, match=r"the loss is (nan|inf) at iteration .*; lower the learning rate"):
+        finetune(hot, *sets, work_dir=tmp_path / "run", epochs=2)

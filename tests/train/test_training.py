@@ -1,0 +1,139 @@
+"""Training runs: results, resuming, refused inputs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from facedet.core.common.errors import UserError
+from facedet.core.configs import FOLDER
+from facedet.core.detector.config import load_config
+from facedet.core.detector.model import build_detector
+from facedet.core.train import finetune
+from facedet.core.weights.checkpoint import read_checkpoint, read_torch_file
+
+
+def test_a_run_writes_its_results(trained: Path) -> None:
+    summary = json.loads((trained / "summary.json").read_text())
+    assert summary["config"] == "tiny"
+    assert (summary["epochs"], summary["train_images"], summary["val_images"]) == (12, 24, 8)
+    assert summary["last_loss"] < summary["first_loss"]
+    assert 0 < summary["best"]["AP"] <= summary["best"]["AP50"] <= 1
+    assert read_torch_file(trained / "best.pth")["meta"]["AP"] == pytest.approx(summary["best"]["AP"])
+    with Image.open(trained / "training-curve.png") as curve:
+        assert curve.size[0] > 600
+    config, state = read_checkpoint(trained / "last.pth")
+    assert config.model == load_config("tiny").model
+    assert {k: v.shape for k, v in state.items()} == {
+        k: v.shape for k, v in build_detector(config).state_dict().items()
+    }
+    assert "optimizer" in read_torch_file(trained / "last.pth")
+    assert "optimizer" not in read_torch_file(trained / "best.pth")
+
+
+def test_scalars_are_written_for_tensorboard(trained: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(next(trained.rglob("events.out.tfevents.*")).parent)).Reload()
+    tags = set(events.Tags()["scalars"])
+    assert {"loss", "loss_cls", "loss_bbox", "loss_centerness", "lr", "AP", "AP50"} <= tags
+
+
+def test_a_resumed_run_continues_where_it_stopped(
+    drawn: Path, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from facedet.core.train import hooks
+
+    train, val = drawn / "train.json", drawn / "val.json"
+    after_epoch = hooks.Checkpoints.after_train_epoch
+
+    def interrupted(self, runner) -> None:
+        after_epoch(self, runner)
+        if runner.epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(hooks.Checkpoints, "after_train_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(quick, train, val, work_dir=tmp_path / "run", epochs=3)
+    monkeypatch.undo()
+    assert read_torch_file(tmp_path / "run" / "last.pth")["meta"]["epoch"] == 2
+    with pytest.raises(UserError, match="contains an earlier run; continue it with --resume"):
+        finetune(quick, train, val, work_dir=tmp_path / "run", epochs=3)
+    summary = finetune(quick, train, val, work_dir=tmp_path / "run", epochs=3, resume=True)
+    assert summary.last["epoch"] == 3
+    meta = read_torch_file(tmp_path / "run" / "last.pth")["meta"]
+    assert (meta["epoch"], meta["iter"]) == (3, 9)
+    assert [epoch for epoch, _ in meta["history"]["losses"]] == pytest.approx([k / 3 for k in range(1, 10)])
+    assert [epoch for epoch, _ in meta["history"]["metrics"]][-1] == 3
+    last = read_torch_file(tmp_path / "run" / "last.pth")
+    assert last["state_dict"]["backbone.bn1.num_batches_tracked"] == 9  # the network continued, and so did Adam
+    assert {float(state["step"]) for state in last["optimizer"]["state"].values()} == {9.0}
+    with pytest.raises(UserError, match="all 3 epochs are complete"):
+        finetune(quick, train, val, work_dir=tmp_path / "run", epochs=3, resume=True)
+    with pytest.raises(UserError, match="was started for 3 epochs, not 5; give --epochs 3"):
+        finetune(quick, train, val, work_dir=tmp_path / "run", epochs=5, resume=True)
+    with pytest.raises(UserError, match=r"was trained with another config \(quick\) than face_detection_0206"):
+        finetune("face_detection_0206", train, val, work_dir=tmp_path / "run", epochs=3, resume=True)
+    with pytest.raises(UserError, match=r"contains no last\.pth to resume from"):
+        finetune(quick, train, val, work_dir=tmp_path / "empty", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "setting"),
+    [
+        ("train_dataloader = dict(bach_size=3)", "bach_size"),
+        ("optim_wrapper = dict(optimizer=dict(lrr=0.1))", "lrr"),
+        ("optim_wrapper = dict(clipgrad=dict(max_norm=1))", "clipgrad"),
+        ("train_cfg = dict(max_epoch=3)", "max_epoch"),
+        ("val_evaluator = dict(type='FaceAQ')", "FaceAQ"),
+        ("custom_hooks = [dict(type='NoHook')]", "NoHook"),
+        ("train_dataloader = dict(batch_size=0)", "batch_size"),
+        ("train_dataloader = dict(dataset=dict(augment=dict(flop=0.5)))", "flop"),
+        ("model = dict(bbox_head=dict(in_channels=32))", "channels"),
+    ],
+)
+def test_invalid_settings_end_in_one_line(drawn: Path, tmp_path: Path, line: str, setting: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(f"_base_ = {str(FOLDER / 'tiny.py')!r}\n{line}\n")
+    with pytest.raises(UserError, match=setting) as error:
+        finetune(path, drawn / "train.json", drawn / "val.json", work_dir=tmp_path / "run", epochs=1)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_error_in_a_data_loader_worker_ends_in_one_line(
+    workers: int, drawn: Path, quick: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(drawn, tmp_path / "set")
+    for truncated in (tmp_path / "set" / "images").iterdir():
+        truncated.write_bytes(truncated.read_bytes()[:2000])
+    config = tmp_path / "workers.py"
+    config.write_text(f"_base_ = {str(quick)!r}\ntrain_dataloader = dict(num_workers={workers})\n")
+    with pytest.raises(UserError, match=r"^no image of the dataset can be read \(first: .*images/train-.*\)$") as error:
+        finetune(config, tmp_path / "set" / "train.json", drawn / "val.json", work_dir=tmp_path / "run", epochs=1)
+    assert "\n" not in str(error.value)
+
+
+def test_frozen_stages_do_not_change(drawn: Path, quick: Path, tmp_path: Path, trained: Path) -> None:
+    frozen = tmp_path / "frozen.py"
+    frozen.write_text(f"_base_ = {str(quick)!r}\nmodel = dict(backbone=dict(frozen_stages=2))\n")
+    sets = drawn / "train.json", drawn / "val.json"
+    weights = trained / "best.pth"
+    finetune(frozen, *sets, work_dir=tmp_path / "run", epochs=1, weights=weights, batch_size=4)
+    _, before = read_checkpoint(trained / "best.pth")
+    _, after = read_checkpoint(tmp_path / "run" / "last.pth")
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    stem_and_two = ("backbone.conv1", "backbone.bn1", "backbone.layer1", "backbone.layer2")
+    assert {name for name in before if name.startswith(stem_and_two)} <= same
+    assert "backbone.layer3.0.conv1.weight" not in same
+
+
+def test_a_dataset_without_faces_is_refused(drawn: Path, tmp_path: Path) -> None:
+    content = json.loads((drawn / "train.json").read_text())
+    content["annotations"] = []
+    (drawn / "empty.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"empty\.json: none of its 24 images has a face that is not ignored"):
+        finetune("tiny", str(drawn / "empty.json"), str(drawn / "val.json"), work_dir=str(tmp_path / "run"))
