@@ -35,7 +35,7 @@ def run(folder: Path, epochs: int | None, progress: Progress) -> None:
     files = export(checkpoint, folder / "model", ["onnx", "fp32"], progress)
     click.echo("4/5 checking that the exports compute what was trained")
     held_out = folder / "held-out" / "images"
-    parity = check_parity([checkpoint, files["onnx"], files["fp32"]], held_out, progress)
+    parity = check_parity([checkpoint, files["onnx"], files["fp32"]], held_out, progress=progress)
     click.echo(parity_table(parity))
     report = write_report(parity, folder / "parity")
     click.echo("5/5 detecting faces in unseen images with the IR")

@@ -65,8 +65,9 @@ class Parity:
 def check_parity(
     models: Sequence[str | Path],
     images: str | Path,
-    progress: Progress = silent,
+    *,
     reference: str | Path | None = None,
+    progress: Progress = silent,
 ) -> Parity:
     """Compare every model with the first one on the images of a folder. Raises UserError.
 

@@ -44,7 +44,7 @@ def parity(models: tuple[Path, ...], images: Path, reference: Path | None, repor
     from facedet.core.parity.report import write_report
     from facedet.tables.parity import parity_table
 
-    result = check_parity(models, images, bar, reference)
+    result = check_parity(models, images, reference=reference, progress=bar)
     click.echo(parity_table(result))
     for line in result.left_out:
         click.echo(f"left out: {line}", err=True)

@@ -84,8 +84,8 @@ def checkpoint(trained: Path) -> Path:
     return trained / "best.pth"
 
 
-def test_checkpoint_onnx_and_ir_agree(checkpoint: Path, exported: dict[str, Path], pictures: Path) -> None:
-    parity = check_parity([checkpoint, exported["onnx"], exported["fp32"]], pictures)
+def test_checkpoint_onnx_and_ir_agree(checkpoint: Path, exported: dict[str, Path], unseen_images: Path) -> None:
+    parity = check_parity([checkpoint, exported["onnx"], exported["fp32"]], unseen_images)
     assert parity.agree
     assert TOLERANCES["f32"].px == 0.05
     assert TOLERANCES["f32"].score == 1e-4
@@ -99,55 +99,55 @@ def test_checkpoint_onnx_and_ir_agree(checkpoint: Path, exported: dict[str, Path
 
 
 def test_an_fp16_ir_is_judged_by_the_tolerance_of_fp16_weights(
-    checkpoint: Path, exported: dict[str, Path], pictures: Path
+    checkpoint: Path, exported: dict[str, Path], unseen_images: Path
 ) -> None:
-    (pair,) = check_parity([checkpoint, exported["fp16"]], pictures).pairs
+    (pair,) = check_parity([checkpoint, exported["fp16"]], unseen_images).pairs
     assert (pair.weights, pair.precision, pair.tolerance) == ("f16", "f32", TOLERANCES["f16"])
     # test_readme checks the verdict after a full training run; after so few epochs, rounding changes NMS for many boxes
     assert pair.difference.faint > pair.difference.faint_off > 0
 
 
 @pytest.mark.parametrize("error", ERRORS)
-def test_an_error_is_reported(error: str, checkpoint: Path, pictures: Path, tmp_path: Path) -> None:
+def test_an_error_is_reported(error: str, checkpoint: Path, unseen_images: Path, tmp_path: Path) -> None:
     network, size, facts = load_network(checkpoint)
     ERRORS[error](network)
-    assert_differs(network, size, facts, checkpoint, pictures, tmp_path)
+    assert_differs(network, size, facts, checkpoint, unseen_images, tmp_path)
 
 
-def test_a_threshold_before_the_product_is_reported(checkpoint: Path, pictures: Path, tmp_path: Path) -> None:
+def test_a_threshold_before_the_product_is_reported(checkpoint: Path, unseen_images: Path, tmp_path: Path) -> None:
     content = read_torch_file(checkpoint)
     # with lower centerness, some boxes pass by class score but not by the product
     content["state_dict"]["bbox_head.atss_centerness.bias"] -= 6
     write_torch_file(content, tmp_path / "low.pth")
     network, size, facts = load_network(tmp_path / "low.pth")
     faulty = ThresholdBeforeProduct(network.detector)
-    reasons = assert_differs(faulty, size, facts, tmp_path / "low.pth", pictures, tmp_path)
+    reasons = assert_differs(faulty, size, facts, tmp_path / "low.pth", unseen_images, tmp_path)
     assert any("below the threshold of 0.02" in reason for reason in reasons)
 
 
-def assert_differs(network, size, facts, checkpoint: Path, pictures: Path, folder: Path) -> list[str]:
+def assert_differs(network, size, facts, checkpoint: Path, unseen_images: Path, folder: Path) -> list[str]:
     write_onnx(network, size, facts, folder / "faulty.onnx")
     write_ir(folder / "faulty.onnx", facts, folder / "faulty.xml", fp16=False)
-    parity = check_parity([checkpoint, folder / "faulty.onnx", folder / "faulty.xml"], pictures)
+    parity = check_parity([checkpoint, folder / "faulty.onnx", folder / "faulty.xml"], unseen_images)
     assert [pair.agree for pair in parity.pairs] == [False, False], "the error was not reported"
     return parity.pairs[0].reasons
 
 
-def test_two_models_that_detect_nothing_do_not_agree(checkpoint: Path, pictures: Path, tmp_path: Path) -> None:
+def test_two_models_that_detect_nothing_do_not_agree(checkpoint: Path, unseen_images: Path, tmp_path: Path) -> None:
     network, size, facts = load_network(checkpoint)
     network.detector.bbox_head.atss_cls.bias.data -= 50
     for name in ("one", "two"):
         write_onnx(network, size, facts, tmp_path / f"{name}.onnx")
-    (pair,) = check_parity([tmp_path / "one.onnx", tmp_path / "two.onnx"], pictures).pairs
+    (pair,) = check_parity([tmp_path / "one.onnx", tmp_path / "two.onnx"], unseen_images).pairs
     assert not pair.agree
     assert "no matched boxes with a score above 0.05: nothing to compare" in pair.reasons[0]
 
 
 def test_the_same_weights_agree_before_and_after_nms(
-    exported: dict[str, Path], trained: Path, pictures: Path, tmp_path: Path
+    exported: dict[str, Path], trained: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
     models = [trained / "best.pth", exported["onnx"]]
-    options = ["--reference", exported["fp32"], "--images", pictures, "--report", tmp_path]
+    options = ["--reference", exported["fp32"], "--images", unseen_images, "--report", tmp_path]
     done = CliRunner().invoke(main, ["parity", *map(str, [*models, *options])])
     assert done.exit_code == 0, done.output
     assert "best.pth before NMS" in done.output
@@ -159,7 +159,7 @@ def test_the_same_weights_agree_before_and_after_nms(
 
 
 def test_an_error_on_one_level_is_reported_with_its_stride(
-    exported: dict[str, Path], trained: Path, pictures: Path, tmp_path: Path
+    exported: dict[str, Path], trained: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
     model = ov.Core().read_model(exported["fp32"])
     convolutions = [node for node in model.get_ordered_ops() if node.get_type_name() == "Convolution"]
@@ -167,32 +167,32 @@ def test_an_error_on_one_level_is_reported_with_its_stride(
     weight = conv.input_value(1).get_node().data
     conv.input(1).replace_source_output(ops.constant(np.float32(weight * 1.1)).output(0))
     ov.serialize(model, tmp_path / "faulty.xml")
-    (pair,) = check_parity([tmp_path / "faulty.xml"], pictures, reference=trained / "best.pth").pairs
+    (pair,) = check_parity([tmp_path / "faulty.xml"], unseen_images, reference=trained / "best.pth").pairs
     before = [reason for reason in pair.reasons if reason.startswith("before NMS")]
     assert len(before) == 1
     assert before[0].startswith("before NMS, stride 16: ")
 
 
 def test_a_model_with_a_damaged_network_description_is_refused(
-    exported: dict[str, Path], pictures: Path, tmp_path: Path
+    exported: dict[str, Path], unseen_images: Path, tmp_path: Path
 ) -> None:
     model = ov.Core().read_model(exported["fp32"])
     model.set_rt_info("{", ["facedet", "network"])
     ov.serialize(model, tmp_path / "damaged.xml")
     with pytest.raises(UserError, match=r"damaged\.xml: the description of its network is damaged"):
-        check_parity([tmp_path / "damaged.xml"], pictures, reference=exported["fp32"])
+        check_parity([tmp_path / "damaged.xml"], unseen_images, reference=exported["fp32"])
 
 
 def test_a_reference_needs_a_model_that_states_its_levels(
-    exported: dict[str, Path], pictures: Path, tmp_path: Path
+    exported: dict[str, Path], unseen_images: Path, tmp_path: Path
 ) -> None:
     text = exported["fp32"].read_text()
     (tmp_path / "plain.xml").write_text(re.sub("<facedet>.*</facedet>", "", text, flags=re.DOTALL))
     shutil.copy(exported["fp32"].with_suffix(".bin"), tmp_path / "plain.bin")
     with pytest.raises(UserError, match="--reference: no model states its levels; add a checkpoint of this project"):
-        check_parity([tmp_path / "plain.xml"], pictures, reference=tmp_path / "plain.xml")
+        check_parity([tmp_path / "plain.xml"], unseen_images, reference=tmp_path / "plain.xml")
 
 
-def test_parity_needs_two_models(exported: dict[str, Path], pictures: Path) -> None:
+def test_parity_needs_two_models(exported: dict[str, Path], unseen_images: Path) -> None:
     with pytest.raises(UserError, match="parity compares two or more models, the reference first"):
-        check_parity([exported["onnx"]], pictures)
+        check_parity([exported["onnx"]], unseen_images)
