@@ -1,7 +1,7 @@
 """Read a dataset of annotated face images, whatever its format."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,19 @@ from facedet.core.data.formats.recognise import FORMATS, find_annotations, recog
 from facedet.core.data.image import image_size
 from facedet.core.data.structures import AnnotatedDataset, Photo
 
-__all__ = ["FORMATS", "DatasetSource", "dataset_source", "read_annotations", "read_dataset", "recognise"]
+__all__ = [
+    "FORMATS",
+    "MIN_SIDE",
+    "DatasetSource",
+    "dataset_source",
+    "read_annotations",
+    "read_dataset",
+    "recognise",
+    "valid_boxes",
+]
 
 _READERS = {"coco": coco.read, "cvat": cvat.read, "datumaro": datumaro.read, "voc": voc.read, "wider": wider.read}
-_MIN_SIDE = 1.0  # pixels: a narrower or lower box counts as one without area
+MIN_SIDE = 1.0  # pixels: a narrower or lower box counts as one without area
 _LARGEST_COORDINATE = np.finfo(np.float32).max  # boxes become float32
 
 
@@ -25,7 +34,7 @@ class DatasetSource:
 
     images: folder of the images if they are not where the format expects them. names: text file that selects images,
     one per line. format: one of `FORMATS`; None detects it. split: `train` or `val` of a YOLO data.yaml with both; None
-    takes all.
+    takes all; training takes `train`, validation and evaluation take `val`.
     """
 
     path: Path
@@ -35,9 +44,10 @@ class DatasetSource:
     split: str | None = None
 
     @classmethod
-    def of(cls, dataset: "DatasetSource | str | Path") -> "DatasetSource":
-        """The source itself, or the source of the dataset at a path."""
-        return dataset if isinstance(dataset, DatasetSource) else cls(Path(dataset))
+    def of(cls, dataset: "DatasetSource | str | Path", split: str) -> "DatasetSource":
+        """The source, or that of the dataset at a path; takes `split` unless it selects images itself."""
+        source = dataset if isinstance(dataset, DatasetSource) else cls(Path(dataset))
+        return replace(source, split=split) if source.split is None and source.names is None else source
 
 
 def dataset_source(
@@ -85,6 +95,11 @@ def read_annotations(source: DatasetSource, skipped: list[str]) -> list[Photo]:
     return _select(photos, source.names, skipped) if source.names else photos
 
 
+def valid_boxes(boxes: np.ndarray) -> np.ndarray:
+    """Which boxes, float64 [n, 4], have coordinates that float32 can hold: bool [n]. NaN and infinity are not valid."""
+    return np.asarray((np.abs(boxes) <= _LARGEST_COORDINATE).all(axis=1))
+
+
 def _check_photo(photo: Photo, skipped: list[str]) -> Photo:
     """The photo with its true size and its usable boxes, clipped. Adds a line to `skipped` for each other box."""
     width, height = image_size(photo.path)
@@ -93,9 +108,9 @@ def _check_photo(photo: Photo, skipped: list[str]) -> Photo:
             f"{photo.path}: annotated as {photo.width}x{photo.height} but is {width}x{height}; correct the annotation"
         )
     boxes = photo.boxes.astype(np.float64).reshape(-1, 4)
-    valid = np.asarray((np.abs(boxes) <= _LARGEST_COORDINATE).all(axis=1))  # false for NaN too
+    valid = valid_boxes(boxes)
     clipped = np.where(valid[:, None], boxes, 0).clip(0, [width, height, width, height]).astype(np.float32)
-    usable = np.logical_and(valid, (clipped[:, 2:] - clipped[:, :2] >= _MIN_SIDE).all(axis=1))
+    usable = np.logical_and(valid, (clipped[:, 2:] - clipped[:, :2] >= MIN_SIDE).all(axis=1))
     for box in boxes[~usable]:
         numbers = ", ".join(f"{value:g}" for value in box)
         reason = f"is outside the {width}x{height} image, has no area or has an invalid coordinate"

@@ -74,7 +74,7 @@ def compare_models(
     """
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
-    dataset = read_dataset(source)
+    dataset = read_dataset(DatasetSource.of(source, "val"))
     sessions = [open_session(path) for path in models]
     paths = [photo.path for photo in dataset.photos]
     (first, unreadable), (second, unreadable_later) = (predict(session, paths, progress) for session in sessions)

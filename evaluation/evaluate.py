@@ -90,7 +90,7 @@ def evaluate(
     files. predictions: as for `read_predictions`; with wider_ground_truth they need no dataset and no images.
     """
     model, predictions, wider_ground_truth = (Path(p) if p else None for p in (model, predictions, wider_ground_truth))
-    source = DatasetSource.of(source) if source else None
+    source = DatasetSource.of(source, "val") if source else None
     _check_arguments(model, source, predictions, wider_ground_truth, metrics)
     truth = read_truth(wider_ground_truth) if wider_ground_truth else None
     dataset = read_dataset(source) if source else None

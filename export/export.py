@@ -23,10 +23,11 @@ FORMATS = {"onnx": "detector.onnx", "fp32": "detector-fp32.xml", "fp16": "detect
 def export(
     checkpoint: str | Path,
     folder: str | Path,
-    formats: Sequence[str] = tuple(FORMATS),
+    formats: str | Sequence[str] = tuple(FORMATS),
     progress: Progress = silent,
 ) -> dict[str, Path]:
     """Write the requested formats into `folder` under the names in FORMATS. Returns their paths. Raises UserError."""
+    formats = [formats] if isinstance(formats, str) else formats
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise UserError(f"--formats {' '.join(unknown)}: give one or more of {' '.join(FORMATS)}")

@@ -36,9 +36,9 @@ def write_onnx(network: DeployedDetector, size: int, facts: dict[str, str], path
     assert program is not None
     model = program.model_proto
     onnx.helper.set_model_props(model, {f"{SECTION}_{key}": value for key, value in facts.items()})
-    with write_beside(path) as beside:
-        onnx.save(model, beside)
-        onnx.checker.check_model(str(beside), full_check=True)
+    with write_beside(path) as temporary:
+        onnx.save(model, temporary)
+        onnx.checker.check_model(str(temporary), full_check=True)
 
 
 @contextmanager

@@ -76,5 +76,5 @@ def _write_json(found: list[ImageDetections], path: Path) -> None:
         for (x1, y1, x2, y2), score in zip(boxes, scores, strict=True):
             box = [round(v, 3) for v in (x1, y1, x2 - x1, y2 - y1)]
             rows.append({"file_name": image.path.name, "bbox": box, "score": round(score, 6), "category_id": 0})
-    with write_beside(path) as beside:
-        beside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    with write_beside(path) as temporary:
+        temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

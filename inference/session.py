@@ -48,9 +48,11 @@ class Session(Protocol):
 def open_session(path: Path, precision: str = "f32") -> Session:
     """Open a model by its file type. Raises UserError.
 
-    precision: what an IR computes in, `f32`, or `default` for what OpenVINO chooses on this device; a checkpoint and an
-    ONNX file always compute in float32.
+    precision: what an IR computes in: `f32`, `bf16`, or `default` for what OpenVINO chooses on this device; a checkpoint
+    and an ONNX file always compute in float32.
     """
+    if precision not in ("f32", "bf16", "default"):
+        raise UserError(f"precision '{precision}' is not known; give f32, bf16 or default")
     if path.suffix not in (".pth", ".onnx", ".xml"):
         raise UserError(f"{path}: not a model; give a checkpoint (.pth), an ONNX file (.onnx) or an IR (.xml)")
     if not path.is_file():

@@ -82,6 +82,11 @@ def test_a_page_begins_with_a_command_and_the_readme_links_it(page: Path) -> Non
     assert f"(docs/{page.name})" in README.read_text(encoding="utf-8")
 
 
+def test_no_placeholder_is_left() -> None:
+    for page in (README, ROOT / "CONTRIBUTING.md", *PAGES):
+        assert not re.search(r"\bTODO\b|[A-Z]+_MINUTES", page.read_text(encoding="utf-8")), page
+
+
 @pytest.mark.parametrize("page", [README, ROOT / "CONTRIBUTING.md", *PAGES], ids=lambda page: page.stem)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):

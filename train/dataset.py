@@ -1,7 +1,5 @@
 """Annotated images as training and validation samples of mmdet."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from mmdet.registry import DATASETS
@@ -11,7 +9,7 @@ from torch.utils.data import Dataset
 
 from facedet.core.common.errors import UserError
 from facedet.core.data.augment import Augment
-from facedet.core.data.dataset import DatasetSource, read_dataset
+from facedet.core.data.dataset import dataset_source, read_dataset
 from facedet.core.data.image import read_image, to_input
 from facedet.core.data.structures import Photo
 
@@ -41,10 +39,7 @@ class FaceDataset(Dataset):
         repeat: int = 1,
         test_mode: bool = False,
     ):
-        source = DatasetSource(
-            Path(path), Path(images) if images else None, Path(names) if names else None, format, split
-        )
-        self.faces = read_dataset(source)
+        self.faces = read_dataset(dataset_source(path, images=images, names=names, format=format, split=split))
         self.input_size = input_size
         self.repeat = repeat
         self.augment = None if test_mode else Augment(input_size, **(augment or {}))

@@ -72,7 +72,7 @@ def finetune(
         cfg.model.data_preprocessor = initial.config.model.data_preprocessor
     if initial.frozen_norms:
         cfg.model.backbone.norm_eval = True
-    datasets = _datasets(cfg, *map(DatasetSource.of, (train, val)))
+    datasets = _datasets(cfg, DatasetSource.of(train, "train"), DatasetSource.of(val, "val"))
     model = build_detector(cfg)
     start = _load_to_resume(last, cfg, model, initial) if resume else initial.load(model, allow_partial)
     history = History()

@@ -60,7 +60,7 @@ def import_weights(
     source: str | Path,
     target: str | Path,
     *,
-    config: str | None = None,
+    config: str | Path | None = None,
     calibrate_on: str | Path | None = None,
     progress: Progress = silent,
 ) -> Origin:
@@ -100,7 +100,7 @@ def _check_paths(source: Path, target: Path, calibrate_on: Path | None) -> None:
 
 
 def _from_graph(
-    path: Path, config: str | None, calibrate_on: Path | None, progress: Progress
+    path: Path, config: str | Path | None, calibrate_on: Path | None, progress: Progress
 ) -> tuple[Detector, Config, Origin]:
     model = read_model(path)
     precision = _precision(model, path)
@@ -173,7 +173,7 @@ def _precision(model: ov.Model, path: Path) -> str:
     return precision
 
 
-def _network_config(model: ov.Model, config: str | None, path: Path) -> Config:
+def _network_config(model: ov.Model, config: str | Path | None, path: Path) -> Config:
     """The config of the graph's network: the given one, the one that our exports store, or the released one."""
     stored = None if config else read_network(read_facts(path, model), path)
     network = stored or load_config(config or RELEASED)

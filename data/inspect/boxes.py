@@ -3,10 +3,10 @@
 import numpy as np
 
 from facedet.core.common.boxes import overlaps
+from facedet.core.data.dataset import MIN_SIDE, valid_boxes
 from facedet.core.data.inspect.findings import Finding
 from facedet.core.data.structures import Photo
 
-MIN_SIDE = 1.0  # pixels of the image: training leaves out narrower or lower boxes
 ROUNDING = 0.5  # pixels of the image by which rounding may move a box outside
 MAX_AREA = 0.9  # share of the image's area: a larger box is hardly a face
 MIN_FACE = 3.0  # pixels of the input: a narrower or lower box shows no face
@@ -22,7 +22,7 @@ def check_boxes(photo: Photo, role: str, size: int) -> tuple[list[Finding], np.n
     limits = np.array([photo.width, photo.height] * 2, np.float64)
     boxes = photo.boxes.astype(np.float64)
     counted = ~photo.ignored
-    finite = np.isfinite(boxes).all(axis=1)
+    finite = valid_boxes(boxes)
     known = np.where(finite[:, None], boxes, 0)
     clipped = known.clip(0, limits)
     empty = finite & (_sides(known).min(axis=1) < MIN_SIDE)

@@ -57,7 +57,7 @@ def evaluate(
     model = files.pop(0) if files and not predictions else None
     if len(files) > 1:
         raise UserError(f"{files[1]}: give one dataset only")
-    source = DatasetSource(files[0], images, names, format, None if names else "val") if files else None
+    source = DatasetSource(files[0], images, names, format) if files else None
     outputs = [predictions_folder, report, json_file]
     refuse_inputs(outputs, [*files, model, images, names, predictions, wider_ground_truth])
     evaluation = run_evaluation(
@@ -101,9 +101,7 @@ def compare(
 
     refuse_inputs([report], [dataset, images])
     limit = SHOW_ABOVE if threshold is None else threshold
-    comparison = compare_models(
-        (first, second), DatasetSource(dataset, images, names, format, None if names else "val"), limit, bar
-    )
+    comparison = compare_models((first, second), DatasetSource(dataset, images, names, format), limit, bar)
     click.echo(comparison_table(comparison))
     if report:
         click.echo(f"wrote {write_comparison(comparison, report)}")

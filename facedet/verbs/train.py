@@ -50,8 +50,8 @@ def train(
     folder = work_dir or Path("runs") / Path(config).stem
     summary = finetune(
         config,
-        DatasetSource(train_set, images, train_list, format, None if train_list else "train"),
-        DatasetSource(val_set, images, val_list, format, None if val_list else "val"),
+        DatasetSource(train_set, images, train_list, format),
+        DatasetSource(val_set, images, val_list, format),
         work_dir=folder,
         **options,
     )

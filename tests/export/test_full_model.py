@@ -115,7 +115,7 @@ def test_an_imported_checkpoint_and_its_exports_agree_with_the_reference(
 
 def test_the_full_network_trains_and_its_loss_decreases(faces: Path, tmp_path: Path) -> None:
     full = FOLDER / "face_detection_0206.py"
-    (tmp_path / "half.py").write_text(f"_base_ = {str(full)!r}\ninput_size = 320\n")  # test_readme, bench: 640
+    (tmp_path / "half.py").write_text(f"_base_ = {str(full)!r}\ninput_size = 320\n")  # test_docs, bench: 640
     train, val = tmp_path / "train.txt", tmp_path / "val.txt"
     train.write_text("\n".join((faces / "train.txt").read_text().split()[:8]))
     val.write_text("\n".join((faces / "val.txt").read_text().split()[:2]))

@@ -14,7 +14,11 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block. info: the words behind its language: `download` if it needs the network, `exit=N`."""
+    """A fenced block.
+
+    info: the words after its language: `download` if it needs the network, `exit=N TEXT` if it exits with N and prints
+    TEXT.
+    """
 
     language: str
     info: str
@@ -45,6 +49,10 @@ def run(block: Block, folder: Path, training: str = "") -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    wanted = int(block.info.removeprefix("exit=")) if block.info.startswith("exit=") else 0
-    assert done.returncode == wanted, f"{block.text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    info = block.info if block.info.startswith("exit=") else "exit=0"
+    code, _, message = info.removeprefix("exit=").partition(" ")
+    report = f"{block.text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    assert done.returncode == int(code), report
+    assert message in done.stdout + done.stderr, report
+    assert "Traceback" not in done.stderr, report
     return done.stdout

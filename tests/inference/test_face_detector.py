@@ -46,3 +46,8 @@ def test_the_threshold_is_the_callers(exported: dict[str, Path], unseen_images: 
 def test_an_array_that_is_not_a_bgr_image_is_refused(image: np.ndarray, exported: dict[str, Path]) -> None:
     with pytest.raises(facedet.UserError, match=r"^image: \w+ \[.*\] is not uint8 \[height, width, 3\] in BGR order"):
         facedet.open(exported["fp32"])(image)
+
+
+def test_an_unknown_precision_is_refused(exported: dict[str, Path]) -> None:
+    with pytest.raises(facedet.UserError, match="precision 'fp16' is not known; give f32, bf16 or default"):
+        facedet.open(exported["fp32"], "fp16")

@@ -103,7 +103,7 @@ def test_an_fp16_ir_is_judged_by_the_tolerance_of_fp16_weights(
 ) -> None:
     (pair,) = check_parity([checkpoint, exported["fp16"]], unseen_images).pairs
     assert (pair.weights, pair.precision, pair.tolerance) == ("f16", "f32", TOLERANCES["f16"])
-    # test_readme checks the verdict after a full training run; after so few epochs, rounding changes NMS for many boxes
+    # test_docs checks the verdict after a full training run; after so few epochs, rounding changes NMS for many boxes
     assert pair.difference.faint > pair.difference.faint_off > 0
 
 

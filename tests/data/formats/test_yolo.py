@@ -97,3 +97,12 @@ def test_yolo_errors_are_left_out_one_by_one(made: Callable) -> None:
         1,
         2,
     ]
+
+
+def test_evaluation_and_training_take_their_own_split(splits: Path) -> None:
+    both = [len(read_dataset(DatasetSource.of(splits, split)).photos) for split in ("train", "val")]
+    assert both == [2, 1]
+    assert len(read_dataset(DatasetSource.of(DatasetSource(splits, split="train"), "val")).photos) == 2
+    names = splits.parent / "names.txt"
+    names.write_text("a.jpg\n")
+    assert len(read_dataset(DatasetSource.of(DatasetSource(splits, names=names), "val")).photos) == 1
