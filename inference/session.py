@@ -48,7 +48,7 @@ class Session(Protocol):
 def open_session(path: Path, precision: str = "f32") -> Session:
     """Open a model by its file type. Raises UserError.
 
-    precision: what an IR computes in: `f32`, `bf16`, or `default` for what OpenVINO chooses on this device; a checkpoint
+    precision: what an IR computes in: `f32`, `bf16`, or `default` for what OpenVINO chooses on the device; a checkpoint
     and an ONNX file always compute in float32.
     """
     if precision not in ("f32", "bf16", "default"):
