@@ -39,7 +39,7 @@ def plain(truth: WiderTruth, detections: list[Detections], setting: str) -> floa
     for boxes, counts, found in zip(truth.boxes, truth.counts[setting], detections, strict=True):
         faces += int(counts.sum())
         if len(boxes) and len(found.scores):
-            sums += image_info(boxes, counts, found.boxes, (found.scores - lowest) / spread)
+            sums += count_matches(boxes, counts, found.boxes, (found.scores - lowest) / spread)
     precision = np.divide(sums[:, 1], sums[:, 0], out=np.zeros(_STEPS), where=sums[:, 0] > 0)
     recall = np.concatenate([[0], sums[:, 1] / faces, [1]])
     envelope = np.concatenate([[0], precision, [0]])
@@ -48,7 +48,7 @@ def plain(truth: WiderTruth, detections: list[Detections], setting: str) -> floa
     return float(np.sum(np.diff(recall) * envelope[1:]))
 
 
-def image_info(boxes: np.ndarray, counts: np.ndarray, found: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def count_matches(boxes: np.ndarray, counts: np.ndarray, found: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Numbers of proposals and matched faces [1000, 2] of one image at each threshold."""
     taken, proposal, recalled = np.zeros(len(boxes)), np.ones(len(found), bool), np.zeros(len(found), int)
     for k, box in enumerate(found):

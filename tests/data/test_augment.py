@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from facedet.core.common.boxes import overlaps
 from facedet.core.data.augment import Augment, MinIoUCrop
 from facedet.core.data.image import to_input
 from facedet.core.detector.config import load_config
-from facedet.core.parity.matching import box_iou
 
 FACE = (40, 220, 250)  # BGR
 
@@ -95,7 +95,7 @@ def test_crops_have_the_drawn_iou_with_every_face(min_iou: float) -> None:
     for seed in range(20):
         crop.set_random_state(np.random.default_rng(seed), Always(seed))
         coords = crop.get_params_dependent_on_data({"shape": (200, 300)}, {"bboxes": faces})["crop_coords"]
-        overlap = box_iou(np.array([coords], float), faces * [300, 200, 300, 200])
+        overlap = overlaps(np.array([coords], float), faces * [300, 200, 300, 200])
         assert overlap.min() >= min_iou
         areas.add(coords)
     assert len(areas) > 10

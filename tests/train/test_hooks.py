@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from facedet.core.common.errors import UserError
-from facedet.core.detector.config import FOLDER
+from facedet.core.configs import FOLDER
 from facedet.core.train import finetune
 from facedet.core.train.hooks import Checkpoints
 from facedet.core.weights.checkpoint import read_torch_file
