@@ -10,6 +10,8 @@ from facedet.core.common.errors import UserError
 from facedet.core.detector import complexity
 from facedet.core.detector.complexity import Card
 from facedet.core.detector.config import config_name, load_config
+from facedet.core.weights.checkpoint import config_from_checkpoint, read_torch_file, sha256
+from facedet.core.weights.importing import ORIGIN
 from facedet.core.weights.ir.graph import read_facts, read_model
 
 
@@ -40,9 +42,6 @@ def describe(target: str | Path) -> Info:
     if path.suffix in (".onnx", ".xml"):
         return _describe_graph(path)
     if path.suffix == ".pth":
-        from facedet.core.weights.checkpoint import config_from_checkpoint, read_torch_file, sha256
-        from facedet.core.weights.importing import ORIGIN
-
         content = read_torch_file(path)
         config, kind = config_from_checkpoint(content, path), "checkpoint"
         origin = {"config": config_name(config), "sha256": sha256(path)}

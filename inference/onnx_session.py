@@ -1,8 +1,6 @@
 """An ONNX file, run in ONNX Runtime."""
 
 import functools
-import math
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from facedet.core.inference.session_parts import (
     score_threshold,
     subtracts_mean,
 )
-from facedet.core.weights.ir.graph import SECTION, read_model
+from facedet.core.weights.ir.graph import most_used_type, onnx_facts, read_model
 
 _ELEMENT_TYPES = {  # OpenVINO's names by ONNX's
     "float": "f32",
@@ -48,8 +46,7 @@ class OnnxSession:
             raise UserError(f"{path}: not an ONNX model ({first_line(error)})") from error
         self._inputs, self._outputs = _ports(self._session.get_inputs()), _ports(self._session.get_outputs())
         self.size = check_interface(path, self._inputs, self._outputs)
-        metadata, prefix = self._session.get_modelmeta().custom_metadata_map, f"{SECTION}_"
-        facts = {key.removeprefix(prefix): value for key, value in metadata.items() if key.startswith(prefix)}
+        facts = onnx_facts(self._session.get_modelmeta().custom_metadata_map)
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
         self.precision = "f32"
@@ -81,10 +78,9 @@ def _stored_precision(graph: onnx.GraphProto) -> str:
     """The precision that holds most of the constants, like `stored_precision` of an IR."""
     nodes = [node for node in graph.node if node.op_type == "Constant"]
     constants = [attribute.t for node in nodes for attribute in node.attribute if attribute.name == "value"]
-    sizes: Counter[str] = Counter()
-    for tensor in [*graph.initializer, *constants]:
-        sizes[_element_type(onnx.TensorProto.DataType.Name(tensor.data_type).lower())] += math.prod(tensor.dims)
-    return sizes.most_common(1)[0][0] if sizes else "f32"
+    tensors = [*graph.initializer, *constants]
+    type_name = onnx.TensorProto.DataType.Name
+    return most_used_type((_element_type(type_name(tensor.data_type).lower()), tensor.dims) for tensor in tensors)
 
 
 def _up_to_nms(path: Path) -> bytes:

@@ -7,7 +7,7 @@ import numpy as np
 import openvino as ov
 
 from facedet.core.common.errors import UserError
-from facedet.core.weights.ir.graph import Subgraph, read_network
+from facedet.core.weights.ir.graph import Subgraph, measure_preprocessing, read_network
 from facedet.core.weights.ir.graph_operations import graph_operations
 
 Preprocessing = Callable[[np.ndarray], np.ndarray]  # image [1, 3, size, size] -> what the first convolution reads
@@ -40,7 +40,5 @@ def graph_preprocessing(model: ov.Model) -> Preprocessing:
 
 def subtracts_mean(preprocessing: Preprocessing, size: int) -> bool:
     """Whether the preprocessing subtracts a mean, measured on images of `size` x `size`."""
-    from facedet.core.weights.ir.recover import measure_preprocessing  # imports mmdet, which takes seconds
-
     _, offset = measure_preprocessing(preprocessing, size)
     return bool(np.abs(offset).max() > 1e-6)

@@ -71,8 +71,10 @@ def check(
     if val is None and train_list is None and format in (None, "yolo") and has_train_and_val(source):
         val = source
     refuse_inputs([report, json_file], [source, val, images])
-    train_source = DatasetSource(source, images, train_list, format, "train" if val and not train_list else None)
-    val_source = DatasetSource(val, images, val_list, format, None if val_list else "val") if val else None
+    train_source, val_source = DatasetSource(source, images, train_list, format), None
+    if val:
+        train_source = DatasetSource.of(train_source, "train")
+        val_source = DatasetSource.of(DatasetSource(val, images, val_list, format), "val")
     result = check_dataset(train_source, input_size or _released_input_size(), val_source, bar)
     click.echo(check_table(result))
     if json_file:

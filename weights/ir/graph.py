@@ -3,6 +3,7 @@
 import functools
 import math
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +57,14 @@ def fold_constants(model: ov.Model, *, from_onnx: bool) -> ov.Model:
 def read_facts(path: Path, model: ov.Model) -> dict[str, str]:
     """What `export` stored in the file about its origin; empty for other files. model: the graph of the file."""
     if path.suffix == ".onnx":
-        prefix = f"{SECTION}_"
-        metadata = _read_section(model, _ONNX_METADATA)
-        return {key.removeprefix(prefix): value for key, value in metadata.items() if key.startswith(prefix)}
+        return onnx_facts(_read_section(model, _ONNX_METADATA))
     return _read_section(model, SECTION)
+
+
+def onnx_facts(metadata: Mapping[str, str]) -> dict[str, str]:
+    """What `export` stored in the metadata of an ONNX file."""
+    prefix = f"{SECTION}_"
+    return {key.removeprefix(prefix): value for key, value in metadata.items() if key.startswith(prefix)}
 
 
 def _read_section(model: ov.Model, section: str) -> dict[str, str]:
@@ -79,10 +84,15 @@ def read_network(facts: dict[str, str], path: Path) -> Config | None:
 
 def stored_precision(model: ov.Model) -> str:
     """The precision that holds most of the graph's constants: `f32`, `f16`, `bf16`, `i8` or another."""
+    constants = [node for node in model.get_ops() if node.get_type_name() == "Constant"]
+    return most_used_type((node.get_element_type().get_type_name(), node.get_output_shape(0)) for node in constants)
+
+
+def most_used_type(constants: Iterable[tuple[str, Iterable[int]]]) -> str:
+    """The element type, of pairs with a shape, that holds most elements; `f32` if there are none."""
     sizes: Counter[str] = Counter()
-    for node in model.get_ops():
-        if node.get_type_name() == "Constant":
-            sizes[node.get_element_type().get_type_name()] += math.prod(node.get_output_shape(0))
+    for element_type, shape in constants:
+        sizes[element_type] += math.prod(shape)
     return sizes.most_common(1)[0][0] if sizes else "f32"
 
 
@@ -94,6 +104,17 @@ def constant_value(port: ov.Input) -> np.ndarray | None:
     if node.get_type_name() != "Constant" or not node.get_element_type().is_real():
         return None
     return node.data.astype(np.float32)
+
+
+def measure_preprocessing(preprocess: Callable[[np.ndarray], np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Measure what preprocessing does to each pixel: a matrix [3, 3] and an offset [3], output = matrix @ BGR + offset.
+
+    preprocess: image float32 [1, 3, size, size] BGR 0..255 -> the input of the first convolution, same shape.
+    """
+    probes = np.zeros((4, 3, size, size), np.float32)
+    probes[range(3), range(3)] = 255
+    outputs = np.stack([preprocess(probe[None])[0, :, size // 2, size // 2] for probe in probes]).astype(np.float64)
+    return ((outputs[:3] - outputs[3]) / 255).T, outputs[3]
 
 
 class Subgraph:

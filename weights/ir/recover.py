@@ -1,7 +1,7 @@
 """Recover a detector's weights from an OpenVINO graph: undo what conversion fused."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 
 from facedet.core.common.errors import UserError
 from facedet.core.detector.model import Detector
-from facedet.core.weights.ir.graph import Subgraph
+from facedet.core.weights.ir.graph import Subgraph, measure_preprocessing
 from facedet.core.weights.ir.graph_operations import Constants, graph_operations
 from facedet.core.weights.ir.network_operations import ParameterNames, network_operations
 from facedet.core.weights.ir.operations import Mismatch, match_operations
@@ -141,17 +141,6 @@ def _weight(constants: Constants) -> np.ndarray:
 
 def _bias(constants: Constants) -> np.ndarray:
     return np.broadcast_to(np.float32(constants.shift), len(constants.weight))
-
-
-def measure_preprocessing(preprocess: Callable[[np.ndarray], np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Measure what preprocessing does to each pixel: a matrix [3, 3] and an offset [3], output = matrix @ BGR + offset.
-
-    preprocess: image float32 [1, 3, size, size] BGR 0..255 -> the input of the first convolution, same shape.
-    """
-    probes = np.zeros((4, 3, size, size), np.float32)
-    probes[range(3), range(3)] = 255
-    outputs = np.stack([preprocess(probe[None])[0, :, size // 2, size // 2] for probe in probes]).astype(np.float64)
-    return ((outputs[:3] - outputs[3]) / 255).T, outputs[3]
 
 
 def _adapt_to_config(
