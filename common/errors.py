@@ -4,6 +4,8 @@
 class UserError(Exception):
     """An input or a setting of the user does not work. The message is one line: where, what is wrong, what to do."""
 
+    exit_code = 2  # of the command line
+
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, for use within a one-line message."""

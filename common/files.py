@@ -37,18 +37,32 @@ def write_json(content: Any, path: Path) -> None:
 
 
 @contextmanager
-def write_beside(path: Path) -> Iterator[Path]:
+def write_beside(path: Path, keep: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path in the same folder (created if missing) and rename it to `path` if no error occurred.
 
-    Raises UserError if the file cannot be written, for example because the disk is full.
+    The file is on the disk before it is renamed, so that a power failure cannot leave an empty one. keep: the earlier
+    file stays under this name, in the same folder. Raises UserError if the file cannot be written, for example because
+    the disk is full.
     """
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        _sync(temporary)
+        if keep and path.exists():
+            path.replace(keep)
         temporary.replace(path)
+        _sync(path.parent)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -26,7 +26,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except UserError as error:
             click.echo(f"facedet: {error}", err=True)
-            sys.exit(2)
+            sys.exit(error.exit_code)
         except OSError as error:
             click.echo(f"facedet: {error.filename or 'output'}: {error.strerror or error}", err=True)
             sys.exit(2)

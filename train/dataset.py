@@ -12,6 +12,7 @@ from facedet.core.data.augment import Augment
 from facedet.core.data.dataset import dataset_source, read_dataset
 from facedet.core.data.image import read_image, to_input
 from facedet.core.data.structures import Photo
+from facedet.core.train.sampler import Place
 
 
 @DATASETS.register_module()
@@ -47,7 +48,9 @@ class FaceDataset(Dataset):
     def __len__(self) -> int:
         return len(self.faces.photos) * self.repeat
 
-    def __getitem__(self, index: int) -> dict:
+    def __getitem__(self, place: Place | int) -> dict:
+        """The sample of a place in a training run; an index alone is one whose view has that seed."""
+        index, seed, _ = place if isinstance(place, Place) else Place(place, place, 0.0)
         photos, unreadable = self.faces.photos, []
         for step in range(len(photos)):
             photo = photos[(index + step) % len(photos)]
@@ -56,13 +59,12 @@ class FaceDataset(Dataset):
             except UserError as error:
                 unreadable.append(str(error))
             else:
-                sample = self._augmented(photo, image) if self.augment else self._resized(photo, image)
+                sample = self._augmented(photo, image, seed) if self.augment else self._resized(photo, image)
                 sample["data_samples"].set_metainfo({"unreadable": unreadable})
                 return sample
         raise UserError(f"no image of the dataset can be read (first: {unreadable[0]})")
 
-    def _augmented(self, photo: Photo, image: np.ndarray) -> dict:
-        seed = int(torch.randint(2**31, ()))  # torch's generator differs between workers and epochs
+    def _augmented(self, photo: Photo, image: np.ndarray, seed: int) -> dict:
         assert self.augment is not None
         view = self.augment(image, photo.boxes, photo.ignored, seed)
         return self._pack(photo, view.image, view.boxes, view.ignored)

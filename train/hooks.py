@@ -1,39 +1,153 @@
-"""Hooks of mmengine's Runner: progress bar, history, checkpoints."""
+"""Hooks of mmengine's Runner: what a run records, and its progress bar."""
 
 import math
 import sys
 import time
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from mmdet.registry import HOOKS
-from mmengine.hooks import Hook
+from mmengine.hooks import Hook, RuntimeInfoHook
+from torch import Tensor
 from tqdm import tqdm
 
 from facedet.core.common.errors import UserError
-from facedet.core.common.files import write_beside
-from facedet.core.detector.config import network_to_json
-from facedet.core.weights.checkpoint import META_KEY, read_torch_file
+from facedet.core.train.distributed import gather, is_first, total, world
+
+_MAX_UNREADABLE = 0.01  # share of the images
 
 
-@HOOKS.register_module()
+class _Pending(NamedTuple):
+    """An iteration whose losses are still on the device."""
+
+    iteration: int
+    losses: dict[str, Tensor]
+    images: list[str]
+
+
+class History(Hook):
+    """Records the losses of each iteration, the metrics of each validation and the unreadable images.
+
+    The losses of `interval` iterations are read from the device, and averaged over the processes, at once. It stops
+    training if a loss is not finite, or if more than 1 % (and more than one) of the images cannot be read. Checkpoints
+    contain what it recorded in `meta["history"]`, so a resumed run continues it.
+    """
+
+    def __init__(self, interval: int, readable: int):
+        """readable: number of images of the run."""
+        self.losses: list[tuple[float, float]] = []  # epoch (fraction), loss
+        self.metrics: list[tuple[int, dict[str, float]]] = []  # epoch, AP and so on
+        self.unreadable: list[str] = []
+        self.images, self.seconds = 0, 0.0  # of the training iterations since the start or resume
+        self.interval, self.readable = interval, readable
+        self.pending: list[_Pending] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        losses = torch.tensor(self.losses, dtype=torch.float64).reshape(-1, 2)
+        return {"losses": losses, "metrics": list(self.metrics), "unreadable": list(self.unreadable)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.losses = [(epoch, loss) for epoch, loss in torch.as_tensor(state["losses"]).tolist()]
+        self.metrics, self.unreadable = list(state["metrics"]), list(state["unreadable"])
+
+    def is_best(self) -> bool:
+        """Whether the last validation has a higher AP than all before it."""
+        scores = [metrics.get("AP", 0.0) for _, metrics in self.metrics]
+        return scores[-1] > max(scores[:-1], default=-1.0)
+
+    def before_train_epoch(self, runner: Any) -> None:
+        self._last = time.monotonic()
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        names = [str(sample.photo.path) for sample in data_batch["data_samples"]]
+        self.pending.append(_Pending(runner.iter + 1, dict(outputs), names))
+        self._note_unreadable(runner, data_batch)
+        if len(self.pending) >= self.interval or batch_idx + 1 == len(runner.train_dataloader):
+            self._read_losses(runner)
+
+    def _read_losses(self, runner: Any) -> None:
+        """Read the pending losses from the device: the only point at which training waits for it."""
+        names = list(self.pending[0].losses)
+        local = torch.stack([torch.stack([step.losses[n].detach().float() for n in names]) for step in self.pending])
+        stop = runner.train_loop.stop
+        extra = local.new_tensor([sum(len(step.images) for step in self.pending), stop.signal_number])
+        reduced = total(torch.cat([local.flatten(), extra])).cpu()
+        rows, (images, signals) = (reduced[:-2] / world()[1]).reshape(local.shape).tolist(), reduced[-2:].tolist()
+        now = time.monotonic()
+        self.images, self.seconds, self._last = self.images + int(images), self.seconds + now - self._last, now
+        stop.agreed = int(signals / world()[1]) or int(signals > 0)
+        for step, row in zip(self.pending, rows, strict=True):
+            values = dict(zip(names, row, strict=True))
+            if not math.isfinite(values["loss"]):
+                self._refuse_loss(step, values["loss"])
+            self.losses.append((step.iteration / len(runner.train_dataloader), values["loss"]))
+            for name, value in values.items():
+                runner.message_hub.update_scalar(f"train/{name}", value)
+        self.pending.clear()
+
+    @staticmethod
+    def _refuse_loss(step: _Pending, loss: float) -> None:
+        finite = bool(torch.isfinite(step.losses["loss"]))
+        names = [name for names in gather([] if finite else step.images) for name in names]
+        raise UserError(
+            f"the loss is {loss} at iteration {step.iteration}; lower the learning rate in the config, or check the "
+            f"images of its batch: {', '.join(names)}"
+        )
+
+    def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        self._note_unreadable(runner, data_batch)
+        if world()[1] == 1:  # several processes stop together, after the validation
+            runner.train_loop.stop.agreed = runner.train_loop.stop.signal_number
+            runner.train_loop.stop_if_requested()
+
+    def after_train_epoch(self, runner: Any) -> None:
+        self.unreadable = list(dict.fromkeys(line for lines in gather(self.unreadable) for line in lines))
+        self._refuse_unreadable()
+
+    def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
+        self.metrics.append((runner.epoch, dict(metrics or {})))
+
+    def _note_unreadable(self, runner: Any, data_batch: Any) -> None:
+        new = [line for sample in data_batch["data_samples"] for line in sample.metainfo["unreadable"]]
+        for line in dict.fromkeys(new):
+            if line not in self.unreadable:
+                self.unreadable.append(line)
+                runner.logger.warning(f"left out: {line}")
+        if new and world()[1] == 1:
+            self._refuse_unreadable()
+
+    def _refuse_unreadable(self) -> None:
+        if len(self.unreadable) > max(1, _MAX_UNREADABLE * self.readable):
+            raise UserError(
+                f"{len(self.unreadable)} of {self.readable} images cannot be read, more than 1 % "
+                f"(first: {self.unreadable[0]}); repair or remove them"
+            )
+
+
 class Progress(Hook):
     """Progress bar of the whole training run: epoch, loss, learning rate, images per second, AP, time left."""
 
+    def __init__(self, history: History):
+        self.history, self.ap = history, ""
+
     def before_train(self, runner: Any) -> None:
         seconds = 1 if sys.stderr.isatty() else 30  # fewer lines in a log file than in a terminal
-        self.bar = tqdm(total=runner.max_iters, initial=runner.iter, desc="train", unit="it", mininterval=seconds)
-        self.images, self.started, self.ap = 0, time.monotonic(), ""
+        self.bar = tqdm(
+            total=runner.max_iters,
+            initial=runner.iter,
+            desc="train",
+            unit="it",
+            mininterval=seconds,
+            disable=not is_first(),
+        )
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        self.images += len(data_batch["inputs"])
-        rate = self.images / (time.monotonic() - self.started)
+        history = self.history
+        loss = f"loss {history.losses[-1][1]:.3f}, " if history.losses else ""
+        rate = history.images / history.seconds if history.seconds else 0.0
         lr = runner.optim_wrapper.get_lr()["lr"][0]
-        self.bar.set_postfix_str(
-            f"epoch {runner.epoch + 1}/{runner.max_epochs}, loss {outputs['loss'].item():.3f}, lr {lr:.1e}, "
-            f"{rate:.1f} img/s{self.ap}",
-            refresh=False,
-        )
+        text = f"epoch {runner.epoch + 1}/{runner.max_epochs}, {loss}lr {lr:.1e}, {rate:.1f} img/s{self.ap}"
+        self.bar.set_postfix_str(text, refresh=False)
         self.bar.update()
 
     def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
@@ -43,103 +157,23 @@ class Progress(Hook):
         self.bar.close()
 
 
+class Patience(Hook):
+    """Stops training when this number of validations in a row had no better AP."""
+
+    priority = "LOW"
+
+    def __init__(self, history: History, validations: int):
+        self.history, self.validations = history, validations
+
+    def after_round(self, runner: Any) -> None:
+        scores = [metrics.get("AP", 0.0) for _, metrics in self.history.metrics]
+        if scores and len(scores) - 1 - scores.index(max(scores)) >= self.validations:
+            runner.train_loop.stop_training = True
+
+
 @HOOKS.register_module()
-class History(Hook):
-    """Records the loss of each iteration, the metrics of each validation and the unreadable images, which it logs once.
-
-    It stops training if the loss is not finite. Checkpoints contain the lists in `meta["history"]`, so a resumed run
-    continues them.
-    """
-
-    _LISTS = ("losses", "metrics", "unreadable")
-
-    def __init__(self) -> None:
-        self.losses: list[tuple[float, float]] = []  # epoch (fraction), loss
-        self.metrics: list[tuple[int, dict[str, float]]] = []  # epoch, AP and so on
-        self.unreadable: list[str] = []
-        self.images, self.seconds = 0, 0.0  # of the training steps only, not stored
-
-    def before_train_epoch(self, runner: Any) -> None:
-        self._last = time.monotonic()
+class Position(RuntimeInfoHook):
+    """mmengine's hook without its reading of the losses in each iteration, for which a GPU would have to wait."""
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        loss = outputs["loss"].item()
-        if not math.isfinite(loss):
-            raise UserError(f"the loss is {loss} at iteration {runner.iter + 1}; lower the learning rate in the config")
-        now = time.monotonic()
-        self.seconds, self._last = self.seconds + now - self._last, now
-        self.images += len(data_batch["inputs"])
-        self.losses.append(((runner.iter + 1) / len(runner.train_dataloader), loss))
-        self._note_unreadable(runner, data_batch)
-
-    def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        self._note_unreadable(runner, data_batch)
-
-    def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
-        self.metrics.append((runner.epoch, dict(metrics or {})))
-
-    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        checkpoint["meta"]["history"] = {name: list(getattr(self, name)) for name in self._LISTS}
-
-    def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        for name, values in checkpoint["meta"].get("history", {}).items():
-            getattr(self, name).extend(values)
-
-    def _note_unreadable(self, runner: Any, data_batch: Any) -> None:
-        for sample in data_batch["data_samples"]:
-            for line in sample.metainfo["unreadable"]:
-                if line not in self.unreadable:
-                    self.unreadable.append(line)
-                    runner.logger.warning(f"left out: {line}")
-
-
-@HOOKS.register_module()
-class Checkpoints(Hook):
-    """Writes last.pth after every training epoch and every validation, and best.pth when the validation AP is higher.
-
-    Both are torch files that `weights_only=True` can load:
-
-    - `state_dict`: the weights of the whole network
-    - `meta`: `facedet` (name, input size and network of the config, as JSON), `epoch` and `iter` (complete ones),
-      `max_epochs` (of the schedule), `history` (`losses`, `metrics`, `unreadable`), `AP` (only in best.pth); and from
-      mmengine `cfg` (the whole config as text), `seed`, `experiment_name`, `time`, `mmengine_version`, `dataset_meta`
-    - `optimizer`, `param_schedulers`: only in last.pth, which is complete for resuming
-    - `message_hub`: empty; mmengine expects it
-    """
-
-    priority = "VERY_LOW"
-
-    def __init__(self) -> None:
-        self.best_score = -1.0
-
-    def before_train(self, runner: Any) -> None:
-        best = Path(runner.work_dir) / "best.pth"
-        if runner.iter > 0 and best.is_file():
-            self.best_score = float(read_torch_file(best)["meta"].get("AP", -1.0))
-
-    def after_train_epoch(self, runner: Any) -> None:
-        self._save(runner, "last.pth", {}, resumable=True)
-
-    def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
-        position = {"epoch": runner.epoch, "iter": runner.iter}
-        self._save(runner, "last.pth", position, resumable=True)  # again, with this validation in its history
-        score = float((metrics or {}).get("AP", 0.0))
-        if score > self.best_score:
-            self.best_score = score
-            self._save(runner, "best.pth", {"AP": score, **position}, resumable=False)
-
-    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        # the message hub contains objects that weights_only refuses; it is used only to smooth logged values
-        checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
-        checkpoint["meta"][META_KEY] = network_to_json(runner.cfg)
-        checkpoint["meta"]["max_epochs"] = runner.max_epochs
-
-    def _save(self, runner: Any, name: str, meta: dict, resumable: bool) -> None:
-        folder = Path(runner.work_dir)
-        try:
-            with write_beside(folder / name) as temporary:
-                runner.save_checkpoint(
-                    str(folder), temporary.name, meta=meta, save_optimizer=resumable, save_param_scheduler=resumable
-                )
-        except RuntimeError as error:  # torch raises this if the disk is full
-            raise UserError(f"{folder / name}: cannot be written ({error})") from error
+        pass

@@ -5,13 +5,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
+from mmengine.dataset import DefaultSampler, pseudo_collate
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader, Sampler
 
 from facedet.core.detector.config import config_name
 from facedet.core.train.dataset import FaceDataset
-from facedet.core.train.hooks import History
+from facedet.core.train.distributed import world
+from facedet.core.train.hooks import History, Patience, Progress
+from facedet.core.train.loop import TrainLoop
+from facedet.core.train.sampler import OrderSampler
+from facedet.core.train.stop import leave_signals_to_the_main_process
 
 
 class QuietRunner(Runner):
@@ -26,32 +31,69 @@ class QuietRunner(Runner):
 
 
 def build_runner(
-    cfg: Config, model: torch.nn.Module, datasets: list[FaceDataset], history: History, folder: Path, resume: bool
+    cfg: Config, model: Any, datasets: list[FaceDataset], history: History, folder: Path, loop: dict, hooks: list
 ) -> Runner:
-    """Build the runner of a training run from its config. folder: the work dir; if `resume`, its last.pth is loaded."""
-    train_loader, val_loader = (
-        dict(loader, dataset=dataset, persistent_workers=loader["num_workers"] > 0)
-        for loader, dataset in zip((cfg.train_dataloader, cfg.val_dataloader), datasets, strict=True)
-    )
-    return QuietRunner(
+    """Build the runner of a training run from its config.
+
+    model: on its device, with its weights, wrapped if there are several processes. folder: the work dir. loop: settings
+    of `TrainLoop` that the config does not hold. hooks: more hooks.
+    """
+    settings = dict(cfg.train_cfg)
+    for name in ("by_epoch", "min_steps", "average", "accumulate"):
+        settings.pop(name, None)
+    patience = settings.pop("patience", None)
+    if patience:
+        hooks = [Patience(history, patience), *hooks]
+    train_loader = _train_loader(cfg, datasets[0])
+    runner = QuietRunner(
         model=model,
         work_dir=str(folder),
         train_dataloader=train_loader,
-        val_dataloader=val_loader,
-        train_cfg=cfg.train_cfg,
+        val_dataloader=_val_loader(cfg, datasets[1]),
+        train_cfg={"by_epoch": True, **settings},
         val_cfg=cfg.val_cfg,
         val_evaluator=cfg.val_evaluator,
         optim_wrapper=cfg.optim_wrapper,
         param_scheduler=cfg.param_scheduler,
-        auto_scale_lr=cfg.get("auto_scale_lr"),
-        default_hooks={"checkpoint": {"type": "Checkpoints"}},
-        custom_hooks=[history, {"type": "Progress"}, *cfg.get("custom_hooks", [])],
+        default_hooks={"runtime_info": {"type": "Position"}, "sampler_seed": None, "checkpoint": None},
+        custom_hooks=[history, Progress(history), *hooks, *cfg.get("custom_hooks", [])],
         visualizer={"type": "Visualizer", "vis_backends": [{"type": "TensorboardVisBackend"}]},
         randomness=cfg.get("randomness", {}),
         env_cfg=cfg.get("env_cfg", {}),
         default_scope="mmdet",
-        load_from=str(folder / "last.pth") if resume else None,
-        resume=resume,
         experiment_name=f"{config_name(cfg)}-{time.time_ns()}",  # mmengine allows one runner per name in a process
         cfg=cfg,
+    )
+    runner._train_loop = TrainLoop(runner, train_loader, **loop, **settings)  # from a config, it would get copies
+    return runner
+
+
+def _train_loader(cfg: Config, dataset: FaceDataset) -> DataLoader:
+    loader = cfg.train_dataloader
+    rank, world_size = world()
+    sampler = OrderSampler(
+        len(dataset),
+        loader.batch_size,
+        cfg.train_cfg.max_epochs,
+        cfg.randomness.seed,
+        rank=rank,
+        world_size=world_size,
+        accumulate=cfg.train_cfg.get("accumulate", 1),
+    )
+    return _loader(loader, dataset, sampler)
+
+
+def _val_loader(cfg: Config, dataset: FaceDataset) -> DataLoader:
+    return _loader(cfg.val_dataloader, dataset, DefaultSampler(dataset, shuffle=False))
+
+
+def _loader(settings: Any, dataset: FaceDataset, sampler: Sampler) -> DataLoader:
+    options = {name: value for name, value in settings.items() if name not in ("dataset", "sampler")}
+    return DataLoader(
+        dataset,
+        sampler=sampler,
+        collate_fn=pseudo_collate,
+        worker_init_fn=leave_signals_to_the_main_process,
+        persistent_workers=settings["num_workers"] > 0,
+        **options,
     )

@@ -3,27 +3,28 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
-from mmengine.device import utils as device_utils
 from mmengine.utils import import_modules_from_strings
 
 from facedet.core.common.errors import UserError, last_line
 from facedet.core.common.files import check_writable
+from facedet.core.common.lock import only_writer
 from facedet.core.data.dataset import DatasetSource
-from facedet.core.detector.config import config_name, load_config, network_to_json
-from facedet.core.detector.model import build_detector
+from facedet.core.detector.config import config_name, load_config
 from facedet.core.train import register  # noqa: F401
-from facedet.core.train.dataset import FaceDataset
+from facedet.core.train.begin import Beginning, begin, choose_precision, effective_batch, override
+from facedet.core.train.checkpoints import Checkpoints, restore, sweep
+from facedet.core.train.device import choose_device
+from facedet.core.train.distributed import is_first, processes, wait, wrap
 from facedet.core.train.hooks import History
 from facedet.core.train.runner import build_runner
-from facedet.core.train.schedule import set_epochs
+from facedet.core.train.stop import Stopped, StopRequest
 from facedet.core.train.summary import Summary, write_summary
-from facedet.core.weights.checkpoint import load_weights, read_torch_file
-from facedet.core.weights.initial import Initial, read_initial
+
+_READ_LOSSES_EVERY = {"cpu": 1, "cuda": 10}  # iterations: a GPU waits each time
 
 
 def finetune(
@@ -38,51 +39,65 @@ def finetune(
     device: str = "auto",
     resume: bool = False,
     allow_partial: bool = False,
+    seed: int | None = None,
+    amp: str = "auto",
+    accumulate: int | None = None,
+    patience: int | None = None,
+    freeze: int | None = None,
+    save_every: float = 5,
+    launcher: str | None = None,
 ) -> Summary:
     """Train by a config (name or path) on the dataset `train` and validate on `val`. Raises UserError.
 
     train, val: a path alone if the dataset needs no more. weights: a checkpoint, `torchvision:NAME`, a file of
     torchvision weights, or `random`; a checkpoint also sets mean and standard deviation of the input, and its batch
     normalization layers without running statistics stay in eval mode. allow_partial: load only the weights that fit.
-    epochs, batch_size: None takes the config's. device: `cpu`, `cuda`, `cuda:1` or `auto`. resume: continue from
-    last.pth in the work dir, with the same config and epochs.
+    device: `cpu`, `cuda`, `cuda:1` or `auto`. resume: continue from last.pth in the work dir, to the bit, with the same
+    config and settings. amp: `on` for bfloat16 where it is exact enough, `off`, or `auto` for what is fast on the
+    device. accumulate: iterations in a step of the optimizer. patience: validations without a better AP after which
+    training stops. freeze: stages of the backbone that are not trained, 0 to 4. save_every: minutes between two
+    checkpoints. launcher: see `distributed.processes`. For all others, None takes the config's value.
 
     Files in the work dir:
 
     - best.pth: the weights of the epoch with the highest validation AP, and `meta`; no optimizer. Export this one.
-    - last.pth: everything needed to resume: weights, optimizer, schedulers, epoch, iteration and history
+    - last.pth: everything needed to resume; previous.pth: the one before
     - summary.json: the returned `Summary`
     - training-curve.png: loss and validation AP
     - YYYYMMDD_HHMMSS/: the log, and TensorBoard scalars
 
-    The keys in the two checkpoints are listed at `hooks.Checkpoints`.
+    The keys in the checkpoints are listed at `checkpoints.Checkpoints`. Raises Stopped, a UserError, after a SIGINT or
+    SIGTERM, when last.pth is written.
     """
-    work_dir = Path(work_dir)
     cfg = load_config(config)
     import_modules_from_strings(**cfg.get("custom_imports", {"imports": []}))
-    _check_work_dir(work_dir, resume)
-    device = _choose_device(device)
-    if epochs:
-        set_epochs(cfg, epochs)
-    if batch_size:
-        cfg.train_dataloader.batch_size = batch_size
-    last = work_dir / "last.pth"
-    initial = read_initial(str(last if resume else weights or cfg.get("initial_weights") or "random"))
-    if initial.config:  # its mean belongs to its weights: a half-precision IR stores a rounded one
-        cfg.model.data_preprocessor = initial.config.model.data_preprocessor
-    if initial.frozen_norms:
-        cfg.model.backbone.norm_eval = True
-    datasets = _datasets(cfg, DatasetSource.of(train, "train"), DatasetSource.of(val, "val"))
-    model = build_detector(cfg)
-    start = _load_to_resume(last, cfg, model, initial) if resume else initial.load(model, allow_partial)
-    history = History()
+    override(cfg, seed=seed, batch_size=batch_size, accumulate=accumulate, patience=patience, freeze=freeze)
+    folder, sources = Path(work_dir), (DatasetSource.of(train, "train"), DatasetSource.of(val, "val"))
+    initial = str(weights or cfg.get("initial_weights") or "random")
+    stop = StopRequest()
+    with stop.listening(), processes(launcher, choose_device(device)) as device, _own(folder, resume):
+        precision = choose_precision(cfg, amp, device)
+        beginning = begin(cfg, sources, initial, folder if resume else None, allow_partial, epochs, device)
+        if is_first():
+            print(_start_message(cfg, beginning, f"{device} in {precision}", folder), flush=True)
+        return _train(cfg, beginning, folder, device, stop, save_every)
+
+
+def _train(cfg: Config, beginning: Beginning, folder: Path, device: str, stop: StopRequest, minutes: float) -> Summary:
+    datasets, content = beginning.datasets, beginning.content
+    history = History(_READ_LOSSES_EVERY[device.partition(":")[0]], sum(len(d.faces.photos) for d in datasets))
+    loop = {
+        "stop": stop,
+        "average": beginning.average,
+        "effective_batch": effective_batch(cfg),
+        "restore": partial(restore, content, history=history) if content else None,
+    }
     with _config_errors(cfg, history):
-        runner = build_runner(cfg, model, datasets, history, work_dir, resume)
+        network = wrap(beginning.network, device)
+        runner = build_runner(cfg, network, datasets, history, folder, loop, [Checkpoints(history, folder, minutes)])
         loaders = [runner.train_dataloader, runner.val_dataloader]
-    for dataset in datasets:
-        for line in dataset.faces.skipped:
-            runner.logger.warning(f"left out: {line}")
-    print(_start_message(cfg, datasets, start, device, work_dir), flush=True)
+    for line in (line for dataset in datasets for line in dataset.faces.skipped):
+        runner.logger.warning(f"left out: {line}")
     started = time.monotonic()
     try:
         with _config_errors(cfg, history):
@@ -90,7 +105,13 @@ def finetune(
     finally:
         for loader in loaders:
             loader._iterator = None  # stops its workers at once; the garbage collector would wait five seconds for each
-    return write_summary(work_dir, cfg, datasets, history, time.monotonic() - started, device, start)
+    if runner.train_loop.stopped:
+        raise Stopped(
+            f"stopped after iteration {runner.iter} of {runner.max_iters}; {folder / 'last.pth'} holds everything: "
+            "the same command with --resume continues",
+            stop.agreed,
+        )
+    return write_summary(folder, cfg, datasets, history, time.monotonic() - started, device, beginning.start)
 
 
 @contextmanager
@@ -99,80 +120,42 @@ def _config_errors(cfg: Config, history: History) -> Iterator[None]:
     first step is complete as a UserError: the config is its cause."""
     try:
         yield
+    except Stopped:
+        raise
     except UserError as error:  # a DataLoader worker puts its traceback before the message
         message = str(error).splitlines()[-1]
         raise UserError(message.removeprefix(f"{UserError.__module__}.UserError: ")) from error
     except (TypeError, KeyError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
-        if history.losses:
+        if history.losses or history.pending:
             raise
         raise UserError(f"{cfg.filename}: training cannot start ({last_line(error)})") from error
 
 
-def _load_to_resume(last: Path, cfg: Config, model: torch.nn.Module, initial: Initial) -> str:
-    """Check that last.pth fits the config, and load its weights. Returns a description of the start."""
-    config = initial.config
-    assert config is not None
-    if network_to_json(config) != network_to_json(cfg):
-        raise UserError(
-            f"{last}: was trained with another config ({config_name(config)}) than {config_name(cfg)} is now; "
-            "resume with the same config"
-        )
-    load_weights(model, initial.state, str(last))
-    meta, epochs = read_torch_file(last)["meta"], cfg.train_cfg.max_epochs
-    planned = meta["max_epochs"]
-    if planned != epochs:
-        raise UserError(f"{last}: was started for {planned} epochs, not {epochs}; give --epochs {planned}")
-    if meta["epoch"] >= epochs:
-        raise UserError(f"{last}: all {epochs} epochs are complete; start a new run with --weights {last}")
-    return f"epoch {meta['epoch']} of {last}"
-
-
-def _datasets(cfg: Config, train: DatasetSource, val: DatasetSource) -> list[FaceDataset]:
-    built = []
-    for source, loader in ((train, cfg.train_dataloader), (val, cfg.val_dataloader)):
-        loader.dataset.update({k: str(v) for k, v in asdict(source).items() if v is not None})
-        settings = {k: v for k, v in loader.dataset.items() if k != "type"}
-        try:
-            built.append(FaceDataset(**settings, input_size=cfg.input_size))
-        except TypeError as error:
-            raise UserError(f"{cfg.filename}: unknown dataset setting ({error})") from error
-    for source, dataset in zip((train, val), built, strict=True):
-        if dataset.faces.faces == 0:
-            raise UserError(
-                f"{source.path}: none of its {len(dataset.faces.photos)} images has a face that is not ignored"
-            )
-    return built
-
-
-def _check_work_dir(folder: Path, resume: bool) -> None:
-    has_checkpoint = (folder / "last.pth").is_file()
-    if resume and not has_checkpoint:
-        raise UserError(f"{folder}: contains no last.pth to resume from")
-    if has_checkpoint and not resume:
-        raise UserError(f"{folder}: contains an earlier run; continue it with --resume or choose another --work-dir")
+@contextmanager
+def _own(folder: Path, resume: bool) -> Iterator[None]:
+    """Check the work dir, and keep other runs out of it. The first process does it for all."""
+    if not is_first():
+        wait()
+        yield
+        return
     check_writable(folder)
-
-
-def _choose_device(wanted: str) -> str:
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
-    kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
-        raise UserError(f"--device {wanted}: not a device; give cpu, cuda, cuda:N or auto")
-    if kind == "cuda":
-        if int(index or 0) >= torch.cuda.device_count():
+    with only_writer(folder):
+        exists = any((folder / name).is_file() for name in ("last.pth", "previous.pth"))
+        if exists and not resume:
             raise UserError(
-                f"--device {wanted}: this machine has {torch.cuda.device_count()} CUDA devices; give cpu or auto"
+                f"{folder}: contains an earlier run; continue it with --resume or choose another --work-dir"
             )
-        torch.cuda.set_device(int(index or 0))
-    device_utils.DEVICE = kind  # mmengine offers no other way to set it
-    return name
+        sweep(folder)
+        wait()
+        yield
 
 
-def _start_message(cfg: Config, datasets: list[FaceDataset], start: str, device: str, folder: Path) -> str:
+def _start_message(cfg: Config, beginning: Beginning, device: str, folder: Path) -> str:
+    datasets = beginning.datasets
     sizes = [f"{len(d.faces.photos)} images with {d.faces.faces} faces" for d in datasets]
     left_out = sum(len(d.faces.skipped) for d in datasets)
     note = f" ({left_out} images or boxes left out, see the log)" if left_out else ""
     return (
-        f"{config_name(cfg)} at {cfg.input_size}x{cfg.input_size} on {device} from {start}\n"
+        f"{config_name(cfg)} at {cfg.input_size}x{cfg.input_size} on {device} from {beginning.start}\n"
         f"training on {sizes[0]}, validating on {sizes[1]}{note}\nwriting to {folder}"
     )

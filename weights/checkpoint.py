@@ -36,10 +36,13 @@ def read_torch_file(path: Path) -> dict[str, Any]:
     return content
 
 
-def write_torch_file(content: dict[str, Any], path: Path) -> None:
-    """Write under a temporary name and rename, so that `path` is never incomplete. Raises UserError."""
+def write_torch_file(content: dict[str, Any], path: Path, keep: Path | None = None) -> None:
+    """Write under a temporary name and rename, so that `path` is never incomplete. Raises UserError.
+
+    keep: the name under which the file that `path` replaces stays.
+    """
     try:
-        with write_beside(path) as temporary:
+        with write_beside(path, keep) as temporary:
             torch.save(content, temporary)
     except RuntimeError as error:  # torch raises it when the disk is full
         raise UserError(f"{path}: cannot be written ({error})") from error

@@ -81,7 +81,11 @@ def read_initial(source: str) -> Initial:
         return Initial(source)
     if source.startswith("torchvision:"):
         return Initial(source, _download(source.removeprefix("torchvision:")), backbone=True)
-    content = read_torch_file(Path(source))
+    return initial_from(read_torch_file(Path(source)), source)
+
+
+def initial_from(content: dict[str, Any], source: str) -> Initial:
+    """The weights in the content of a torch file. source: its name in messages. Raises UserError."""
     if {"conv1.weight", "layer1.0.conv1.weight"} <= content.keys() and is_state_dict(content):
         return Initial(source, _without_classifier(content), backbone=True)
     config = config_from_checkpoint(content, Path(source))

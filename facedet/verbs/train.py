@@ -24,7 +24,14 @@ from facedet.verbs.options import FILE
 @click.option("--work-dir", type=FILE, help="Folder for the results.  [default: runs/CONFIG]")
 @click.option("--epochs", type=click.IntRange(1), help="Number of epochs; scales the schedule.  [default: from CONFIG]")
 @click.option("--batch-size", type=click.IntRange(1), help="Images per training step.  [default: from CONFIG]")
+@click.option("--accumulate", type=click.IntRange(1), help="Batches in one step of the optimizer.  [default: 1]")
+@click.option("--seed", type=click.IntRange(0), help="Of initial weights, order and views.  [default: 0]")
+@click.option("--patience", type=click.IntRange(1), help="Stop after this number of validations without a better AP.")
+@click.option("--freeze", type=click.IntRange(0, 4), help="Do not train the stem and this number of backbone stages.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
+@click.option("--amp", default="auto", show_default=True, help="bfloat16: on, off, or auto where it is fast.")
+@click.option("--save-every", type=float, default=5, show_default=True, help="Minutes between two checkpoints.")
+@click.option("--launcher", help="What started the processes: torchrun, slurm, mpi.  [default: torchrun if it did]")
 @click.option("--resume", is_flag=True, help="Continue the training run in the work dir from its last.pth.")
 def train(
     config: str,

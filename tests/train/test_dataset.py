@@ -4,11 +4,13 @@ import shutil
 from pathlib import Path
 
 import torch
+from torch.utils.data import DataLoader
 
 from facedet.core.data.dataset import DatasetSource
 from facedet.core.detector.config import load_config
 from facedet.core.train import finetune
 from facedet.core.train.dataset import FaceDataset
+from facedet.core.train.sampler import OrderSampler
 
 
 def test_the_next_image_replaces_an_unreadable_one_and_it_is_reported(drawn: Path, quick: Path, tmp_path: Path) -> None:
@@ -27,11 +29,16 @@ def test_the_next_image_replaces_an_unreadable_one_and_it_is_reported(drawn: Pat
     assert any("train-000.png: cannot be read" in line for line in summary.left_out)
 
 
-def test_augmentation_differs_between_workers_and_epochs(drawn: Path) -> None:
+def test_a_view_depends_on_its_place_alone(drawn: Path) -> None:
     augment = load_config("tiny").train_dataloader.dataset.augment
     dataset = FaceDataset(str(drawn / "train.json"), input_size=64, augment=augment)
-    loader = torch.utils.data.DataLoader(dataset, batch_size=1, num_workers=2, collate_fn=lambda batch: batch[0])
-    torch.manual_seed(0)
-    epochs = [[sample["inputs"] for sample in loader] for _ in range(2)]
-    different = [not torch.equal(a, b) for a, b in zip(*epochs, strict=True)]
-    assert all(different)
+
+    def views(epoch: int, first: int, workers: int) -> list[torch.Tensor]:
+        sampler = OrderSampler(len(dataset), 4, epochs=9)
+        sampler.begin(epoch, first)
+        loader = DataLoader(dataset, 1, sampler=sampler, num_workers=workers, collate_fn=lambda batch: batch[0])
+        return [sample["inputs"] for sample in loader]
+
+    whole, again, next_epoch = views(1, 0, 0), views(1, 3, 2), views(2, 0, 0)
+    assert all(torch.equal(a, b) for a, b in zip(whole[12:], again, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(whole, next_epoch, strict=True))

@@ -31,16 +31,16 @@ def test_after_calibration_training_mode_starts_from_the_function_of_eval_mode(
 def test_frozen_batch_normalization_stays_frozen_in_training_and_resume(
     imported: Path, calibrated: Path, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from facedet.core.train import hooks
+    from facedet.core.train import checkpoints
 
     datasets = drawn / "val.json", drawn / "val.json"
     before = read_checkpoint(imported)[1]
 
     def interrupted(self, runner) -> None:
-        self._save(runner, "last.pth", {}, resumable=True)
+        self.save_last(runner)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(hooks.Checkpoints, "after_train_epoch", interrupted)
+    monkeypatch.setattr(checkpoints.Checkpoints, "after_round", interrupted)
     with pytest.raises(KeyboardInterrupt):
         finetune("tiny", *datasets, work_dir=tmp_path / "run", weights=imported, epochs=2)
     monkeypatch.undo()

@@ -45,17 +45,17 @@ def test_scalars_are_written_for_tensorboard(trained: Path) -> None:
 def test_a_resumed_run_continues_where_it_stopped(
     drawn: Path, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from facedet.core.train import hooks
+    from facedet.core.train import checkpoints
 
     train, val = drawn / "train.json", drawn / "val.json"
-    after_epoch = hooks.Checkpoints.after_train_epoch
+    after_round = checkpoints.Checkpoints.after_round
 
     def interrupted(self, runner) -> None:
-        after_epoch(self, runner)
-        if runner.epoch == 1:
+        after_round(self, runner)
+        if runner.epoch == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(hooks.Checkpoints, "after_train_epoch", interrupted)
+    monkeypatch.setattr(checkpoints.Checkpoints, "after_round", interrupted)
     with pytest.raises(KeyboardInterrupt):
         finetune(quick, train, val, work_dir=tmp_path / "run", epochs=3)
     monkeypatch.undo()
@@ -66,7 +66,7 @@ def test_a_resumed_run_continues_where_it_stopped(
     assert summary.last["epoch"] == 3
     meta = read_torch_file(tmp_path / "run" / "last.pth")["meta"]
     assert (meta["epoch"], meta["iter"]) == (3, 9)
-    assert [epoch for epoch, _ in meta["history"]["losses"]] == pytest.approx([k / 3 for k in range(1, 10)])
+    assert meta["history"]["losses"][:, 0].tolist() == pytest.approx([k / 3 for k in range(1, 10)])
     assert [epoch for epoch, _ in meta["history"]["metrics"]][-1] == 3
     last = read_torch_file(tmp_path / "run" / "last.pth")
     assert last["state_dict"]["backbone.bn1.num_batches_tracked"] == 9  # the network continued, and so did Adam

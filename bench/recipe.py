@@ -1,0 +1,120 @@
+"""How well recipes generalise from few photographs: 5-fold cross-validation, near-duplicates in the same fold.
+
+    python bench/recipe.py DATASET [--recipe NAME ...] [--seeds 3] [--folds 5] [--jobs 2] [-o RESULTS.json]
+
+DATASET: annotated photographs, for example ../shared/faces. Each run trains on four folds, from random weights, and
+measures its last checkpoint, not its best one, on the fifth. Prints a table with mean and spread over the seeds, and
+keeps every run in RESULTS.json, so that an interrupted benchmark continues. `before` is the recipe that tiny had.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from facedet.core.common.files import write_json
+from facedet.core.common.progress import silent
+from facedet.core.configs import FOLDER
+from facedet.core.data.dataset import DatasetSource, read_dataset
+from facedet.core.data.inspect.hashing import groups_of_near_duplicates
+from facedet.core.data.inspect.images import inspect_images
+from facedet.core.data.structures import AnnotatedDataset
+
+RESULTS = Path(__file__).parent / "results" / "recipe.json"
+METRICS = ("AP", "AP50", "AP75")
+RECIPES: dict[str, dict[str, Any]] = {"tiny": {}}  # changes to configs/tiny.py
+
+
+def folds(dataset: AnnotatedDataset, count: int) -> list[list[str]]:
+    """Names of the photographs of each fold: whole groups of near-duplicates, the largest first, to the smallest fold."""
+    paths = [photo.path for photo in dataset.photos]
+    prints = [image.fingerprint for image in inspect_images(paths, silent, "")]
+    parts: list[list[str]] = [[] for _ in range(count)]
+    groups = groups_of_near_duplicates(prints)
+    grouped = {k for group in groups for k in group}
+    groups += [[k] for k in range(len(paths)) if k not in grouped]
+    order = np.random.default_rng(0).permutation(len(groups))
+    for group in sorted((groups[k] for k in order), key=len, reverse=True):
+        min(parts, key=len).extend(paths[k].name for k in group)
+    return parts
+
+
+def run_one(dataset: Path, recipe: str, seed: int, fold: int, parts: list[list[str]]) -> dict[str, Any]:
+    """Train on all folds but one and measure the last checkpoint on that one."""
+    from facedet.core.train import finetune
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        changes = "".join(f"{key} = {value!r}\n" for key, value in RECIPES[recipe].items())
+        config = folder / f"{recipe}.py"
+        config.write_text(f"_base_ = {str(FOLDER / 'tiny.py')!r}\n{changes}")
+        lists = folder / "train.txt", folder / "val.txt"
+        lists[0].write_text("\n".join(name for k, part in enumerate(parts) if k != fold for name in part))
+        lists[1].write_text("\n".join(parts[fold]))
+        sources = [DatasetSource(dataset, names=names) for names in lists]
+        summary = finetune(config, *sources, work_dir=folder / "run", weights="random", seed=seed)
+    return {"recipe": recipe, "seed": seed, "fold": fold, **summary.last, "seconds": summary.seconds}
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(exists=True, path_type=Path))
+@click.option("--recipe", "recipes", multiple=True, type=click.Choice(list(RECIPES)), default=list(RECIPES))
+@click.option("--seeds", default=3)
+@click.option("--folds", "count", default=5)
+@click.option("--jobs", default=2, help="Runs side by side, each with its share of the cores.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=RESULTS)
+@click.option("--only", nargs=2, type=int, hidden=True)
+def main(dataset: Path, recipes: list[str], seeds: int, count: int, jobs: int, output: Path, only: Any) -> None:
+    if only:
+        parts = folds(read_dataset(DatasetSource(dataset)), count)
+        click.echo(json.dumps(run_one(dataset, recipes[0], only[0], only[1], parts)))
+        return
+    results = json.loads(output.read_text()) if output.is_file() else []
+    done = {(r["recipe"], r["seed"], r["fold"]) for r in results}
+    wanted = [(name, seed, fold) for seed in range(seeds) for name in recipes for fold in range(count)]
+    with ThreadPoolExecutor(jobs) as pool:
+        for result in pool.map(
+            lambda run: _run(dataset, count, jobs, *run), [run for run in wanted if run not in done]
+        ):
+            results.append(result)
+            write_json(results, output)
+            print(table(results), flush=True)
+
+
+def _run(dataset: Path, count: int, jobs: int, recipe: str, seed: int, fold: int) -> dict[str, Any]:
+    threads = str(max(1, (os.cpu_count() or 1) // jobs))
+    command = [sys.executable, __file__, str(dataset), "--recipe", recipe, "--folds", str(count)]
+    done = subprocess.run(
+        [*command, "--only", str(seed), str(fold)],
+        env={**os.environ, "OMP_NUM_THREADS": threads},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """One line for each recipe: mean over folds and seeds, spread (standard deviation) over the seeds' means."""
+    lines = [f"{'recipe':24} runs  " + "  ".join(f"{name:>13}" for name in (*METRICS, "minutes"))]
+    for recipe in dict.fromkeys(r["recipe"] for r in results):
+        runs = [r for r in results if r["recipe"] == recipe]
+        cells = []
+        for name in METRICS:
+            by_seed = [np.mean([r[name] for r in runs if r["seed"] == seed]) for seed in {r["seed"] for r in runs}]
+            spread = f"±{np.std(by_seed, ddof=1):.3f}" if len(by_seed) > 1 else ""
+            cells.append(f"{np.mean([r[name] for r in runs]):.3f}{spread:>7}")
+        minutes = np.mean([r["seconds"] for r in runs]) / 60
+        lines.append(f"{recipe:24} {len(runs):4}  " + "  ".join(f"{cell:>13}" for cell in cells) + f"  {minutes:13.1f}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""Runs that stop and continue end with the very weights of a run that never stopped."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from facedet.core.common.errors import UserError
+from facedet.core.train import finetune
+from facedet.core.weights.checkpoint import read_torch_file
+
+_KILLS = 20
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, quick: Path) -> Path:
+    """`quick` at 64 pixels with everything that has a state: average, momentum, warm-up."""
+    path = tmp_path_factory.mktemp("config") / "small.py"
+    path.write_text(
+        f"_base_ = {str(quick)!r}\ninput_size = 64\ntrain_cfg = dict(average=0.9, min_steps=0)\n"
+        "train_dataloader = dict(batch_size=4, num_workers=2)\n"
+    )
+    return path
+
+
+def command(small: Path, drawn: Path, work_dir: Path, *options: str) -> list[str]:
+    sets = ["--train", str(drawn / "train.json"), "--val", str(drawn / "val.json")]
+    run = [sys.executable, "-m", "facedet", "train", str(small), *sets, "--work-dir", str(work_dir)]
+    return [*run, "--epochs", "4", "--save-every", "0.01", *options]
+
+
+def run_to_the_end(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def never_stopped(small: Path, drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Content of last.pth and best.pth of a run that was never stopped."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    run_to_the_end(command(small, drawn, folder))
+    return {name: read_torch_file(folder / name) for name in ("last.pth", "best.pth")}
+
+
+def assert_same_run(folder: Path, expected: dict[str, Any]) -> None:
+    for name, content in expected.items():
+        found = read_torch_file(folder / name)
+        for part in {"state_dict", "trained"} & content.keys():
+            different = [key for key, tensor in content[part].items() if not torch.equal(tensor, found[part][key])]
+            assert not different, f"{name}: {len(different)} tensors of {part} differ"
+        for key in ("epoch", "iter", "validated"):
+            assert found["meta"][key] == content["meta"][key]
+        assert torch.equal(found["meta"]["history"]["losses"], content["meta"]["history"]["losses"])
+        assert found["meta"]["history"]["metrics"] == content["meta"]["history"]["metrics"]
+    optimizers = (read_torch_file(folder / "last.pth")["optimizer"], expected["last.pth"]["optimizer"])
+    for found, content in zip(*(optimizer["state"].values() for optimizer in optimizers), strict=True):
+        assert all(torch.equal(found[key], content[key]) for key in content)
+
+
+def test_the_same_command_gives_the_same_weights_and_another_seed_does_not(
+    small: Path, drawn: Path, never_stopped: dict[str, Any], tmp_path: Path
+) -> None:
+    run_to_the_end(command(small, drawn, tmp_path / "again"))
+    assert_same_run(tmp_path / "again", never_stopped)
+    run_to_the_end(command(small, drawn, tmp_path / "other", "--seed", "1"))
+    other, first = read_torch_file(tmp_path / "other" / "last.pth")["trained"], never_stopped["last.pth"]["trained"]
+    assert not torch.equal(other["backbone.conv1.weight"], first["backbone.conv1.weight"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_after_the_running_step_and_says_how_to_continue(
+    number: signal.Signals, small: Path, drawn: Path, never_stopped: dict[str, Any], tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        command(small, drawn, tmp_path / "run", "--save-every", "60"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    _wait_for_training(process)
+    os.killpg(process.pid, number)  # as a terminal or a scheduler does: workers get it too
+    _, errors = process.communicate()
+    assert process.returncode == 128 + number
+    assert "the same command with --resume continues" in errors
+    assert "Traceback" not in errors
+    assert 0 < read_torch_file(tmp_path / "run" / "last.pth")["meta"]["iter"] < 24
+    run_to_the_end(command(small, drawn, tmp_path / "run", "--resume"))
+    assert_same_run(tmp_path / "run", never_stopped)
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_change_nothing(
+    small: Path, drawn: Path, never_stopped: dict[str, Any], tmp_path: Path
+) -> None:
+    moments = random.Random(8)
+    kills, complete = 0, 0
+    while kills < _KILLS or not complete:
+        folder = tmp_path / f"run-{complete}"
+        killed_here = _kill_until_complete(command(small, drawn, folder), folder, moments, _KILLS - kills)
+        assert_same_run(folder, never_stopped)
+        kills, complete = kills + killed_here, complete + 1
+    assert kills == _KILLS
+
+
+def _kill_until_complete(command: list[str], folder: Path, moments: random.Random, most: int) -> int:
+    """Run, kill and resume a training run until it is complete. Returns the number of kills."""
+    kills = 0
+    while True:
+        resume = ["--resume"] if (folder / "last.pth").is_file() or (folder / "previous.pth").is_file() else []
+        process = subprocess.Popen(
+            [*command, *resume], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        if kills < most:
+            _wait_for_training(process)
+            time.sleep(moments.uniform(0, 3))
+            if process.poll() is None:
+                os.killpg(process.pid, moments.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+                kills += 1
+        _, errors = process.communicate()
+        for name in ("best.pth", "last.pth"):
+            if (folder / name).is_file():
+                assert read_torch_file(folder / name)["state_dict"]
+        if process.returncode == 0:
+            return kills
+        assert process.returncode in (-signal.SIGKILL, 130, 143), errors
+
+
+def _wait_for_training(process: subprocess.Popen) -> None:
+    assert process.stdout
+    while line := process.stdout.readline():
+        if line.startswith("writing to"):
+            return
+    raise AssertionError(process.communicate()[1])
+
+
+def test_a_damaged_checkpoint_is_replaced_by_the_one_before(
+    small: Path, drawn: Path, never_stopped: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    run_to_the_end(command(small, drawn, folder, "--save-every", "60"))
+    assert read_torch_file(folder / "previous.pth")["meta"]["iter"] < 24
+    (folder / "last.pth").write_bytes((folder / "last.pth").read_bytes()[:5000])
+    (folder / ".999999.last.pth").write_bytes(b"left by a dead process")
+    output = run_to_the_end(command(small, drawn, folder, "--resume"))
+    assert f"continuing from {folder / 'previous.pth'}" in output
+    assert not (folder / ".999999.last.pth").exists()
+    assert_same_run(folder, never_stopped)
+
+
+def test_the_last_validation_is_repeated_if_it_was_interrupted(
+    small: Path, drawn: Path, never_stopped: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from facedet.core.train import metric
+
+    sets = {"train": drawn / "train.json", "val": drawn / "val.json", "work_dir": tmp_path / "run", "epochs": 4}
+    monkeypatch.setattr(metric.FaceAP, "process", _terminated_in(4, metric.FaceAP.process))
+    with pytest.raises(UserError, match="--resume continues"):
+        finetune(small, **sets)
+    monkeypatch.undo()
+    meta = read_torch_file(tmp_path / "run" / "last.pth")["meta"]
+    assert (meta["epoch"], meta["validated"]) == (4, 3)
+    summary = finetune(small, **sets, resume=True)
+    assert summary.last["epoch"] == 4
+    with pytest.raises(UserError, match="all 4 epochs are complete"):
+        finetune(small, **sets, resume=True)
+    assert_same_run(tmp_path / "run", never_stopped)
+
+
+def _terminated_in(validation: int, process: Any) -> Any:
+    """`FaceAP.process` that sends SIGTERM to this process in the given validation, counted from 1."""
+
+    def terminated(self: Any, *args: Any, **kwargs: Any) -> None:
+        process(self, *args, **kwargs)
+        terminated.calls += 1  # type: ignore[attr-defined]
+        if terminated.calls == validation:  # type: ignore[attr-defined]
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    terminated.calls = 0  # type: ignore[attr-defined]
+    return terminated
+
+
+def test_a_run_in_use_is_refused(small: Path, drawn: Path, tmp_path: Path) -> None:
+    from facedet.core.common.lock import only_writer
+
+    (tmp_path / "run").mkdir()
+    with only_writer(tmp_path / "run"), pytest.raises(UserError, match="is writing to it"):
+        finetune(small, drawn / "train.json", drawn / "val.json", work_dir=tmp_path / "run", epochs=1)

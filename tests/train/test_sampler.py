@@ -1,0 +1,50 @@
+"""The order of a training run."""
+
+import itertools
+
+import pytest
+
+from facedet.core.train.sampler import OrderSampler, Place
+
+
+def places(epoch: int, first: int = 0, **settings: int) -> list[Place]:
+    sampler = OrderSampler(**{"images": 21, "batch_size": 4, "epochs": 5, **settings})
+    sampler.begin(epoch, first)
+    return list(sampler)
+
+
+def test_an_epoch_uses_each_image_and_its_batches_are_full() -> None:
+    images = [place.image for place in places(0)]
+    assert sorted(images[:21]) == list(range(21))
+    assert images[21:] == images[:3]
+    assert len(places(0)) == len(OrderSampler(21, 4, 5)) == 24
+
+
+def test_epochs_and_seeds_differ_in_order_and_views() -> None:
+    first, second, other = places(0), places(1), places(0, seed=1)
+    assert places(0) == first
+    for a, b in itertools.combinations((first, second, other), 2):
+        assert [place.image for place in a] != [place.image for place in b]
+        assert not {place.seed for place in a} & {place.seed for place in b}
+
+
+def test_it_starts_at_any_iteration() -> None:
+    assert places(3, first=2) == places(3)[8:]
+
+
+@pytest.mark.parametrize(("ranks", "batch"), [(2, 4), (4, 2), (8, 1)])
+def test_the_order_does_not_depend_on_the_number_of_processes(ranks: int, batch: int) -> None:
+    parts = [places(2, batch_size=batch, rank=rank, world_size=ranks) for rank in range(ranks)]
+    steps = [[part[k : k + batch] for part in parts] for k in range(0, len(parts[0]), batch)]
+    assert list(itertools.chain.from_iterable(itertools.chain.from_iterable(steps))) == places(2, batch_size=8)
+
+
+def test_accumulated_batches_fill_the_last_step() -> None:
+    assert len(OrderSampler(21, 4, 5, accumulate=4)) == 32
+
+
+def test_progress_grows_from_zero_to_one() -> None:
+    progress = [place.progress for epoch in range(5) for place in places(epoch)]
+    assert progress == sorted(progress)
+    assert progress[0] == 0
+    assert 0.98 < progress[-1] < 1

@@ -1,0 +1,63 @@
+"""Which image each training step uses, and how its view is drawn: a function of seed, epoch and position alone."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from torch.utils.data import Sampler
+
+
+class Place(NamedTuple):
+    """One sample of a training run. image: its index. seed: of its view. progress: of the run, 0..1."""
+
+    image: int
+    seed: int
+    progress: float
+
+
+class OrderSampler(Sampler[Place]):
+    """The samples of a rank, in the order of its batches.
+
+    images: number of images. batch_size: images of one rank in one iteration; world_size ranks share an iteration, and
+    `accumulate` iterations make one step of the optimizer. shuffle: another order in each epoch. Every batch is full:
+    the last ones of an epoch begin its order again. The order does not depend on the number of ranks, and each position
+    has its own seed, so a run that stopped at any iteration continues with the same views.
+    """
+
+    def __init__(
+        self,
+        images: int,
+        batch_size: int,
+        epochs: int,
+        seed: int = 0,
+        *,
+        shuffle: bool = True,
+        rank: int = 0,
+        world_size: int = 1,
+        accumulate: int = 1,
+    ):
+        self.images, self.batch_size, self.epochs, self.seed = images, batch_size, epochs, seed
+        self.shuffle, self.rank, self.world_size = shuffle, rank, world_size
+        steps = -(-images // (batch_size * world_size * accumulate))
+        self.iterations = steps * accumulate  # of an epoch
+        self.begin(0, 0)
+
+    def begin(self, epoch: int, iteration: int) -> None:
+        """Let the next pass start at an iteration of an epoch. Decodes nothing."""
+        self.epoch, self.first = epoch, iteration
+
+    def __len__(self) -> int:
+        return self.iterations * self.batch_size
+
+    def __iter__(self) -> Iterator[Place]:
+        generator = np.random.default_rng((self.seed, self.epoch))
+        order = generator.permutation(self.images) if self.shuffle else np.arange(self.images)
+        together = self.batch_size * self.world_size
+        for iteration in range(self.first, self.iterations):
+            begin = iteration * together + self.rank * self.batch_size
+            for position in range(begin, begin + self.batch_size):
+                yield self._place(int(order[position % self.images]), position, self.iterations * together)
+
+    def _place(self, image: int, position: int, positions: int) -> Place:
+        seed = np.random.SeedSequence((self.seed, self.epoch, position)).generate_state(1)[0]
+        return Place(image, int(seed), (self.epoch + position / positions) / self.epochs)
