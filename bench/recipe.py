@@ -33,7 +33,7 @@ RECIPES: dict[str, dict[str, Any]] = {"tiny": {}}  # changes to configs/tiny.py
 
 
 def folds(dataset: AnnotatedDataset, count: int) -> list[list[str]]:
-    """Names of the photographs of each fold: whole groups of near-duplicates, the largest first, to the smallest fold."""
+    """Names of the photographs of each fold. Whole groups of near-duplicates go to the smallest fold, largest first."""
     paths = [photo.path for photo in dataset.photos]
     prints = [image.fingerprint for image in inspect_images(paths, silent, "")]
     parts: list[list[str]] = [[] for _ in range(count)]

@@ -60,7 +60,7 @@ initial_weights = "torchvision:resnet152"
 train_dataloader = dict(
     batch_size=5,
     num_workers=2,
-    sampler=dict(type="DefaultSampler", shuffle=True),
+    sampler=dict(type="OrderSampler"),
     dataset=dict(
         type="FaceDataset",
         repeat=2,  # how often an epoch uses each image

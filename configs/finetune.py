@@ -1,13 +1,18 @@
-"""A short schedule for fine-tuning on your own images, from weights that already detect faces."""
+"""Fine-tuning on your own images, from weights that already detect faces: give them with --weights."""
 
 _base_ = "./face_detection_0206.py"
 
-initial_weights = None  # give them with --weights
-# model = dict(backbone=dict(frozen_stages=1))  # freezes the stem and the first stage: faster, for very small datasets
+initial_weights = None
 
-train_dataloader = dict(batch_size=4, dataset=dict(repeat=1))
+# Few images cannot renew the running statistics: batch normalization keeps those of the initial weights.
+model = dict(backbone=dict(norm_eval=True))  # frozen_stages=1 also freezes the stem and the first stage
 
-optim_wrapper = dict(optimizer=dict(lr=0.001))
+train_dataloader = dict(batch_size=4, dataset=dict(repeat=1, augment=dict(keep_cut=True)))
+
+optim_wrapper = dict(
+    optimizer=dict(lr=0.001),
+    paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))),
+)
 auto_scale_lr = dict(base_batch_size=4)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=True, begin=0, end=1, convert_to_iter_based=True),
@@ -21,4 +26,9 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(max_epochs=20, val_interval=1)
+train_cfg = dict(
+    max_epochs=20,
+    val_interval=1,
+    min_steps=1500,  # more epochs for a small dataset; --epochs overrides it
+    average=0.998,  # the validated and exported weights are an average over the last few hundred steps
+)

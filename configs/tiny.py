@@ -3,9 +3,10 @@
 _base_ = "./finetune.py"
 
 input_size = 320
+initial_weights = "random"
 
 model = dict(
-    backbone=dict(depth=18),
+    backbone=dict(depth=18, norm_eval=False),
     neck=dict(in_channels=[64, 128, 256, 512], out_channels=64),
     bbox_head=dict(in_channels=64, feat_channels=64, stacked_convs=2),
 )
@@ -13,7 +14,7 @@ model = dict(
 train_dataloader = dict(batch_size=8)
 val_dataloader = dict(batch_size=8)
 
-optim_wrapper = dict(optimizer=dict(_delete_=True, type="AdamW", lr=0.001, weight_decay=0.05))
+optim_wrapper = dict(optimizer=dict(_delete_=True, type="AdamW", lr=0.001, weight_decay=0.05), paramwise_cfg=None)
 auto_scale_lr = dict(enable=False)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=True, begin=0, end=2, convert_to_iter_based=True),
@@ -27,4 +28,4 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(max_epochs=40, val_interval=5)
+train_cfg = dict(max_epochs=40, val_interval=5, min_steps=0)

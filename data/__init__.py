@@ -1,1 +1,5 @@
 """Annotated images: read, check, convert, augment and draw them."""
+
+import os
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # albumentations looks for updates online at each import

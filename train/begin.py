@@ -17,9 +17,34 @@ from facedet.core.train.checkpoints import read_last
 from facedet.core.train.dataset import FaceDataset
 from facedet.core.train.device import bfloat16_is_fast, prepare
 from facedet.core.train.distributed import world
+from facedet.core.train.memory import checkpoint_gradients, fitting_batch_size
 from facedet.core.train.schedule import scale_learning_rate, set_epochs, set_fewest_steps
 from facedet.core.weights.checkpoint import load_weights
 from facedet.core.weights.initial import Initial, initial_from, read_initial
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller of a training run may choose beside its config; None takes the config's value.
+
+    epochs: exactly so many; otherwise the config's, and more if its `min_steps` need them. batch_size: images of a
+    process in an iteration, or `auto` for what fits the GPU. accumulate: iterations in a step of the optimizer.
+    patience: validations without a better AP after which training stops. freeze: stages of the backbone that are not
+    trained, 0 to 4. allow_partial: load only the weights that fit. amp: `on`, `off` or `auto`. compile: with
+    torch.compile. cache: folder that keeps decoded images. checkpoint_gradients: less memory, more time.
+    """
+
+    epochs: int | None = None
+    batch_size: int | str | None = None
+    accumulate: int | None = None
+    seed: int | None = None
+    patience: int | None = None
+    freeze: int | None = None
+    allow_partial: bool = False
+    amp: str = "auto"
+    compile: bool = False
+    cache: Path | None = None
+    checkpoint_gradients: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,18 +62,23 @@ class Beginning:
     start: str
 
 
-def override(cfg: Config, **settings: Any) -> None:
-    """Set what the caller gave, not None, in the config: seed, batch_size, accumulate, patience, freeze."""
-    given = {name: value for name, value in settings.items() if value is not None}
-    cfg.randomness = {"seed": 0, **cfg.get("randomness", {}), **({"seed": given["seed"]} if "seed" in given else {})}
-    if "batch_size" in given:
-        cfg.train_dataloader.batch_size = given["batch_size"]
-    if "freeze" in given:
-        cfg.model.backbone.frozen_stages = given["freeze"]
-    cfg.train_cfg.update({name: given[name] for name in ("accumulate", "patience") if name in given})
-    accumulate = cfg.train_cfg.get("accumulate", 1)
-    if accumulate > 1:
-        cfg.optim_wrapper.accumulative_counts = accumulate
+def override(cfg: Config, options: Options) -> None:
+    """Set what the caller chose in the config."""
+    cfg.randomness = {"seed": 0, **cfg.get("randomness", {})}
+    if options.seed is not None:
+        cfg.randomness.seed = options.seed
+    if isinstance(options.batch_size, int):
+        cfg.train_dataloader.batch_size = options.batch_size
+    if options.cache:
+        for loader in (cfg.train_dataloader, cfg.val_dataloader):
+            loader.dataset.cache = str(options.cache)
+    if options.freeze is not None:
+        cfg.model.backbone.frozen_stages = options.freeze
+    if options.patience is not None:
+        cfg.train_cfg.patience = options.patience
+    if options.accumulate is not None:
+        cfg.train_cfg.accumulate = options.accumulate
+    cfg.optim_wrapper.accumulative_counts = cfg.train_cfg.get("accumulate", 1)
 
 
 def effective_batch(cfg: Config) -> int:
@@ -73,14 +103,12 @@ def begin(
     sources: tuple[DatasetSource, DatasetSource],
     weights: str,
     resume_in: Path | None,
-    allow_partial: bool,
-    epochs: int | None,
     device: str,
+    options: Options,
 ) -> Beginning:
-    """Read the datasets, fit the schedule to them, build the network and load its weights. Raises UserError.
+    """Read the datasets, build the network, load its weights and fit the schedule to both. Raises UserError.
 
-    resume_in: the work dir of the run to continue, or None to start from `weights`. epochs: None takes the config's,
-    and more if it wants more steps.
+    resume_in: the work dir of the run to continue, or None to start from `weights`.
     """
     set_random_seed(cfg.randomness.seed)
     content, last = read_last(resume_in) if resume_in else (None, Path())
@@ -90,35 +118,51 @@ def begin(
     if initial.frozen_norms:
         cfg.model.backbone.norm_eval = True
     datasets = _datasets(cfg, sources)
-    if epochs:
-        set_epochs(cfg, epochs)
-    else:
-        set_fewest_steps(cfg, len(datasets[0]), effective_batch(cfg))
-    scale_learning_rate(cfg, effective_batch(cfg))
     network = build_detector(cfg)
     if content:
-        _check_resumable(last, content, cfg, initial)
+        _check_network(last, initial, cfg)
         load_weights(network, content.get("trained", initial.state), str(last))
         start = f"iteration {content['meta']['iter']} of {last}"
     else:
-        start = initial.load(network, allow_partial)
+        start = initial.load(network, options.allow_partial)
     network = prepare(network, device)
+    if options.checkpoint_gradients:
+        checkpoint_gradients(network)
+    if options.batch_size == "auto":
+        cfg.train_dataloader.batch_size = fitting_batch_size(cfg, network, datasets[0], device)
+    _fit_schedule(cfg, len(datasets[0]), options.epochs)
     decay = cfg.train_cfg.get("average")
     average = WeightAverage(network, decay) if decay else None
-    if content and average:
-        average.network.load_state_dict(content["state_dict"])
+    if content:
+        _check_schedule(last, content["meta"], cfg)
+        if average:
+            average.network.load_state_dict(content["state_dict"])
+    if options.compile:
+        network.backbone.compile()
+        network.neck.compile()
     return Beginning(network, average, datasets, content, start)
 
 
-def _check_resumable(last: Path, content: dict[str, Any], cfg: Config, initial: Initial) -> None:
-    """Check that last.pth continues with this config and these settings."""
+def _fit_schedule(cfg: Config, images: int, epochs: int | None) -> None:
+    batch = effective_batch(cfg)
+    if epochs:
+        set_epochs(cfg, epochs)
+    else:
+        set_fewest_steps(cfg, images, batch)
+    scale_learning_rate(cfg, batch)
+
+
+def _check_network(last: Path, initial: Initial, cfg: Config) -> None:
     assert initial.config is not None
     if network_to_json(initial.config) != network_to_json(cfg):
         raise UserError(
             f"{last}: was trained with another config ({config_name(initial.config)}) than {config_name(cfg)} is now; "
             "resume with the same config"
         )
-    meta, epochs, batch = content["meta"], cfg.train_cfg.max_epochs, effective_batch(cfg)
+
+
+def _check_schedule(last: Path, meta: dict[str, Any], cfg: Config) -> None:
+    epochs, batch = cfg.train_cfg.max_epochs, effective_batch(cfg)
     planned = meta["max_epochs"]
     if "effective_batch" not in meta:
         raise UserError(f"{last}: an earlier version wrote it; start a new run with --weights {last}")

@@ -1,5 +1,8 @@
 """Annotated images as training and validation samples of mmdet."""
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import torch
 from mmdet.registry import DATASETS
@@ -8,9 +11,11 @@ from mmengine.structures import InstanceData
 from torch.utils.data import Dataset
 
 from facedet.core.common.errors import UserError
-from facedet.core.data.augment import Augment
+from facedet.core.data.augment import Augment, Augmented
+from facedet.core.data.cache import ImageCache, read_reduced, reduced_size
 from facedet.core.data.dataset import dataset_source, read_dataset
-from facedet.core.data.image import read_image, to_input
+from facedet.core.data.image import to_input
+from facedet.core.data.mosaic import mosaic
 from facedet.core.data.structures import Photo
 from facedet.core.train.sampler import Place
 
@@ -20,7 +25,10 @@ class FaceDataset(Dataset):
     """A dataset of annotated images. Each image is read when its sample is needed.
 
     path, images, names, format, split: see `DatasetSource`. input_size: width and height of the input, pixels.
-    augment: settings of `Augment`. repeat: how often an epoch uses each image. test_mode: no augmentation.
+    augment: settings of `Augment`. mosaic: `p`, the probability that a view is a mosaic of four, `until`, the share of
+    the run after which none is, and settings of `data.mosaic.mosaic`. repeat: how often an epoch uses each image.
+    largest_side: pixels to which larger images are reduced before the augmentation; None keeps them. cache: folder in
+    which decoded images are kept. test_mode: no augmentation.
 
     If an image cannot be read, the next one is used in its place, and the sample's `unreadable` states the reason.
     """
@@ -37,44 +45,81 @@ class FaceDataset(Dataset):
         *,
         input_size: int,
         augment: dict | None = None,
+        mosaic: dict | None = None,
         repeat: int = 1,
+        largest_side: int | None = None,
+        cache: str | None = None,
         test_mode: bool = False,
     ):
         self.faces = read_dataset(dataset_source(path, images=images, names=names, format=format, split=split))
         self.input_size = input_size
         self.repeat = repeat
-        self.augment = None if test_mode else Augment(input_size, **(augment or {}))
+        self.test_mode, self.largest_side = test_mode, largest_side
+        reduce = partial(read_reduced, largest_side=largest_side)
+        self._pixels = ImageCache(Path(cache), largest_side).read if cache else reduce
+        self._settings, self._mosaic = augment or {}, mosaic or {"p": 0.0}
+        self._augments = {input_size: Augment(input_size, **self._settings)}  # by the size of the view
 
     def __len__(self) -> int:
         return len(self.faces.photos) * self.repeat
 
     def __getitem__(self, place: Place | int) -> dict:
         """The sample of a place in a training run; an index alone is one whose view has that seed."""
-        index, seed, _ = place if isinstance(place, Place) else Place(place, place, 0.0)
-        photos, unreadable = self.faces.photos, []
+        place = place if isinstance(place, Place) else Place(place, place)
+        unreadable: list[str] = []
+        photo, image, boxes = self._readable(place.image, unreadable)
+        if self.test_mode:
+            sample = self._resized(photo, image, boxes)
+        else:
+            view = self._view(photo, image, boxes, place, unreadable)
+            sample = self._pack(photo, view.image, view.boxes, view.ignored)
+        sample["data_samples"].set_metainfo({"unreadable": unreadable})
+        return sample
+
+    def _readable(self, index: int, unreadable: list[str]) -> tuple[Photo, np.ndarray, np.ndarray]:
+        """Photo, image and boxes at an index, or of the next one that can be read; `unreadable` gets the others."""
+        photos = self.faces.photos
         for step in range(len(photos)):
             photo = photos[(index + step) % len(photos)]
             try:
-                image = _read(photo)
+                return photo, *self._read(photo)
             except UserError as error:
                 unreadable.append(str(error))
-            else:
-                sample = self._augmented(photo, image, seed) if self.augment else self._resized(photo, image)
-                sample["data_samples"].set_metainfo({"unreadable": unreadable})
-                return sample
         raise UserError(f"no image of the dataset can be read (first: {unreadable[0]})")
 
-    def _augmented(self, photo: Photo, image: np.ndarray, seed: int) -> dict:
-        assert self.augment is not None
-        view = self.augment(image, photo.boxes, photo.ignored, seed)
-        return self._pack(photo, view.image, view.boxes, view.ignored)
+    def _read(self, photo: Photo) -> tuple[np.ndarray, np.ndarray]:
+        """The image, reduced, and its boxes [n, 4] in pixels of it."""
+        image = self._pixels(photo.path)
+        width, height = expected = reduced_size(photo.width, photo.height, self.largest_side)
+        if image.shape[1::-1] != expected:
+            found = f"{image.shape[1]}x{image.shape[0]}"
+            raise UserError(f"{photo.path}: has {found} pixels, not {width}x{height}")
+        return image, photo.boxes * np.array([width / photo.width, height / photo.height] * 2, np.float32)
 
-    def _resized(self, photo: Photo, image: np.ndarray) -> dict:
-        scale = np.float32(self.input_size) / np.array([photo.width, photo.height] * 2, np.float32)
-        return self._pack(photo, to_input(image, self.input_size), photo.boxes * scale, photo.ignored)
+    def _view(
+        self, photo: Photo, image: np.ndarray, boxes: np.ndarray, place: Place, unreadable: list[str]
+    ) -> Augmented:
+        size = place.size or self.input_size
+        if size not in self._augments:
+            self._augments[size] = Augment(size, **self._settings)
+        augment = self._augments[size]
+        view = augment(image, boxes, photo.ignored, place.seed)
+        rng = np.random.default_rng((place.seed, 1))
+        settings = dict(self._mosaic)
+        if rng.random() >= settings.pop("p") or place.progress >= settings.pop("until", 1.0):
+            return view
+        views = [view]
+        for index, seed in rng.integers([len(self.faces.photos), 2**32], size=(3, 2)):
+            other, pixels, faces = self._readable(int(index), unreadable)
+            views.append(augment(pixels, faces, other.ignored, int(seed)))
+        return mosaic(views, size, rng, keep_cut=self._settings.get("keep_cut", False), **settings)
+
+    def _resized(self, photo: Photo, image: np.ndarray, boxes: np.ndarray) -> dict:
+        scale = np.float32(self.input_size) / np.array([image.shape[1], image.shape[0]] * 2, np.float32)
+        return self._pack(photo, to_input(image, self.input_size), boxes * scale, photo.ignored)
 
     def _pack(self, photo: Photo, image: np.ndarray, boxes: np.ndarray, ignored: np.ndarray) -> dict:
-        size = self.input_size
+        size = image.shape[0]
         sample = DetDataSample(
             metainfo={
                 "photo": photo,
@@ -86,13 +131,6 @@ class FaceDataset(Dataset):
         sample.gt_instances = _instances(boxes[~ignored])
         sample.ignored_instances = _instances(boxes[ignored])
         return {"inputs": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), "data_samples": sample}
-
-
-def _read(photo: Photo) -> np.ndarray:
-    image = read_image(photo.path)
-    if image.shape[:2] != (photo.height, photo.width):
-        raise UserError(f"{photo.path}: has {image.shape[1]}x{image.shape[0]} pixels, not {photo.width}x{photo.height}")
-    return image
 
 
 def _instances(boxes: np.ndarray) -> InstanceData:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.dataset import DefaultSampler, pseudo_collate
+from mmengine.device import is_cuda_available
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader, Sampler
 
@@ -79,6 +80,7 @@ def _train_loader(cfg: Config, dataset: FaceDataset) -> DataLoader:
         rank=rank,
         world_size=world_size,
         accumulate=cfg.train_cfg.get("accumulate", 1),
+        **{name: value for name, value in loader.sampler.items() if name != "type"},
     )
     return _loader(loader, dataset, sampler)
 
@@ -95,5 +97,6 @@ def _loader(settings: Any, dataset: FaceDataset, sampler: Sampler) -> DataLoader
         collate_fn=pseudo_collate,
         worker_init_fn=leave_signals_to_the_main_process,
         persistent_workers=settings["num_workers"] > 0,
+        pin_memory=is_cuda_available(),
         **options,
     )

@@ -1,6 +1,6 @@
 """Which image each training step uses, and how its view is drawn: a function of seed, epoch and position alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,11 +8,16 @@ from torch.utils.data import Sampler
 
 
 class Place(NamedTuple):
-    """One sample of a training run. image: its index. seed: of its view. progress: of the run, 0..1."""
+    """One sample of a training run.
+
+    image: its index. seed: of its view. progress: of the run, 0..1. size: width and height of the view, pixels; None
+    for the input size of the config.
+    """
 
     image: int
     seed: int
-    progress: float
+    progress: float = 0.0
+    size: int | None = None
 
 
 class OrderSampler(Sampler[Place]):
@@ -22,6 +27,9 @@ class OrderSampler(Sampler[Place]):
     `accumulate` iterations make one step of the optimizer. shuffle: another order in each epoch. Every batch is full:
     the last ones of an epoch begin its order again. The order does not depend on the number of ranks, and each position
     has its own seed, so a run that stopped at any iteration continues with the same views.
+
+    sizes: each step draws one of them for its views, until `full_size_from`, a share of the run. Smaller views are
+    faster, and faces of more sizes are seen.
     """
 
     def __init__(
@@ -35,9 +43,12 @@ class OrderSampler(Sampler[Place]):
         rank: int = 0,
         world_size: int = 1,
         accumulate: int = 1,
+        sizes: Sequence[int] = (),
+        full_size_from: float = 1.0,
     ):
         self.images, self.batch_size, self.epochs, self.seed = images, batch_size, epochs, seed
         self.shuffle, self.rank, self.world_size = shuffle, rank, world_size
+        self.sizes, self.full_size_from, self.accumulate = sizes, full_size_from, accumulate
         steps = -(-images // (batch_size * world_size * accumulate))
         self.iterations = steps * accumulate  # of an epoch
         self.begin(0, 0)
@@ -54,10 +65,14 @@ class OrderSampler(Sampler[Place]):
         order = generator.permutation(self.images) if self.shuffle else np.arange(self.images)
         together = self.batch_size * self.world_size
         for iteration in range(self.first, self.iterations):
+            progress = (self.epoch + iteration / self.iterations) / self.epochs
+            size = self._size(iteration // self.accumulate) if progress < self.full_size_from else None
             begin = iteration * together + self.rank * self.batch_size
             for position in range(begin, begin + self.batch_size):
-                yield self._place(int(order[position % self.images]), position, self.iterations * together)
+                seed = np.random.SeedSequence((self.seed, self.epoch, position)).generate_state(1)[0]
+                yield Place(int(order[position % self.images]), int(seed), progress, size)
 
-    def _place(self, image: int, position: int, positions: int) -> Place:
-        seed = np.random.SeedSequence((self.seed, self.epoch, position)).generate_state(1)[0]
-        return Place(image, int(seed), (self.epoch + position / positions) / self.epochs)
+    def _size(self, step: int) -> int | None:
+        if not self.sizes:
+            return None
+        return int(np.random.default_rng((self.seed, self.epoch, step, 1)).choice(self.sizes))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
@@ -15,7 +16,7 @@ from facedet.core.common.lock import only_writer
 from facedet.core.data.dataset import DatasetSource
 from facedet.core.detector.config import config_name, load_config
 from facedet.core.train import register  # noqa: F401
-from facedet.core.train.begin import Beginning, begin, choose_precision, effective_batch, override
+from facedet.core.train.begin import Beginning, Options, begin, choose_precision, effective_batch, override
 from facedet.core.train.checkpoints import Checkpoints, restore, sweep
 from facedet.core.train.device import choose_device
 from facedet.core.train.distributed import is_first, processes, wait, wrap
@@ -34,29 +35,19 @@ def finetune(
     *,
     work_dir: str | Path,
     weights: str | Path | None = None,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    device: str = "auto",
     resume: bool = False,
-    allow_partial: bool = False,
-    seed: int | None = None,
-    amp: str = "auto",
-    accumulate: int | None = None,
-    patience: int | None = None,
-    freeze: int | None = None,
-    save_every: float = 5,
+    device: str = "auto",
     launcher: str | None = None,
+    save_every: float = 5,
+    **options: Any,
 ) -> Summary:
     """Train by a config (name or path) on the dataset `train` and validate on `val`. Raises UserError.
 
     train, val: a path alone if the dataset needs no more. weights: a checkpoint, `torchvision:NAME`, a file of
     torchvision weights, or `random`; a checkpoint also sets mean and standard deviation of the input, and its batch
-    normalization layers without running statistics stay in eval mode. allow_partial: load only the weights that fit.
-    device: `cpu`, `cuda`, `cuda:1` or `auto`. resume: continue from last.pth in the work dir, to the bit, with the same
-    config and settings. amp: `on` for bfloat16 where it is exact enough, `off`, or `auto` for what is fast on the
-    device. accumulate: iterations in a step of the optimizer. patience: validations without a better AP after which
-    training stops. freeze: stages of the backbone that are not trained, 0 to 4. save_every: minutes between two
-    checkpoints. launcher: see `distributed.processes`. For all others, None takes the config's value.
+    normalization layers without running statistics stay in eval mode. resume: continue from last.pth in the work dir,
+    to the bit, with the same config and options. device: `cpu`, `cuda`, `cuda:1` or `auto`. launcher: see
+    `distributed.processes`. save_every: minutes between two checkpoints. options: fields of `begin.Options`.
 
     Files in the work dir:
 
@@ -71,13 +62,16 @@ def finetune(
     """
     cfg = load_config(config)
     import_modules_from_strings(**cfg.get("custom_imports", {"imports": []}))
-    override(cfg, seed=seed, batch_size=batch_size, accumulate=accumulate, patience=patience, freeze=freeze)
+    chosen = Options(**options)
+    override(cfg, chosen)
     folder, sources = Path(work_dir), (DatasetSource.of(train, "train"), DatasetSource.of(val, "val"))
-    initial = str(weights or cfg.get("initial_weights") or "random")
+    initial = str(weights or cfg.get("initial_weights") or "")
+    if not initial and not resume:
+        raise UserError(f"{config_name(cfg)}: starts from weights that detect faces; give --weights")
     stop = StopRequest()
     with stop.listening(), processes(launcher, choose_device(device)) as device, _own(folder, resume):
-        precision = choose_precision(cfg, amp, device)
-        beginning = begin(cfg, sources, initial, folder if resume else None, allow_partial, epochs, device)
+        precision = choose_precision(cfg, chosen.amp, device)
+        beginning = begin(cfg, sources, initial, folder if resume else None, device, chosen)
         if is_first():
             print(_start_message(cfg, beginning, f"{device} in {precision}", folder), flush=True)
         return _train(cfg, beginning, folder, device, stop, save_every)

@@ -8,6 +8,15 @@ import click
 from facedet.verbs.options import FILE
 
 
+class BatchSize(click.ParamType):
+    """A positive number, or `auto`."""
+
+    name = "integer or auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        return value if value == "auto" else click.IntRange(1).convert(value, param, ctx)
+
+
 @click.command()
 @click.argument("config")
 @click.option("--train", "train_set", type=FILE, required=True, help="Dataset to train on: a file or folder.")
@@ -23,13 +32,18 @@ from facedet.verbs.options import FILE
 @click.option("--allow-partial", is_flag=True, help="Load only those --weights that fit; the rest stays random.")
 @click.option("--work-dir", type=FILE, help="Folder for the results.  [default: runs/CONFIG]")
 @click.option("--epochs", type=click.IntRange(1), help="Number of epochs; scales the schedule.  [default: from CONFIG]")
-@click.option("--batch-size", type=click.IntRange(1), help="Images per training step.  [default: from CONFIG]")
+@click.option(
+    "--batch-size", type=BatchSize(), help="Images per batch, or auto to fill the GPU.  [default: from CONFIG]"
+)
 @click.option("--accumulate", type=click.IntRange(1), help="Batches in one step of the optimizer.  [default: 1]")
 @click.option("--seed", type=click.IntRange(0), help="Of initial weights, order and views.  [default: 0]")
 @click.option("--patience", type=click.IntRange(1), help="Stop after this number of validations without a better AP.")
 @click.option("--freeze", type=click.IntRange(0, 4), help="Do not train the stem and this number of backbone stages.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
 @click.option("--amp", default="auto", show_default=True, help="bfloat16: on, off, or auto where it is fast.")
+@click.option("--cache", type=FILE, help="Folder that keeps decoded images: for large photographs.")
+@click.option("--compile", is_flag=True, help="Use torch.compile: slower start, faster steps.")
+@click.option("--checkpoint-gradients", is_flag=True, help="Less memory for a batch; steps take longer.")
 @click.option("--save-every", type=float, default=5, show_default=True, help="Minutes between two checkpoints.")
 @click.option("--launcher", help="What started the processes: torchrun, slurm, mpi.  [default: torchrun if it did]")
 @click.option("--resume", is_flag=True, help="Continue the training run in the work dir from its last.pth.")

@@ -2,16 +2,18 @@
 
 import random
 
+import albumentations as A
 import cv2
 import numpy as np
 import pytest
 
-from facedet.core.common.boxes import overlaps
-from facedet.core.data.augment import Augment, MinIoUCrop
+from facedet.core.data.augment import Augment
+from facedet.core.data.crop import MinIoUCrop
 from facedet.core.data.image import to_input
 from facedet.core.detector.config import load_config
 
 FACE = (40, 220, 250)  # BGR
+FIRST, SECOND = (90, 60, 170, 150), (200, 20, 260, 90)  # boxes in a scene
 
 
 def scene(box: tuple[int, int, int, int]) -> np.ndarray:
@@ -29,9 +31,10 @@ def bright_box(image: np.ndarray) -> list[int]:
     return [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
 
 
-def test_boxes_follow_their_pixels_through_crop_resize_and_flip() -> None:
+@pytest.mark.parametrize("more", [{}, {"zoom_out": 3, "zoom_out_p": 1}])
+def test_boxes_follow_their_pixels_through_zoom_out_crop_resize_and_flip(more: dict) -> None:
     geometry = {k: v for k, v in recipe().items() if k.startswith("crop") or k == "flip"}
-    augment, moved = Augment(128, **geometry), set()
+    augment, moved = Augment(128, **geometry, **more), set()
     for seed in range(60):
         out = augment(scene((90, 60, 170, 150)), np.array([[90, 60, 170, 150]], np.float32), np.array([False]), seed)
         assert out.image.shape == (128, 128, 3)
@@ -83,19 +86,79 @@ def test_channels_keep_their_order_and_colour_steps_work_on_rgb() -> None:
     np.testing.assert_allclose(grey[:, :, 0], cv2.cvtColor(to_input(noise, 96), cv2.COLOR_BGR2GRAY), atol=1)
 
 
-@pytest.mark.parametrize("min_iou", [0.3, 0.9])
-def test_crops_have_the_drawn_iou_with_every_face(min_iou: float) -> None:
-    class Always(random.Random):
-        def choice(self, _options: object) -> float:
-            return min_iou
+def test_the_released_recipe_gives_the_views_that_it_always_gave() -> None:
+    """Further settings must not change a view: neither its steps nor the numbers that they draw."""
+    released = A.Compose(
+        [
+            MinIoUCrop((0.1, 0.3, 0.5, 0.7, 0.9), 0.1),
+            A.Resize(96, 96, interpolation=cv2.INTER_LINEAR),
+            A.RandomBrightnessContrast((-32 / 255, 32 / 255), (0, 0), brightness_by_max=True, p=0.5),
+            A.RandomBrightnessContrast((0, 0), (-0.5, 0.5), p=0.5),
+            A.ColorJitter((1, 1), (1, 1), (0.5, 1.5), (0, 0), p=0.5),
+            A.ColorJitter((1, 1), (1, 1), (1, 1), (-18 / 360, 18 / 360), p=0.5),
+            A.ChannelShuffle(p=0.5),
+            A.HorizontalFlip(p=0.5),
+        ],
+        bbox_params=A.BboxParams("pascal_voc", label_fields=["ignored"], min_width=1, min_height=1),
+    )
+    image, boxes = scene(FIRST), np.array([FIRST, SECOND], np.float32)
+    for seed in range(30):
+        released.set_random_state(np.random.default_rng(seed), random.Random(seed))
+        expected = released(image=image[:, :, ::-1].copy(), bboxes=boxes, ignored=np.array([False, True]))
+        view = Augment(96, **recipe())(image, boxes, np.array([False, True]), seed)
+        np.testing.assert_array_equal(view.image, expected["image"][:, :, ::-1])
+        np.testing.assert_array_equal(view.boxes, np.reshape(expected["bboxes"], (-1, 4)).astype(np.float32))
+        np.testing.assert_array_equal(view.ignored, np.reshape(expected["ignored"], -1))
 
-    crop = MinIoUCrop((min_iou,), smallest=0.1)
-    faces = np.array([[0.01, 0.01, 0.99, 1], [0, 0, 1, 1]])
-    areas = set()
-    for seed in range(20):
-        crop.set_random_state(np.random.default_rng(seed), Always(seed))
-        coords = crop.get_params_dependent_on_data({"shape": (200, 300)}, {"bboxes": faces})["crop_coords"]
-        overlap = overlaps(np.array([coords], float), faces * [300, 200, 300, 200])
-        assert overlap.min() >= min_iou
-        areas.add(coords)
-    assert len(areas) > 10
+
+@pytest.mark.parametrize("more", [{}, {"zoom_out": 1.5}, {"rotate": 20}])
+def test_with_keep_cut_a_visible_face_is_a_face_or_ignored(more: dict) -> None:
+    image, boxes, states = scene((0, 0, 0, 0)), np.array([FIRST, SECOND], np.float32), set()
+    for x1, y1, x2, y2 in (FIRST, SECOND):
+        centre, axes = ((x1 + x2) // 2, (y1 + y2) // 2), ((x2 - x1) // 2 - 1, (y2 - y1) // 2 - 1)
+        cv2.ellipse(image, centre, axes, 0, 0, 360, FACE, cv2.FILLED)
+    geometry = {"crop_min_iou": (), "crop_smallest": 0.2, **more}
+    for seed in range(60):
+        kept = Augment(96, keep_cut=True, **geometry)(image, boxes, np.array([False, False]), seed)
+        dropped = Augment(96, **geometry)(image, boxes, np.array([False, False]), seed)
+        outside = np.ones((96, 96), bool)
+        for x1, y1, x2, y2 in kept.boxes:
+            outside[max(0, int(y1) - 1) : int(y2) + 2, max(0, int(x1) - 1) : int(x2) + 2] = False
+        assert np.ptp(kept.image, axis=2)[outside].max(initial=0) < 140, "a visible face has no box"
+        np.testing.assert_array_equal(kept.boxes[~kept.ignored], dropped.boxes)
+        states.add((len(kept.boxes), int(kept.ignored.sum())))
+    assert {(1, 0), (2, 0), (2, 1)} <= states
+
+
+def test_with_keep_cut_a_face_that_becomes_too_small_is_ignored() -> None:
+    thin = np.array([[100, 50, 101.5, 52]], np.float32)
+    out = Augment(96, keep_cut=True)(scene((100, 50, 101, 52)), thin, np.array([False]), 0)
+    assert out.ignored.tolist() == [True]
+
+
+def test_lost_quality_leaves_faces_in_their_boxes() -> None:
+    image, box = scene(FIRST) + np.uint8(20), np.array([FIRST], np.float32)
+    plain = Augment(96)(image, box, np.array([False]), 0)
+    for name in ("grey", "blur", "noise", "jpeg"):
+        for seed in range(6):
+            view = Augment(96, **{name: 1.0})(image, box, np.array([False]), seed)
+            assert (view.image != plain.image).any()
+            np.testing.assert_array_equal(view.boxes, plain.boxes)
+            face = np.argwhere(view.image.max(axis=2) > 130)
+            np.testing.assert_allclose(
+                face.mean(axis=0), np.argwhere(plain.image.max(axis=2) > 130).mean(axis=0), atol=0.6
+            )
+    grey = Augment(96, grey=1.0)(image, box, np.array([False]), 0).image
+    np.testing.assert_array_equal(grey[:, :, 0], cv2.cvtColor(plain.image, cv2.COLOR_BGR2GRAY))
+
+
+def test_a_view_depends_on_the_seed_alone() -> None:
+    settings = dict(recipe(), keep_cut=True, zoom_out=3, rotate=10, grey=0.5, blur=0.5, noise=0.5, jpeg=0.5)
+    image, boxes, ignored = scene(FIRST), np.array([FIRST, SECOND], np.float32), np.array([False, False])
+    views = [Augment(64, **settings)(image, boxes, ignored, seed) for seed in range(12)]
+    augment = Augment(64, **settings)
+    for seed in reversed(range(12)):
+        cv2.setRNGSeed(1)
+        again = augment(image, boxes, ignored, seed)
+        np.testing.assert_array_equal(again.image, views[seed].image)
+        np.testing.assert_array_equal(again.boxes, views[seed].boxes)

@@ -10,7 +10,7 @@ from facedet.core.data.dataset import DatasetSource
 from facedet.core.detector.config import load_config
 from facedet.core.train import finetune
 from facedet.core.train.dataset import FaceDataset
-from facedet.core.train.sampler import OrderSampler
+from facedet.core.train.sampler import OrderSampler, Place
 
 
 def test_the_next_image_replaces_an_unreadable_one_and_it_is_reported(drawn: Path, quick: Path, tmp_path: Path) -> None:
@@ -42,3 +42,41 @@ def test_a_view_depends_on_its_place_alone(drawn: Path) -> None:
     whole, again, next_epoch = views(1, 0, 0), views(1, 3, 2), views(2, 0, 0)
     assert all(torch.equal(a, b) for a, b in zip(whole[12:], again, strict=True))
     assert not any(torch.equal(a, b) for a, b in zip(whole, next_epoch, strict=True))
+
+
+def test_views_are_the_same_with_a_cache_and_boxes_follow_a_reduction(drawn: Path, tmp_path: Path) -> None:
+    augment = load_config("tiny").train_dataloader.dataset.augment
+    settings = {"input_size": 64, "augment": augment, "largest_side": 200}
+    plain, cached = (FaceDataset(str(drawn / "train.json"), cache=cache, **settings) for cache in (None, tmp_path))
+    for k in [*range(6), *range(6)]:  # decoded, then read from the cache
+        a, b = plain[Place(k, 7)], cached[Place(k, 7)]
+        assert torch.equal(a["inputs"], b["inputs"])
+        assert torch.equal(a["data_samples"].gt_instances.bboxes, b["data_samples"].gt_instances.bboxes)
+    assert len(list(tmp_path.iterdir())) == 6
+    small, full = (
+        FaceDataset(str(drawn / "val.json"), input_size=64, test_mode=True, largest_side=n) for n in (200, None)
+    )
+    torch.testing.assert_close(
+        small[0]["data_samples"].gt_instances.bboxes, full[0]["data_samples"].gt_instances.bboxes, rtol=0, atol=1e-3
+    )
+
+
+def test_mosaics_show_four_images_and_end_before_the_last_epochs(drawn: Path) -> None:
+    dataset = FaceDataset(
+        str(drawn / "train.json"), input_size=96, mosaic={"p": 1.0, "until": 0.8, "scale": (1.0, 1.0)}
+    )
+    counts = [
+        [len(dataset[Place(k, k, progress)]["data_samples"].gt_instances) for k in range(24)] for progress in (0.5, 0.8)
+    ]
+    assert counts[1] == [int((~photo.ignored).sum()) for photo in dataset.faces.photos]
+    assert sum(counts[0]) > 1.3 * sum(counts[1])
+    again = FaceDataset(str(drawn / "train.json"), input_size=96, mosaic={"p": 1.0, "until": 0.8, "scale": (1.0, 1.0)})
+    assert torch.equal(dataset[Place(3, 5, 0.1)]["inputs"], again[Place(3, 5, 0.1)]["inputs"])
+
+
+def test_a_place_can_ask_for_another_size(drawn: Path) -> None:
+    dataset = FaceDataset(str(drawn / "train.json"), input_size=96)
+    sample = dataset[Place(0, 0, size=64)]
+    assert sample["inputs"].shape == (3, 64, 64)
+    assert sample["data_samples"].img_shape == (64, 64)
+    assert dataset[Place(0, 0)]["inputs"].shape == (3, 96, 96)

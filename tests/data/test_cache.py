@@ -1,0 +1,56 @@
+"""Images decoded once."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from facedet.core.common.errors import UserError
+from facedet.core.data.cache import ImageCache, read_reduced
+from facedet.core.data.image import read_image, write_png
+
+
+def draw(path: Path, width: int, height: int, seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).integers(0, 256, (height // 10, width // 10, 3), np.uint8)
+    image = cv2.resize(noise, (width, height))
+    write_png(image, path)
+    return image
+
+
+def test_a_large_image_is_reduced_and_a_small_one_kept(tmp_path: Path) -> None:
+    large, small = draw(tmp_path / "large.png", 1200, 900), draw(tmp_path / "small.png", 300, 200)
+    assert read_reduced(tmp_path / "large.png", 400).shape == (300, 400, 3)
+    np.testing.assert_array_equal(read_reduced(tmp_path / "small.png", 400), small)
+    np.testing.assert_array_equal(read_reduced(tmp_path / "large.png", None), large)
+
+
+def test_the_cache_returns_the_same_pixels_without_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw(tmp_path / "photo.png", 1200, 900)
+    cache = ImageCache(tmp_path / "cache", 400)
+    first = cache.read(tmp_path / "photo.png")
+    np.testing.assert_array_equal(first, read_reduced(tmp_path / "photo.png", 400))
+    monkeypatch.setattr("facedet.core.data.cache.read_image", lambda path: pytest.fail("decoded again"))
+    np.testing.assert_array_equal(ImageCache(tmp_path / "cache", 400).read(tmp_path / "photo.png"), first)
+
+
+def test_a_changed_image_is_decoded_again(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    draw(path, 300, 200)
+    cache = ImageCache(tmp_path / "cache", None)
+    cache.read(path)
+    draw(path, 300, 200, seed=1)
+    os.utime(path, ns=(1, 1))
+    np.testing.assert_array_equal(cache.read(path), read_image(path))
+
+
+def test_unreadable_images_and_damaged_files_end_in_one_line(tmp_path: Path) -> None:
+    cache = ImageCache(tmp_path / "cache", None)
+    with pytest.raises(UserError, match=r"missing\.png"):
+        cache.read(tmp_path / "missing.png")
+    draw(tmp_path / "photo.png", 300, 200)
+    cache.read(tmp_path / "photo.png")
+    next((tmp_path / "cache").iterdir()).write_bytes(b"\x93NUMPY")
+    with pytest.raises(UserError, match="is damaged; remove it"):
+        cache.read(tmp_path / "photo.png")

@@ -1,0 +1,39 @@
+"""Batch sizes that fit, and gradient checkpointing."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dataset import pseudo_collate
+
+from facedet.core.detector.config import load_config
+from facedet.core.detector.model import build_detector
+from facedet.core.train.dataset import FaceDataset
+from facedet.core.train.memory import checkpoint_gradients, extrapolate, fitting_batch_size
+
+
+def test_the_batch_size_follows_from_two_measured_peaks() -> None:
+    assert extrapolate((2, 6), [300, 500], 1000) == 16  # 200 for the network, 50 for each image
+    assert extrapolate((2, 6), [300, 500], 999) == 15
+    assert extrapolate((2, 6), [300, 500], 10) == 1
+
+
+def test_on_a_cpu_the_batch_size_is_that_of_the_config(drawn: Path, quick: Path) -> None:
+    config = load_config(quick)
+    dataset = FaceDataset(str(drawn / "val.json"), input_size=96)
+    assert fitting_batch_size(config, build_detector(config), dataset, "cpu") == config.train_dataloader.batch_size
+
+
+def test_checkpointed_gradients_are_the_same(drawn: Path, quick: Path) -> None:
+    dataset = FaceDataset(str(drawn / "val.json"), input_size=96)
+    gradients = []
+    for checkpointed in (False, True):
+        torch.manual_seed(0)
+        network: Any = build_detector(load_config(quick)).train()
+        if checkpointed:
+            checkpoint_gradients(network)
+        data = network.data_preprocessor(pseudo_collate([dataset[0], dataset[1]]), training=True)
+        network.parse_losses(network(**data, mode="loss"))[0].backward()
+        gradients.append(network.backbone.layer1[0].conv1.weight.grad)
+    torch.testing.assert_close(*gradients)
+    assert gradients[0].abs().max() > 0

@@ -1,0 +1,48 @@
+"""The batch size that fits a GPU, and less memory for a batch."""
+
+import copy
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
+from torch import nn
+
+from facedet.core.train.dataset import FaceDataset
+
+_SHARE = 0.9  # of the memory that is free: the allocator loses some to fragments
+_TRIED = 2, 6  # batch sizes
+
+
+def checkpoint_gradients(network: Any) -> None:
+    """Compute the activations inside the backbone's blocks again in the backward pass instead of keeping them."""
+    for block in network.backbone.modules():
+        if hasattr(block, "with_cp"):
+            block.with_cp = True
+
+
+def fitting_batch_size(cfg: Config, network: nn.Module, dataset: FaceDataset, device: str) -> int:
+    """The largest batch size whose training step fits the GPU, from the peak memory of two small ones.
+
+    On a CPU, whose memory other programs share, it is the config's.
+    """
+    if not device.startswith("cuda"):
+        return int(cfg.train_dataloader.batch_size)
+    free, _ = torch.cuda.mem_get_info()
+    peaks = [_peak(cfg, network, dataset, size) for size in _TRIED]
+    return extrapolate(_TRIED, peaks, int(_SHARE * (free + torch.cuda.memory_reserved())))
+
+
+def extrapolate(sizes: tuple[int, int], peaks: list[int], limit: int) -> int:
+    """The largest batch size, at least 1, whose memory is within the limit, if memory grows linearly. Bytes."""
+    per_image = (peaks[1] - peaks[0]) / (sizes[1] - sizes[0])
+    return max(1, int((limit - (peaks[0] - per_image * sizes[0])) // per_image))
+
+
+def _peak(cfg: Config, network: nn.Module, dataset: FaceDataset, size: int) -> int:
+    trial: Any = copy.deepcopy(network).train()  # the step must not change the network
+    batch = pseudo_collate([dataset[k % len(dataset)] for k in range(size)])
+    torch.cuda.reset_peak_memory_stats()
+    trial.train_step(batch, build_optim_wrapper(trial, copy.deepcopy(cfg.optim_wrapper)))
+    return torch.cuda.max_memory_allocated()
