@@ -11,10 +11,16 @@ model = dict(
     bbox_head=dict(in_channels=64, feat_channels=64, stacked_convs=2),
 )
 
-train_dataloader = dict(batch_size=8)
+train_dataloader = dict(
+    batch_size=8,
+    sampler=dict(scales=(0.5, 0.6, 0.7, 0.8, 1.0), full_size_from=0.85),  # smaller views are faster
+)
 val_dataloader = dict(batch_size=8)
 
-optim_wrapper = dict(optimizer=dict(_delete_=True, type="AdamW", lr=0.001, weight_decay=0.05), paramwise_cfg=None)
+optim_wrapper = dict(
+    optimizer=dict(_delete_=True, type="AdamW", lr=0.001, weight_decay=0.05),
+    paramwise_cfg=dict(_delete_=True, norm_decay_mult=0.0, bias_decay_mult=0.0),
+)
 auto_scale_lr = dict(enable=False)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=True, begin=0, end=2, convert_to_iter_based=True),
@@ -28,4 +34,4 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(max_epochs=40, val_interval=5, min_steps=0)
+train_cfg = dict(max_epochs=40, val_interval=5, min_steps=1200)

@@ -1,4 +1,4 @@
-"""The ATSS head, with the inference rule of the released model."""
+"""The ATSS head: the inference rule of the released model, and the loss of a whole batch."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,8 @@ from mmdet.models.task_modules.coders.delta_xywh_bbox_coder import delta2bbox
 from mmdet.registry import MODELS
 from mmengine.structures import InstanceData
 from torch import Tensor
+
+from facedet.core.detector.loss import centerness, decode, normalisers
 
 
 @MODELS.register_module()
@@ -58,6 +60,50 @@ class FaceATSSHead(ATSSHead):
                 b = b / b.new_tensor(meta["scale_factor"]).repeat(2)
             results.append(InstanceData(bboxes=b, scores=s, labels=torch.zeros_like(s, dtype=torch.long)))
         return results
+
+    def loss_by_feat(
+        self,
+        cls_scores,
+        bbox_preds,
+        centernesses,
+        batch_gt_instances,
+        batch_img_metas,
+        batch_gt_instances_ignore=None,
+    ) -> dict[str, Tensor]:
+        """The losses of mmdet's ATSSHead, each summed over the levels, in float32. Arguments as there.
+
+        Boxes and centerness are compared at all candidates of the assignment, whose number is known in advance; those
+        that are not positive have weight 0.
+        """
+        boxes = [instances.bboxes for instances in batch_gt_instances]
+        ignored = [boxes[0][:0] if i is None else i.bboxes for i in batch_gt_instances_ignore or [None] * len(boxes)]
+        with torch.autocast(boxes[0].device.type, enabled=False):
+            scores, deltas, centers = (_flat(m).flatten(0, 1).float() for m in (cls_scores, bbox_preds, centernesses))
+            levels = self._anchor_grids(cls_scores)
+            found = self.assigner.assign(levels, boxes, ignored)
+            anchors = torch.cat([level.flatten(0, 1) for level in levels])
+            anchors, faces = anchors[found.anchor % len(anchors)], torch.cat(boxes)[found.face]
+            targets = centerness(anchors, faces, found.positive)
+            positives, total = normalisers(found.learns, targets)
+            decoded = decode(anchors, deltas[found.anchor], self.bbox_coder.means, self.bbox_coder.stds)
+            labels, counted = (t.reshape(-1, 1).float() for t in (found.learns, ~found.ignored))
+            weights = found.positive.float()
+            return {
+                "loss_cls": self.loss_cls(scores, labels, counted, avg_factor=positives),
+                "loss_bbox": (self.loss_bbox(decoded, faces, reduction_override="none") * targets).sum() / total,
+                "loss_centerness": self.loss_centerness(
+                    centers[found.anchor, 0], targets, weights, avg_factor=positives
+                ),
+            }
+
+    def _anchor_grids(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """The anchors of each level [h, w, 4]. maps: per level [b, c, h, w]."""
+        device, generator = maps[0].device, self.prior_generator
+        # they stay there: mmdet copies them to the device each time, and the host waits for it
+        generator.base_anchors = [anchors.to(device) for anchors in generator.base_anchors]
+        sizes = [m.shape[-2:] for m in maps]
+        levels = generator.grid_priors(sizes, device=device)
+        return [anchors.reshape(*size, 4) for anchors, size in zip(levels, sizes, strict=True)]
 
 
 def select(boxes: Tensor, scores: Tensor, threshold: float, iou: float, max_count: int) -> tuple[Tensor, Tensor]:

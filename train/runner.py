@@ -19,6 +19,8 @@ from facedet.core.train.loop import TrainLoop
 from facedet.core.train.sampler import OrderSampler
 from facedet.core.train.stop import leave_signals_to_the_main_process
 
+_STRIDE = 32  # of the backbone: the neck adds maps of its stages
+
 
 class QuietRunner(Runner):
     """mmengine's Runner with its log in a file. The terminal shows errors only."""
@@ -80,9 +82,14 @@ def _train_loader(cfg: Config, dataset: FaceDataset) -> DataLoader:
         rank=rank,
         world_size=world_size,
         accumulate=cfg.train_cfg.get("accumulate", 1),
-        **{name: value for name, value in loader.sampler.items() if name != "type"},
+        sizes=[_multiple_of_stride(scale * cfg.input_size) for scale in loader.sampler.get("scales", ())],
+        full_size_from=loader.sampler.get("full_size_from", 1.0),
     )
     return _loader(loader, dataset, sampler)
+
+
+def _multiple_of_stride(side: float) -> int:
+    return max(1, round(side / _STRIDE)) * _STRIDE
 
 
 def _val_loader(cfg: Config, dataset: FaceDataset) -> DataLoader:
