@@ -12,9 +12,15 @@ from facedet.core.common.files import write_beside
 
 
 def write_page(template: Path, path: Path, **values: Any) -> Path:
-    """Fill a template with escaped values and write the page; returns its path. Raises UserError."""
+    """Fill a template with escaped values and write the page; returns its path. Raises UserError.
+
+    A template can include page.css, which lies here.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["file_name"] = lambda name: Path(name).name
     page = environment.get_template(template.name).render(**values)

@@ -34,7 +34,8 @@ class DatasetSource:
 
     images: folder of the images if they are not where the format expects them. names: text file that selects images,
     one per line. format: one of `FORMATS`; None detects it. split: `train` or `val` of a YOLO data.yaml with both; None
-    takes all; training takes `train`, validation and evaluation take `val`.
+    takes all; training takes `train`, validation and evaluation take `val`. weight: how often an epoch of training uses
+    each image; for a fraction, it uses another random part of the images each time.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class DatasetSource:
     names: Path | None = None
     format: str | None = None
     split: str | None = None
+    weight: float = 1.0
 
     @classmethod
     def of(cls, dataset: "DatasetSource | str | Path", split: str) -> "DatasetSource":
@@ -57,9 +59,11 @@ def dataset_source(
     names: str | Path | None = None,
     format: str | None = None,
     split: str | None = None,
+    weight: float = 1.0,
 ) -> DatasetSource:
-    """A dataset whose images, selection or format are not the default ones; arguments as for `DatasetSource`."""
-    return DatasetSource(Path(path), Path(images) if images else None, Path(names) if names else None, format, split)
+    """A dataset with images, selection, format or weight that are not the default; arguments as for `DatasetSource`."""
+    folder, selected = (Path(each) if each else None for each in (images, names))
+    return DatasetSource(Path(path), folder, selected, format, split, weight)
 
 
 def read_dataset(source: DatasetSource) -> AnnotatedDataset:

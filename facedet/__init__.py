@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from facedet.core.inference.face_detector import FaceDetector
     from facedet.core.inference.face_detector import open_detector as open
     from facedet.core.parity.check import check_parity
-    from facedet.core.train.training import finetune
+    from facedet.core.train.training import finetune, try_run
     from facedet.core.weights.importing import import_weights
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "finetune",
     "import_weights",
     "open",
+    "try_run",
 ]
 
 _WHERE = {
@@ -52,6 +53,7 @@ _WHERE = {
     "finetune": "train.training",
     "import_weights": "weights.importing",
     "open": "inference.face_detector:open_detector",
+    "try_run": "train.training",
 }
 
 

@@ -48,7 +48,7 @@ def run(folder: Path, epochs: int | None, progress: Progress) -> None:
     click.echo(
         f"\nAP {summary.best['AP']:.3f}, AP50 {summary.best['AP50']:.3f} on drawn faces, exports agree. Look at\n"
         f"  {folder / 'grid.png'}  detections of the IR in images it never saw\n"
-        f"  {folder / 'training' / 'training-curve.png'}  loss and AP\n"
+        f"  {summary.report}  the training run: loss, AP, pictures\n"
         f"  {report}  parity of checkpoint, ONNX and IR\n"
         f"  {files['fp32']}  the IR, ready to deploy"
     )

@@ -27,8 +27,8 @@ class Checkpoints(Hook):
     - `state_dict`: the weights of the whole network; their average over the steps, if the run keeps one
     - `meta`: `facedet` (name, input size and network of the config, as JSON), `epoch` and `iter` (complete ones),
       `max_epochs` (of the schedule), `effective_batch` (images per step of the optimizer), `validated` (the last
-      validated epoch), `history` (`losses`, `metrics`, `unreadable`), `cfg` (the whole config as text), `seed`,
-      `time`, `mmengine_version`, `dataset_meta`, `AP` (only in best.pth)
+      validated epoch), `history` (`losses`, `scalars`, `metrics`, `unreadable`), `cfg` (the whole config as text),
+      `seed`, `time`, `mmengine_version`, `dataset_meta`, `AP` (only in best.pth)
     - `optimizer`, `param_schedulers`: not in best.pth
     - `trained`: the weights of the last step, if `state_dict` is an average; not in best.pth
     """
@@ -112,6 +112,8 @@ def restore(content: dict[str, Any], runner: Any, history: History) -> None:
     """Continue a runner, whose network has the weights, from the content of last.pth."""
     loop: TrainLoop = runner.train_loop
     meta = content["meta"]
+    if meta["iter"] // len(loop.dataloader) != meta["epoch"]:
+        raise UserError("last.pth: its epochs have another length; resume with the same datasets and weights of them")
     loop._epoch, loop._iter, loop.validated_epoch = meta["epoch"], meta["iter"], meta["validated"]
     runner.optim_wrapper.load_state_dict(content["optimizer"])
     runner.optim_wrapper.initialize_count_status(runner.model, loop.iter, loop.max_iters)

@@ -1,5 +1,6 @@
 """Annotated images as training and validation samples of mmdet."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from facedet.core.data.cache import ImageCache, read_reduced, reduced_size
 from facedet.core.data.dataset import dataset_source, read_dataset
 from facedet.core.data.image import to_input
 from facedet.core.data.mosaic import mosaic
-from facedet.core.data.structures import Photo
+from facedet.core.data.structures import AnnotatedDataset, Photo
 from facedet.core.train.sampler import Place
 
 
@@ -24,11 +25,11 @@ from facedet.core.train.sampler import Place
 class FaceDataset(Dataset):
     """A dataset of annotated images. Each image is read when its sample is needed.
 
-    path, images, names, format, split: see `DatasetSource`. input_size: width and height of the input, pixels.
-    augment: settings of `Augment`. mosaic: `p`, the probability that a view is a mosaic of four, `until`, the share of
-    the run after which none is, and settings of `data.mosaic.mosaic`. repeat: how often an epoch uses each image.
-    largest_side: pixels to which larger images are reduced before the augmentation; None keeps them. cache: folder in
-    which decoded images are kept. test_mode: no augmentation.
+    path, images, names, format, split, weight: see `DatasetSource`. more: the same of further datasets. input_size:
+    width and height of the input, pixels. augment: settings of `Augment`. mosaic: `p`, the probability that a view is a
+    mosaic of four, `until`, the share of the run after which none is, and settings of `data.mosaic.mosaic`. repeat: a
+    factor of all weights. largest_side: pixels to which larger images are reduced before the augmentation; None keeps
+    them. cache: folder in which decoded images are kept. test_mode: no augmentation.
 
     If an image cannot be read, the next one is used in its place, and the sample's `unreadable` states the reason.
     """
@@ -42,7 +43,9 @@ class FaceDataset(Dataset):
         names: str | None = None,
         format: str | None = None,
         split: str | None = None,
+        weight: float = 1.0,
         *,
+        more: Sequence[dict] = (),
         input_size: int,
         augment: dict | None = None,
         mosaic: dict | None = None,
@@ -51,9 +54,16 @@ class FaceDataset(Dataset):
         cache: str | None = None,
         test_mode: bool = False,
     ):
-        self.faces = read_dataset(dataset_source(path, images=images, names=names, format=format, split=split))
+        first = dataset_source(path, images=images, names=names, format=format, split=split, weight=weight)
+        sources = [first, *(dataset_source(**each) for each in more)]
+        sets = [read_dataset(source) for source in sources]
+        self.faces = AnnotatedDataset(
+            [p for each in sets for p in each.photos], [s for each in sets for s in each.skipped]
+        )
+        counts = [len(each.photos) for each in sets]
+        used = [max(1, round(n * repeat * source.weight)) for n, source in zip(counts, sources, strict=True)]
+        self.parts = list(zip(counts, used, strict=True))  # as `OrderSampler` takes them
         self.input_size = input_size
-        self.repeat = repeat
         self.test_mode, self.largest_side = test_mode, largest_side
         reduce = partial(read_reduced, largest_side=largest_side)
         self._pixels = ImageCache(Path(cache), largest_side).read if cache else reduce
@@ -61,7 +71,7 @@ class FaceDataset(Dataset):
         self._augments = {input_size: Augment(input_size, **self._settings)}  # by the size of the view
 
     def __len__(self) -> int:
-        return len(self.faces.photos) * self.repeat
+        return sum(used for _, used in self.parts)
 
     def __getitem__(self, place: Place | int) -> dict:
         """The sample of a place in a training run; an index alone is one whose view has that seed."""
@@ -109,10 +119,19 @@ class FaceDataset(Dataset):
         if rng.random() >= settings.pop("p") or place.progress >= settings.pop("until", 1.0):
             return view
         views = [view]
-        for index, seed in rng.integers([len(self.faces.photos), 2**32], size=(3, 2)):
-            other, pixels, faces = self._readable(int(index), unreadable)
+        for index, seed in rng.integers([len(self), 2**32], size=(3, 2)):
+            other, pixels, faces = self._readable(self._image(int(index), int(seed)), unreadable)
             views.append(augment(pixels, faces, other.ignored, int(seed)))
         return mosaic(views, size, rng, keep_cut=self._settings.get("keep_cut", False), **settings)
+
+    def _image(self, index: int, seed: int) -> int:
+        """An image for an index below `len(self)`, so that random indices choose datasets by their weights."""
+        first = 0
+        for images, used in self.parts:
+            if index < used:
+                break
+            first, index = first + images, index - used
+        return first + (index if used >= images else seed) % images
 
     def _resized(self, photo: Photo, image: np.ndarray, boxes: np.ndarray) -> dict:
         scale = np.float32(self.input_size) / np.array([image.shape[1], image.shape[0]] * 2, np.float32)

@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -21,8 +22,15 @@ class _Pending(NamedTuple):
     """An iteration whose losses are still on the device."""
 
     iteration: int
+    lr: float
     losses: dict[str, Tensor]
     images: list[str]
+
+
+def learning_rate(runner: Any) -> float:
+    """The learning rate of the running step, without the factors that the config gives to some layers."""
+    rates = runner.optim_wrapper.get_lr()
+    return float(rates.get("base_lr", rates["lr"])[0])
 
 
 class History(Hook):
@@ -36,18 +44,27 @@ class History(Hook):
     def __init__(self, interval: int, readable: int):
         """readable: number of images of the run."""
         self.losses: list[tuple[float, float]] = []  # epoch (fraction), loss
+        self.scalars: dict[str, list[float]] = {}  # of each iteration: learning rate, parts of the loss
         self.metrics: list[tuple[int, dict[str, float]]] = []  # epoch, AP and so on
         self.unreadable: list[str] = []
         self.images, self.seconds = 0, 0.0  # of the training iterations since the start or resume
         self.interval, self.readable = interval, readable
         self.pending: list[_Pending] = []
+        self._met: list[str] = []  # unreadable images that the other processes do not know of yet
 
     def state_dict(self) -> dict[str, Any]:
         losses = torch.tensor(self.losses, dtype=torch.float64).reshape(-1, 2)
-        return {"losses": losses, "metrics": list(self.metrics), "unreadable": list(self.unreadable)}
+        scalars = {name: torch.tensor(values, dtype=torch.float64) for name, values in self.scalars.items()}
+        return {
+            "losses": losses,
+            "scalars": scalars,
+            "metrics": list(self.metrics),
+            "unreadable": list(self.unreadable),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.losses = [(epoch, loss) for epoch, loss in torch.as_tensor(state["losses"]).tolist()]
+        self.scalars = {name: values.tolist() for name, values in state["scalars"].items()}
         self.metrics, self.unreadable = list(state["metrics"]), list(state["unreadable"])
 
     def is_best(self) -> bool:
@@ -60,29 +77,30 @@ class History(Hook):
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         names = [str(sample.photo.path) for sample in data_batch["data_samples"]]
-        self.pending.append(_Pending(runner.iter + 1, dict(outputs), names))
-        self._note_unreadable(runner, data_batch)
+        self.pending.append(_Pending(runner.iter + 1, learning_rate(runner), dict(outputs), names))
+        self._note_unreadable(data_batch)
         if len(self.pending) >= self.interval or batch_idx + 1 == len(runner.train_dataloader):
             self._read_losses(runner)
+            self._agree(runner)
 
     def _read_losses(self, runner: Any) -> None:
         """Read the pending losses from the device: the only point at which training waits for it."""
         names = list(self.pending[0].losses)
         local = torch.stack([torch.stack([step.losses[n].detach().float() for n in names]) for step in self.pending])
-        stop = runner.train_loop.stop
-        extra = local.new_tensor([sum(len(step.images) for step in self.pending), stop.signal_number])
-        reduced = total(torch.cat([local.flatten(), extra])).cpu()
-        rows, (images, signals) = (reduced[:-2] / world()[1]).reshape(local.shape).tolist(), reduced[-2:].tolist()
+        images = local.new_tensor([sum(len(step.images) for step in self.pending)])
+        reduced = total(torch.cat([local.flatten(), images])).cpu()
+        rows = (reduced[:-1] / world()[1]).reshape(local.shape).tolist()
         now = time.monotonic()
-        self.images, self.seconds, self._last = self.images + int(images), self.seconds + now - self._last, now
-        stop.agreed = int(signals / world()[1]) or int(signals > 0)
+        self.images, self.seconds, self._last = self.images + int(reduced[-1]), self.seconds + now - self._last, now
         for step, row in zip(self.pending, rows, strict=True):
             values = dict(zip(names, row, strict=True))
             if not math.isfinite(values["loss"]):
                 self._refuse_loss(step, values["loss"])
-            self.losses.append((step.iteration / len(runner.train_dataloader), values["loss"]))
             for name, value in values.items():
                 runner.message_hub.update_scalar(f"train/{name}", value)
+            self.losses.append((step.iteration / len(runner.train_dataloader), values.pop("loss")))
+            for name, value in {"lr": step.lr, **values}.items():
+                self.scalars.setdefault(name, []).append(value)
         self.pending.clear()
 
     @staticmethod
@@ -95,28 +113,25 @@ class History(Hook):
         )
 
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        self._note_unreadable(runner, data_batch)
-        if world()[1] == 1:  # several processes stop together, after the validation
-            runner.train_loop.stop.agreed = runner.train_loop.stop.signal_number
-            runner.train_loop.stop_if_requested()
-
-    def after_train_epoch(self, runner: Any) -> None:
-        self.unreadable = list(dict.fromkeys(line for lines in gather(self.unreadable) for line in lines))
-        self._refuse_unreadable()
+        self._note_unreadable(data_batch)
+        self._agree(runner)
+        runner.train_loop.stop_if_requested()
 
     def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
         self.metrics.append((runner.epoch, dict(metrics or {})))
 
-    def _note_unreadable(self, runner: Any, data_batch: Any) -> None:
-        new = [line for sample in data_batch["data_samples"] for line in sample.metainfo["unreadable"]]
-        for line in dict.fromkeys(new):
-            if line not in self.unreadable:
-                self.unreadable.append(line)
-                runner.logger.warning(f"left out: {line}")
-        if new and world()[1] == 1:
-            self._refuse_unreadable()
+    def _note_unreadable(self, data_batch: Any) -> None:
+        self._met += [line for sample in data_batch["data_samples"] for line in sample.metainfo["unreadable"]]
 
-    def _refuse_unreadable(self) -> None:
+    def _agree(self, runner: Any) -> None:
+        """Let all processes know the signals and the unreadable images of each."""
+        stop = runner.train_loop.stop
+        signals, met = zip(*gather((stop.signal_number, self._met)), strict=True)
+        stop.agreed, self._met = max(signals), []
+        new = [line for line in dict.fromkeys(chain(*met)) if line not in self.unreadable]
+        for line in new:
+            runner.logger.warning(f"left out: {line}")
+        self.unreadable += new
         if len(self.unreadable) > max(1, _MAX_UNREADABLE * self.readable):
             raise UserError(
                 f"{len(self.unreadable)} of {self.readable} images cannot be read, more than 1 % "
@@ -145,8 +160,8 @@ class Progress(Hook):
         history = self.history
         loss = f"loss {history.losses[-1][1]:.3f}, " if history.losses else ""
         rate = history.images / history.seconds if history.seconds else 0.0
-        lr = runner.optim_wrapper.get_lr()["lr"][0]
-        text = f"epoch {runner.epoch + 1}/{runner.max_epochs}, {loss}lr {lr:.1e}, {rate:.1f} img/s{self.ap}"
+        progress = f"epoch {runner.epoch + 1}/{runner.max_epochs}, {loss}lr {learning_rate(runner):.1e}"
+        text = f"{progress}, {rate:.1f} img/s{self.ap}"
         self.bar.set_postfix_str(text, refresh=False)
         self.bar.update()
 

@@ -6,6 +6,7 @@ from typing import Any
 from mmengine.runner import EpochBasedTrainLoop
 
 from facedet.core.train.average import WeightAverage
+from facedet.core.train.distributed import average_statistics
 from facedet.core.train.stop import StopRequest
 
 
@@ -75,6 +76,7 @@ class TrainLoop(EpochBasedTrainLoop):
         self.runner.model.train()
         for k, batch in enumerate(self.dataloader, first):
             self.run_iter(k, batch)
+            average_statistics(unwrapped(self.runner.model))
             if self.average and self.runner.optim_wrapper.should_update():
                 self.average.update(unwrapped(self.runner.model), self._iter)
             last = self._iter % len(self.dataloader) == 0

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from facedet.core.detector.config import config_name
 from facedet.core.train.dataset import FaceDataset
 from facedet.core.train.distributed import world
 from facedet.core.train.hooks import History, Patience, Progress
+from facedet.core.train.loggers import backends
 from facedet.core.train.loop import TrainLoop
 from facedet.core.train.sampler import OrderSampler
 from facedet.core.train.stop import leave_signals_to_the_main_process
@@ -34,13 +36,21 @@ class QuietRunner(Runner):
 
 
 def build_runner(
-    cfg: Config, model: Any, datasets: list[FaceDataset], history: History, folder: Path, loop: dict, hooks: list
+    cfg: Config,
+    model: Any,
+    datasets: list[FaceDataset],
+    history: History,
+    folder: Path,
+    loop: dict,
+    hooks: list,
+    loggers: Sequence[str] = (),
 ) -> Runner:
     """Build the runner of a training run from its config.
 
     model: on its device, with its weights, wrapped if there are several processes. folder: the work dir. loop: settings
-    of `TrainLoop` that the config does not hold. hooks: more hooks.
+    of `TrainLoop` that the config does not hold. hooks: more hooks. loggers: beside TensorBoard.
     """
+    cfg.work_dir = str(folder)  # MLflow uploads the log from there
     settings = dict(cfg.train_cfg)
     for name in ("by_epoch", "min_steps", "average", "accumulate"):
         settings.pop(name, None)
@@ -60,7 +70,7 @@ def build_runner(
         param_scheduler=cfg.param_scheduler,
         default_hooks={"runtime_info": {"type": "Position"}, "sampler_seed": None, "checkpoint": None},
         custom_hooks=[history, Progress(history), *hooks, *cfg.get("custom_hooks", [])],
-        visualizer={"type": "Visualizer", "vis_backends": [{"type": "TensorboardVisBackend"}]},
+        visualizer={"type": "Visualizer", "vis_backends": backends(loggers, folder)},
         randomness=cfg.get("randomness", {}),
         env_cfg=cfg.get("env_cfg", {}),
         default_scope="mmdet",
@@ -79,9 +89,11 @@ def _train_loader(cfg: Config, dataset: FaceDataset) -> DataLoader:
         loader.batch_size,
         cfg.train_cfg.max_epochs,
         cfg.randomness.seed,
+        shuffle=loader.sampler.get("shuffle", True),
         rank=rank,
         world_size=world_size,
         accumulate=cfg.train_cfg.get("accumulate", 1),
+        parts=dataset.parts,
         sizes=[_multiple_of_stride(scale * cfg.input_size) for scale in loader.sampler.get("scales", ())],
         full_size_from=loader.sampler.get("full_size_from", 1.0),
     )

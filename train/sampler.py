@@ -28,6 +28,9 @@ class OrderSampler(Sampler[Place]):
     the last ones of an epoch begin its order again. The order does not depend on the number of ranks, and each position
     has its own seed, so a run that stopped at any iteration continues with the same views.
 
+    parts: of the images if they are several datasets one after the other; of each, the number of images and of those
+    that an epoch uses: all of them equally often, and a random choice once more.
+
     sizes: each step draws one of them for its views, until `full_size_from`, a share of the run. Smaller views are
     faster, and faces of more sizes are seen.
     """
@@ -43,13 +46,16 @@ class OrderSampler(Sampler[Place]):
         rank: int = 0,
         world_size: int = 1,
         accumulate: int = 1,
+        parts: Sequence[tuple[int, int]] = (),
         sizes: Sequence[int] = (),
         full_size_from: float = 1.0,
     ):
-        self.images, self.batch_size, self.epochs, self.seed = images, batch_size, epochs, seed
+        self.parts = parts or [(images, images)]
+        self.images = sum(used for _, used in self.parts)
+        self.batch_size, self.epochs, self.seed = batch_size, epochs, seed
         self.shuffle, self.rank, self.world_size = shuffle, rank, world_size
         self.sizes, self.full_size_from, self.accumulate = sizes, full_size_from, accumulate
-        steps = -(-images // (batch_size * world_size * accumulate))
+        steps = -(-self.images // (batch_size * world_size * accumulate))
         self.iterations = steps * accumulate  # of an epoch
         self.begin(0, 0)
 
@@ -62,7 +68,9 @@ class OrderSampler(Sampler[Place]):
 
     def __iter__(self) -> Iterator[Place]:
         generator = np.random.default_rng((self.seed, self.epoch))
-        order = generator.permutation(self.images) if self.shuffle else np.arange(self.images)
+        order = self._images(generator)
+        if self.shuffle:
+            order = order[generator.permutation(self.images)]
         together = self.batch_size * self.world_size
         for iteration in range(self.first, self.iterations):
             progress = (self.epoch + iteration / self.iterations) / self.epochs
@@ -71,6 +79,17 @@ class OrderSampler(Sampler[Place]):
             for position in range(begin, begin + self.batch_size):
                 seed = np.random.SeedSequence((self.seed, self.epoch, position)).generate_state(1)[0]
                 yield Place(int(order[position % self.images]), int(seed), progress, size)
+
+    def _images(self, generator: np.random.Generator) -> np.ndarray:
+        """The images of an epoch, dataset by dataset."""
+        chosen: list[np.ndarray] = []
+        first = 0
+        for images, used in self.parts:
+            chosen.append(first + np.arange(used - used % images) % images)
+            if used % images:
+                chosen.append(first + generator.choice(images, used % images, replace=False))
+            first += images
+        return np.concatenate(chosen)
 
     def _size(self, step: int) -> int | None:
         if not self.sizes:

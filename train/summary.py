@@ -1,20 +1,19 @@
 """The results of a training run: summary.json and the training curve."""
 
 import json
-import resource
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import matplotlib
 import numpy as np
-import torch
-from mmengine.config import Config
 
 from facedet.core.common.files import write_beside
 from facedet.core.detector.config import config_name
-from facedet.core.train.dataset import FaceDataset
+from facedet.core.train.begin import Beginning
+from facedet.core.train.distributed import is_first
 from facedet.core.train.hooks import History
+from facedet.core.train.memory import peak_memory_mb
+from facedet.core.train.options import effective_batch
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -24,21 +23,27 @@ from matplotlib import pyplot as plt
 class Summary:
     """The content of summary.json.
 
-    started_from: where the weights came from. epochs: of the whole schedule. train_faces, val_faces: without ignored
-    faces. left_out: images and boxes that were not used, and why. first_loss, last_loss: mean over the first and the
-    last tenth of the iterations. best, last: COCO AP values in 0..1 and their epoch, of the validation with the highest
-    AP and of the last one. seconds: total time since the start, or since training was resumed. images_per_second: of
-    the training steps in this time. peak_memory_mb: of the GPU, or of the process on a CPU.
+    started_from: where the weights came from. epochs: of the whole schedule. iterations: trained, also before a resume.
+    images_per_step: of the optimizer. train_faces, val_faces: without ignored faces. warnings: what makes validation
+    results mislead. left_out: images and boxes that were not used, and why. first_loss, last_loss: mean over the first
+    and the last tenth of the iterations. best, last: COCO AP values in 0..1 and their epoch, of the validation with the
+    highest AP and of the last one. seconds: total time since the start, or since training was resumed.
+    images_per_second: of the training steps in this time. peak_memory_mb: of the GPU, or of the process on a CPU.
     """
 
     config: str
     started_from: str
     device: str
+    precision: str
+    seed: int
     epochs: int
+    iterations: int
+    images_per_step: int
     train_images: int
     train_faces: int
     val_images: int
     val_faces: int
+    warnings: list[str]
     left_out: list[str]
     first_loss: float
     last_loss: float
@@ -49,31 +54,29 @@ class Summary:
     peak_memory_mb: int
     best_checkpoint: str
     last_checkpoint: str
+    report: str
 
 
-def write_summary(
-    folder: Path,
-    cfg: Config,
-    datasets: list[FaceDataset],
-    history: History,
-    seconds: float,
-    device: str,
-    start: str,
-) -> Summary:
-    """Write summary.json and training-curve.png into the work dir."""
-    train, val = (d.faces for d in datasets)
+def write_summary(folder: Path, beginning: Beginning, history: History, seconds: float) -> Summary:
+    """Summarize a run. The first process also writes summary.json and training-curve.png into the work dir."""
+    cfg, (train, val) = beginning.cfg, (dataset.faces for dataset in beginning.datasets)
     measured = [{"epoch": epoch, **metrics} for epoch, metrics in history.metrics]
     losses = [loss for _, loss in history.losses] or [float("nan")]
     tenth = max(1, len(losses) // 10)
     summary = Summary(
         config=config_name(cfg),
-        started_from=start,
-        device=device,
+        started_from=beginning.start,
+        device=beginning.device,
+        precision=beginning.precision,
+        seed=cfg.randomness.seed,
         epochs=cfg.train_cfg.max_epochs,
+        iterations=len(history.losses),
+        images_per_step=effective_batch(cfg),
         train_images=len(train.photos),
         train_faces=train.faces,
         val_images=len(val.photos),
         val_faces=val.faces,
+        warnings=beginning.warnings,
         left_out=[*train.skipped, *val.skipped, *history.unreadable],
         first_loss=round(float(np.mean(losses[:tenth])), 4),
         last_loss=round(float(np.mean(losses[-tenth:])), 4),
@@ -81,14 +84,16 @@ def write_summary(
         last=measured[-1] if measured else {},
         seconds=round(seconds, 1),
         images_per_second=round(history.images / max(history.seconds, 1e-9), 3),
-        peak_memory_mb=_peak_memory_mb(device),
+        peak_memory_mb=peak_memory_mb(beginning.device),
         best_checkpoint=str(folder / "best.pth"),
         last_checkpoint=str(folder / "last.pth"),
+        report=str(folder / "training.html"),
     )
-    with write_beside(folder / "summary.json") as path:
-        path.write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
-    with write_beside(folder / "training-curve.png") as path:
-        _draw_curve(history, path)
+    if is_first():
+        with write_beside(folder / "summary.json") as path:
+            path.write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
+        with write_beside(folder / "training-curve.png") as path:
+            _draw_curve(history, path)
     return summary
 
 
@@ -110,10 +115,3 @@ def _draw_curve(history: History, path: Path) -> None:
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120, format="png")
     plt.close(figure)
-
-
-def _peak_memory_mb(device: str) -> int:
-    if device.startswith("cuda"):
-        return torch.cuda.max_memory_allocated() // 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // (2**20 if sys.platform == "darwin" else 2**10)

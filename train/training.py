@@ -1,111 +1,191 @@
 """Fine-tune a detector on annotated images."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from mmengine.utils import import_modules_from_strings
 
 from facedet.core.common.errors import UserError, last_line
-from facedet.core.common.files import check_writable
-from facedet.core.common.lock import only_writer
 from facedet.core.data.dataset import DatasetSource
 from facedet.core.detector.config import config_name, load_config
 from facedet.core.train import register  # noqa: F401
-from facedet.core.train.begin import Beginning, Options, begin, choose_precision, effective_batch, override
-from facedet.core.train.checkpoints import Checkpoints, restore, sweep
-from facedet.core.train.device import choose_device
-from facedet.core.train.distributed import is_first, processes, wait, wrap
+from facedet.core.train.begin import Beginning, begin
+from facedet.core.train.checkpoints import Checkpoints, restore
+from facedet.core.train.distributed import gather, is_first, processes, restarted, wrap
 from facedet.core.train.hooks import History
+from facedet.core.train.loggers import check_loggers
+from facedet.core.train.message import print_start
+from facedet.core.train.options import Options, effective_batch, override
+from facedet.core.train.pictures import Pictures
+from facedet.core.train.report import write_report
 from facedet.core.train.runner import build_runner
 from facedet.core.train.stop import Stopped, StopRequest
 from facedet.core.train.summary import Summary, write_summary
+from facedet.core.train.tables import Tables
+from facedet.core.train.trial import Trial, measure
+from facedet.core.train.work_dir import contains_run, own, refuse_earlier_run
 
+Dataset = DatasetSource | str | Path
 _READ_LOSSES_EVERY = {"cpu": 1, "cuda": 10}  # iterations: a GPU waits each time
 
 
 def finetune(
     config: str | Path,
-    train: DatasetSource | str | Path,
-    val: DatasetSource | str | Path,
+    train: Dataset | Sequence[Dataset],
+    val: Dataset,
     *,
     work_dir: str | Path,
     weights: str | Path | None = None,
     resume: bool = False,
     device: str = "auto",
     launcher: str | None = None,
-    save_every: float = 5,
     **options: Any,
 ) -> Summary:
     """Train by a config (name or path) on the dataset `train` and validate on `val`. Raises UserError.
 
-    train, val: a path alone if the dataset needs no more. weights: a checkpoint, `torchvision:NAME`, a file of
-    torchvision weights, or `random`; a checkpoint also sets mean and standard deviation of the input, and its batch
-    normalization layers without running statistics stay in eval mode. resume: continue from last.pth in the work dir,
-    to the bit, with the same config and options. device: `cpu`, `cuda`, `cuda:1` or `auto`. launcher: see
-    `distributed.processes`. save_every: minutes between two checkpoints. options: fields of `begin.Options`.
+    train, val: a path alone if the dataset needs no more; train can be several datasets. weights: a checkpoint,
+    `torchvision:NAME`, a file of torchvision weights, or `random`; a checkpoint also sets mean and standard deviation
+    of the input, and its batch normalization layers without running statistics stay in eval mode. resume: continue from
+    last.pth in the work dir, to the bit, with the same config and options. device: `cpu`, `cuda`, `cuda:1` or `auto`.
+    launcher: see `distributed.processes`. options: fields of `options.Options`.
 
     Files in the work dir:
 
     - best.pth: the weights of the epoch with the highest validation AP, and `meta`; no optimizer. Export this one.
     - last.pth: everything needed to resume; previous.pth: the one before
     - summary.json: the returned `Summary`
-    - training-curve.png: loss and validation AP
+    - training.html: settings, results, datasets and pictures; training-curve.png: loss and validation AP
+    - scalars.csv, validations.csv: see `tables.Tables`
+    - batches.png: the first views; best.png, worst.png: see `pictures.Pictures`
     - YYYYMMDD_HHMMSS/: the log, and TensorBoard scalars
 
     The keys in the checkpoints are listed at `checkpoints.Checkpoints`. Raises Stopped, a UserError, after a SIGINT or
     SIGTERM, when last.pth is written.
     """
+    folder, sources = Path(work_dir), _sources(train, val)
+    chosen, stop = Options(**options), StopRequest()
+    with stop.listening(), processes(launcher, device) as device:
+        resume = resume or (restarted() and gather(contains_run(folder))[0])
+        cfg, initial = _configure(config, weights, resume, chosen)
+        with own(folder, resume):
+            beginning = begin(cfg, sources, initial, folder if resume else None, device, chosen)
+            print_start(beginning, f"writing to {folder}")
+            return _train(beginning, folder, stop)
+
+
+def try_run(
+    config: str | Path,
+    train: Dataset | Sequence[Dataset],
+    val: Dataset,
+    *,
+    work_dir: str | Path,
+    weights: str | Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    launcher: str | None = None,
+    **options: Any,
+) -> Trial:
+    """Take the first steps of the run that `finetune` does with these arguments. Writes nothing. Raises UserError."""
+    sources, chosen = _sources(train, val), Options(**options)
+    with processes(launcher, device) as device, TemporaryDirectory() as folder:
+        cfg, initial = _configure(config, weights, resume, chosen)
+        refuse_earlier_run(Path(work_dir), resume)
+        beginning = begin(cfg, sources, initial, Path(work_dir) if resume else None, device, chosen)
+        print_start(beginning, "trying the first steps, writing nothing")
+        history = _history(beginning)
+        with _config_errors(cfg, history):
+            runner = _runner(beginning, history, Path(folder), StopRequest())
+            with _workers_stopped(runner):
+                done = beginning.content["meta"] if beginning.content else {"epoch": 0, "iter": 0}
+                return measure(runner, device, done)
+
+
+def _sources(train: Dataset | Sequence[Dataset], val: Dataset) -> tuple[list[DatasetSource], DatasetSource]:
+    several = [train] if isinstance(train, Dataset) else train
+    if not several:
+        raise UserError("no dataset to train on; give at least one")
+    return [DatasetSource.of(each, "train") for each in several], DatasetSource.of(val, "val")
+
+
+def _configure(config: str | Path, weights: str | Path | None, resume: bool, options: Options) -> tuple[Config, str]:
+    """The config with the caller's settings, and the initial weights."""
+    check_loggers(options.loggers)
     cfg = load_config(config)
     import_modules_from_strings(**cfg.get("custom_imports", {"imports": []}))
-    chosen = Options(**options)
-    override(cfg, chosen)
-    folder, sources = Path(work_dir), (DatasetSource.of(train, "train"), DatasetSource.of(val, "val"))
+    override(cfg, options)
     initial = str(weights or cfg.get("initial_weights") or "")
     if not initial and not resume:
         raise UserError(f"{config_name(cfg)}: starts from weights that detect faces; give --weights")
-    stop = StopRequest()
-    with stop.listening(), processes(launcher, choose_device(device)) as device, _own(folder, resume):
-        precision = choose_precision(cfg, chosen.amp, device)
-        beginning = begin(cfg, sources, initial, folder if resume else None, device, chosen)
-        if is_first():
-            print(_start_message(cfg, beginning, f"{device} in {precision}", folder), flush=True)
-        return _train(cfg, beginning, folder, device, stop, save_every)
+    return cfg, initial
 
 
-def _train(cfg: Config, beginning: Beginning, folder: Path, device: str, stop: StopRequest, minutes: float) -> Summary:
-    datasets, content = beginning.datasets, beginning.content
-    history = History(_READ_LOSSES_EVERY[device.partition(":")[0]], sum(len(d.faces.photos) for d in datasets))
-    loop = {
-        "stop": stop,
-        "average": beginning.average,
-        "effective_batch": effective_batch(cfg),
-        "restore": partial(restore, content, history=history) if content else None,
-    }
-    with _config_errors(cfg, history):
-        network = wrap(beginning.network, device)
-        runner = build_runner(cfg, network, datasets, history, folder, loop, [Checkpoints(history, folder, minutes)])
-        loaders = [runner.train_dataloader, runner.val_dataloader]
-    for line in (line for dataset in datasets for line in dataset.faces.skipped):
+def _train(beginning: Beginning, folder: Path, stop: StopRequest) -> Summary:
+    history = _history(beginning)
+    with _config_errors(beginning.cfg, history):
+        checkpoints = Checkpoints(history, folder, beginning.options.save_every)
+        hooks = [Pictures(history, folder), Tables(history, folder), checkpoints]
+        runner = _runner(beginning, history, folder, stop, hooks, beginning.options.loggers)
+    for line in (line for dataset in beginning.datasets for line in dataset.faces.skipped):
         runner.logger.warning(f"left out: {line}")
     started = time.monotonic()
-    try:
-        with _config_errors(cfg, history):
-            runner.train()
-    finally:
-        for loader in loaders:
-            loader._iterator = None  # stops its workers at once; the garbage collector would wait five seconds for each
+    with _config_errors(beginning.cfg, history), _workers_stopped(runner):
+        runner.train()
     if runner.train_loop.stopped:
         raise Stopped(
             f"stopped after iteration {runner.iter} of {runner.max_iters}; {folder / 'last.pth'} holds everything: "
             "the same command with --resume continues",
             stop.agreed,
         )
-    return write_summary(folder, cfg, datasets, history, time.monotonic() - started, device, beginning.start)
+    summary = write_summary(folder, beginning, history, time.monotonic() - started)
+    if is_first():
+        write_report(summary, beginning, folder)
+    return summary
+
+
+def _history(beginning: Beginning) -> History:
+    images = sum(len(dataset.faces.photos) for dataset in beginning.datasets)
+    return History(_READ_LOSSES_EVERY[beginning.device.partition(":")[0]], images)
+
+
+def _runner(
+    beginning: Beginning,
+    history: History,
+    folder: Path,
+    stop: StopRequest,
+    hooks: Sequence[Hook] = (),
+    loggers: Sequence[str] = (),
+) -> Runner:
+    cfg, content = beginning.cfg, beginning.content
+    loop = {
+        "stop": stop,
+        "average": beginning.average,
+        "effective_batch": effective_batch(cfg),
+        "restore": partial(restore, content, history=history) if content else None,
+    }
+    network = wrap(beginning.network, beginning.device)
+    return build_runner(cfg, network, beginning.datasets, history, folder, loop, list(hooks), loggers)
+
+
+@contextmanager
+def _workers_stopped(runner: Runner) -> Iterator[None]:
+    """Stop the DataLoaders' workers at the end. Python waits for them, and they ignore its signals."""
+    loaders = [runner.train_dataloader, runner.val_dataloader]
+    try:
+        yield
+    finally:
+        for loader in loaders:
+            if loader._iterator:
+                loader._iterator._shutdown_workers()
+            loader._iterator = None
 
 
 @contextmanager
@@ -119,37 +199,12 @@ def _config_errors(cfg: Config, history: History) -> Iterator[None]:
     except UserError as error:  # a DataLoader worker puts its traceback before the message
         message = str(error).splitlines()[-1]
         raise UserError(message.removeprefix(f"{UserError.__module__}.UserError: ")) from error
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"the GPU has too little memory for batches of {cfg.train_dataloader.batch_size} images; give "
+            "--batch-size auto, a smaller --batch-size with --accumulate, or --checkpoint-gradients"
+        ) from error
     except (TypeError, KeyError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
         if history.losses or history.pending:
             raise
         raise UserError(f"{cfg.filename}: training cannot start ({last_line(error)})") from error
-
-
-@contextmanager
-def _own(folder: Path, resume: bool) -> Iterator[None]:
-    """Check the work dir, and keep other runs out of it. The first process does it for all."""
-    if not is_first():
-        wait()
-        yield
-        return
-    check_writable(folder)
-    with only_writer(folder):
-        exists = any((folder / name).is_file() for name in ("last.pth", "previous.pth"))
-        if exists and not resume:
-            raise UserError(
-                f"{folder}: contains an earlier run; continue it with --resume or choose another --work-dir"
-            )
-        sweep(folder)
-        wait()
-        yield
-
-
-def _start_message(cfg: Config, beginning: Beginning, device: str, folder: Path) -> str:
-    datasets = beginning.datasets
-    sizes = [f"{len(d.faces.photos)} images with {d.faces.faces} faces" for d in datasets]
-    left_out = sum(len(d.faces.skipped) for d in datasets)
-    note = f" ({left_out} images or boxes left out, see the log)" if left_out else ""
-    return (
-        f"{config_name(cfg)} at {cfg.input_size}x{cfg.input_size} on {device} from {beginning.start}\n"
-        f"training on {sizes[0]}, validating on {sizes[1]}{note}\nwriting to {folder}"
-    )

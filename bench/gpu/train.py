@@ -31,8 +31,8 @@ def run_variant(variant: str, config: str, size: int, batch_size: int, steps: in
     from facedet.core.detector.complexity import measure
     from facedet.core.detector.config import load_config
     from facedet.core.detector.model import build_detector
-    from facedet.core.train.begin import Options, choose_precision, override
     from facedet.core.train.device import choose_device, prepare
+    from facedet.core.train.options import Options, choose_precision, override
 
     cfg, device = load_config(config), choose_device(device)
     cfg.input_size = size

@@ -21,4 +21,4 @@ def boxes(*rows: tuple) -> np.ndarray:
 
 def photo(name: str, faces: np.ndarray, *ignored: bool) -> Photo:
     """An annotated image of 500x500 pixels; no file is written."""
-    return Photo(Path(name), 500, 500, faces, np.array(ignored or [False] * len(faces)))
+    return Photo(Path(name), 500, 500, faces, np.array(ignored or [False] * len(faces), bool))

@@ -1,5 +1,6 @@
 """Hooks: the content of checkpoints, and what stops training."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,16 +22,24 @@ def test_checkpoints_contain_what_is_documented(trained: Path) -> None:
     meta |= {"mmengine_version", "dataset_meta"}
     assert best["meta"].keys() == meta | {"AP"}
     assert last["meta"].keys() == meta
-    assert last["meta"]["history"].keys() == {"losses", "metrics", "unreadable"}
+    assert last["meta"]["history"].keys() == {"losses", "scalars", "metrics", "unreadable"}
     documentation = Checkpoints.__doc__ or ""
     assert all(f"`{key}`" in documentation for key in (*last, *best["meta"], *last["meta"]["history"]))
+
+
+def test_the_bar_and_the_summary_state_the_same_speed(
+    drawn: Path, quick: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    summary = finetune(quick, drawn / "train.json", drawn / "val.json", work_dir=tmp_path / "run", epochs=2)
+    speeds = re.findall(r"([\d.]+) img/s", capsys.readouterr().err)
+    assert speeds[-1] == f"{summary.images_per_second:.1f}"
 
 
 def test_a_loss_that_is_not_finite_stops_training(drawn: Path, tmp_path: Path) -> None:
     hot = tmp_path / "hot.py"
     hot.write_text(
         f"_base_ = {str(FOLDER / 'tiny.py')!r}\n"
-        "optim_wrapper = dict(optimizer=dict(_delete_=True, type='SGD', lr=1e9), clip_grad=None)\n"
+        "optim_wrapper = dict(optimizer=dict(_delete_=True, type='SGD', lr=1e9, weight_decay=0), clip_grad=None)\n"
         "param_scheduler = []\n"
     )
     sets = drawn / "train.json", drawn / "val.json"

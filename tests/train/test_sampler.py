@@ -59,3 +59,16 @@ def test_a_step_has_one_size_and_the_last_ones_have_the_full_size() -> None:
     assert {size for epoch in sizes[:4] for size in epoch} == {64, 96}
     assert set(sizes[4]) == {None}
     assert [place.size for place in places(1, first=2, **settings)] == sizes[1][8:]
+
+
+def test_datasets_are_used_by_their_weights() -> None:
+    epochs = [[place.image for place in places(epoch, parts=((4, 8), (10, 5), (3, 4)))] for epoch in range(4)]
+    for images in epochs:
+        assert len(images) == 20  # 17 and the first ones again
+        counts = [images[:17].count(k) for k in range(17)]
+        assert counts[:4] == [2] * 4
+        assert sorted(counts[4:14]) == [0] * 5 + [1] * 5
+        assert sorted(counts[14:]) == [1, 1, 2]
+    assert len({tuple(sorted(images[:17])) for images in epochs}) == 4  # another part in each epoch
+    assert places(3, first=2, parts=((10, 5), (10, 8))) == places(3, parts=((10, 5), (10, 8)))[8:]
+    assert places(3, parts=((21, 21),)) == places(3)

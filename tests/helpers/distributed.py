@@ -1,0 +1,128 @@
+"""Functions in several processes that a launcher might have started, and training runs there."""
+
+import multiprocessing
+import os
+import signal
+import socket
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import DefaultSampler
+
+from facedet.core.common.errors import UserError
+from facedet.core.train import training
+from facedet.core.train.dataset import FaceDataset
+from facedet.core.train.distributed import LAUNCHERS, gather, processes, world
+from facedet.core.train.hooks import History
+from facedet.core.train.loop import unwrapped
+from facedet.core.train.metric import FaceAP
+
+_CONTEXT = multiprocessing.get_context("forkserver")  # one process imports torch, all others are copies of it
+_CONTEXT.set_forkserver_preload([__name__, "facedet.core.train.training"])
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended early. message: empty if it said nothing."""
+
+    code: int
+    message: str = ""
+
+
+def in_processes(count: int, function: Callable[..., Any], *arguments: Any, launcher: str = "torchrun") -> list[Any]:
+    """Call a function with its rank and the arguments in processes with a launcher's variables.
+
+    Returns what it returned in each, or an `Ended`.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    with ProcessPoolExecutor(count, mp_context=_CONTEXT, max_tasks_per_child=1) as pool:
+        futures = []
+        for rank in range(count):
+            values = map(str, (rank, count, rank))
+            environment = {**shared, **dict(zip(LAUNCHERS[launcher], values, strict=True))}
+            futures.append(pool.submit(_call, environment, function, rank, *arguments))
+        return [future.result(timeout=120) for future in futures]
+
+
+def _call(environment: dict[str, str], function: Callable[..., Any], *arguments: Any) -> Any:
+    os.environ.update(environment)
+    torch.set_num_threads(1)
+    try:
+        return function(*arguments)
+    except UserError as error:
+        return Ended(error.exit_code, str(error))
+    except SystemExit as error:
+        return Ended(int(error.code or 0))
+
+
+def train(rank: int, before: Callable[[int], None] | None, options: dict[str, Any]) -> dict[str, Any]:
+    """finetune(**options) after before(rank). Returns the weights that this process ends with, and their average."""
+    if before:
+        before(rank)
+    kept, build_runner = [], training.build_runner
+    training.build_runner = lambda *args: kept.append(build_runner(*args)) or kept[-1]  # type: ignore[func-returns-value]
+    training.finetune(**options)
+    average = kept[0].train_loop.average
+    return {"trained": _copy(unwrapped(kept[0].model)), "state_dict": _copy(average.network)}
+
+
+def _copy(network: torch.nn.Module) -> dict[str, Any]:
+    return {name: tensor.numpy().copy() for name, tensor in network.state_dict().items()}  # tensors would be shared
+
+
+def terminate_the_second(rank: int) -> None:
+    """Let rank 1 receive SIGTERM in its fourth iteration."""
+    if rank == 1:
+        _in_iteration(4, lambda outputs: os.kill(os.getpid(), signal.SIGTERM))
+
+
+def terminate_both(rank: int) -> None:
+    """Let all processes receive SIGTERM in their fourth iteration."""
+    _in_iteration(4, lambda outputs: os.kill(os.getpid(), signal.SIGTERM))
+
+
+def spoil_the_second(rank: int) -> None:
+    """Let rank 1 have a loss in its third iteration that is not finite."""
+    if rank == 1:
+        _in_iteration(3, lambda outputs: outputs["loss"].fill_(torch.nan))
+
+
+def _in_iteration(number: int, act: Callable[[dict], Any]) -> None:
+    after_train_iter: Any = History.after_train_iter
+
+    def acting(self: History, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        if runner.iter + 1 == number:
+            act(outputs)
+        after_train_iter(self, runner, batch_idx, data_batch, outputs)
+
+    History.after_train_iter = acting  # type: ignore[method-assign]
+
+
+def place(rank: int, launcher: str) -> tuple[str, list[int]]:
+    """Device, and the ranks of all processes."""
+    with processes(launcher, "cpu") as device:
+        return device, gather(world()[0])
+
+
+def validate_in_processes(rank: int, val: Path) -> dict[str, float]:
+    with processes("torchrun", "cpu"):
+        return validate_jittered_faces(rank, val)
+
+
+def validate_jittered_faces(rank: int, val: Path) -> dict[str, float]:
+    """What FaceAP measures, as mmengine calls it, if a network found each face a few pixels beside its place."""
+    dataset, metric = FaceDataset(str(val), input_size=32, test_mode=True), FaceAP()
+    for index in DefaultSampler(dataset, shuffle=False):
+        photo = dataset[index]["data_samples"].photo
+        rng = np.random.default_rng(len(photo.path.name) + photo.width * photo.height)
+        boxes = torch.from_numpy(photo.boxes + rng.uniform(-5, 5, photo.boxes.shape))
+        found = {"bboxes": boxes, "scores": torch.from_numpy(rng.random(len(boxes)))}
+        metric.process(None, [{"photo": photo, "pred_instances": found}])
+    return metric.evaluate(len(dataset))

@@ -1,0 +1,90 @@
+"""Several datasets in one run, and images without faces."""
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from helpers.formats import WRITERS, facedet
+from mmengine.dataset import pseudo_collate
+
+from facedet.core.common.errors import UserError
+from facedet.core.data.dataset import dataset_source
+from facedet.core.detector.config import load_config
+from facedet.core.detector.model import build_detector
+from facedet.core.train import finetune
+from facedet.core.train.dataset import FaceDataset
+from facedet.core.train.sampler import OrderSampler, Place
+
+
+def test_a_run_uses_several_datasets_by_their_weights(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    sets = ["--train", drawn / "train.json", "--train", f"{drawn / 'val.json'}=1.5", "--val", drawn / "val.json"]
+    done = facedet("train", quick, *sets, "--work-dir", tmp_path / "run", "--epochs", "1")
+    assert done.exit_code == 0, done.output
+    assert "training on 32 images, 2 of them background, with 65 faces (36 views per epoch)" in done.output
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert (summary["train_images"], summary["train_faces"], summary["iterations"]) == (32, 65, 5)
+
+
+def test_lists_belong_to_datasets_in_their_order(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("train-000\ntrain-001\n")
+    (tmp_path / "b.txt").write_text("val-000\n")
+    lists = ["--train-list", tmp_path / "a.txt", "--train-list", tmp_path / "b.txt"]
+    sets = ["--train", drawn / "train.json", "--train", drawn / "val.json", "--val", drawn / "val.json"]
+    done = facedet("train", quick, *sets, *lists, "--work-dir", tmp_path / "run", "--epochs", "1")
+    assert "training on 3 images" in done.output
+    done = facedet("train", quick, *sets, *lists[:2], "--work-dir", tmp_path / "other")
+    assert done.exit_code == 2
+    assert "give --train-list once for each --train" in done.output
+
+
+def test_views_come_from_all_datasets_by_their_weights(drawn: Path) -> None:
+    more = [{"path": str(drawn / "val.json"), "weight": 0.5}]
+    dataset = FaceDataset(str(drawn / "train.json"), more=more, repeat=2, input_size=64)
+    assert dataset.parts == [(24, 48), (8, 8)]
+    assert len(dataset) == 56
+    chosen = Counter(dataset._image(index, seed) for index in range(56) for seed in (3, 4))
+    assert chosen == {**dict.fromkeys(range(24), 4), **dict.fromkeys(range(24, 32), 2)}
+    names = {dataset[place]["data_samples"].photo.path.name for place in OrderSampler(56, 8, 1, parts=dataset.parts)}
+    assert len(names) == 32
+
+
+@pytest.mark.parametrize("weight", [0, -1, math.nan])
+def test_a_weight_that_is_not_positive_is_refused(weight: float, drawn: Path, quick: Path, tmp_path: Path) -> None:
+    train = dataset_source(drawn / "train.json", weight=weight)
+    with pytest.raises(UserError, match=r"train\.json: its weight is .*; give a number above 0"):
+        finetune(quick, [train], drawn / "val.json", work_dir=tmp_path / "run")
+
+
+def test_a_run_with_other_weights_is_not_resumed(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    run = {"val": drawn / "val.json", "work_dir": tmp_path / "run", "epochs": 2}
+    train = drawn / "train.json"
+    finetune(quick, train, **run)
+    content = torch.load(tmp_path / "run" / "last.pth", weights_only=True)
+    content["meta"].update(epoch=1, iter=3, validated=1)
+    torch.save(content, tmp_path / "run" / "last.pth")
+    with pytest.raises(UserError, match="resume with the same datasets and weights"):
+        finetune(quick, dataset_source(train, weight=2), resume=True, **run)
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_images_without_faces_are_background_in_every_format(format: str, quick: Path, tmp_path: Path) -> None:
+    WRITERS[format](tmp_path / format)
+    dataset = FaceDataset(str(tmp_path / format / ("wider_face_split" if format == "wider" else "")), input_size=64)
+    (k,) = [k for k, photo in enumerate(dataset.faces.photos) if photo.path.name == "c.jpg"]
+    sample = dataset[Place(k, 0)]
+    assert len(sample["data_samples"].gt_instances) == len(sample["data_samples"].ignored_instances) == 0
+
+
+def test_background_alone_is_learned_from(drawn: Path, quick: Path) -> None:
+    dataset = FaceDataset(str(drawn / "val.json"), input_size=96)
+    empty = [k for k, photo in enumerate(dataset.faces.photos) if len(photo.boxes) == 0]
+    assert len(empty) == 2
+    network = build_detector(load_config(quick)).train()
+    data = network.data_preprocessor(pseudo_collate([dataset[k] for k in empty]), training=True)
+    loss, parts = network.parse_losses(network(**data, mode="loss"))
+    loss.backward()
+    assert parts["loss_cls"] > 0
+    assert network.bbox_head.atss_cls.weight.grad.abs().max() > 0

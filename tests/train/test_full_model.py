@@ -1,0 +1,37 @@
+"""Fine-tuning of the full model: `finetune` in its own size."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from facedet.core.data.dataset import DatasetSource
+from facedet.core.detector.config import load_config, network_to_json
+from facedet.core.detector.model import build_detector
+from facedet.core.train import finetune
+from facedet.core.weights.checkpoint import META_KEY, read_torch_file, write_torch_file
+
+
+@pytest.mark.slow
+def test_a_short_run_keeps_the_running_statistics_and_moves_the_backbone_less(drawn: Path, tmp_path: Path) -> None:
+    config = load_config("finetune")
+    torch.manual_seed(0)
+    network = build_detector(config)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+    content = {"state_dict": network.state_dict(), "meta": {META_KEY: network_to_json(config)}}
+    write_torch_file(content, tmp_path / "initial.pth")
+    names = tmp_path / "four.txt"
+    names.write_text("train-000\ntrain-001\ntrain-002\ntrain-003\n")
+    train, val = DatasetSource(drawn / "train.json", names=names), DatasetSource(drawn / "val.json")
+    options = {"weights": tmp_path / "initial.pth", "epochs": 1, "batch_size": 2, "amp": "off"}
+    summary = finetune("finetune", train, val, work_dir=tmp_path / "run", **options)
+    assert 0 < summary.last_loss < 100
+    after, before = read_torch_file(tmp_path / "run" / "last.pth")["trained"], content["state_dict"]
+    statistics = [name for name in before if name.startswith("backbone") and "running" in name]
+    assert len(statistics) == 310
+    assert all(torch.equal(after[name], before[name]) for name in statistics)
+    moved = {name: float((after[name] - before[name]).norm()) for name in after if name.endswith("weight")}
+    assert moved["backbone.layer4.2.conv3.weight"] > 0
+    assert moved["bbox_head.atss_cls.weight"] > 0

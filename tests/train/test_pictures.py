@@ -1,0 +1,48 @@
+"""The pictures of a training run."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.boxes import boxes, detections, photo
+
+from facedet.core.data.image import read_image
+from facedet.core.data.structures import NO_DETECTIONS
+from facedet.core.inference.draw import GREEN
+from facedet.core.train.pictures import agreement, best_and_worst
+
+FACE, OTHER = (100, 100, 40, 40), (300, 300, 40, 40)
+
+
+def test_a_run_draws_its_first_views_and_its_best_and_worst_images(trained: Path) -> None:
+    batches = read_image(trained / "batches.png")
+    assert batches.shape == (4 * 326 + 6, 4 * 326 + 6, 3)
+    assert (batches == GREEN).all(axis=2).sum() > 1000
+    assert all(read_image(trained / name).std() > 10 for name in ("best.png", "worst.png"))
+
+
+@pytest.mark.parametrize(
+    ("faces", "ignored", "found", "expected"),
+    [
+        ([FACE], [False], [(*FACE, 0.9)], 1),
+        ([FACE], [False], [], 0),
+        ([FACE, OTHER], [False, False], [(*FACE, 0.9)], 2 / 3),
+        ([FACE], [False], [(*FACE, 0.9), (*OTHER, 0.8)], 2 / 3),
+        ([FACE], [False], [(100, 100, 40, 30, 0.9)], 0.75),
+        ([FACE, OTHER], [False, True], [(*FACE, 0.9), (*OTHER, 0.8)], 1),
+        ([], [], [(*FACE, 0.9)], 0),
+    ],
+)
+def test_agreement_is_an_f1_weighted_by_overlap(faces, ignored, found, expected) -> None:
+    assert agreement(photo("a", boxes(*faces), *ignored), detections(*found)) == pytest.approx(expected)
+
+
+def test_best_and_worst_images_differ_and_empty_ones_are_in_neither() -> None:
+    right, missed = photo("right", boxes(FACE)), photo("missed", boxes(FACE))
+    both_missed, empty = photo("both missed", boxes(FACE, OTHER)), photo("empty", np.zeros((0, 4)))
+    weak = detections((*FACE, 0.2))
+    found = [(empty, NO_DETECTIONS), (missed, weak), (both_missed, NO_DETECTIONS), (right, detections((*FACE, 0.9)))]
+    best, worst = best_and_worst(found)
+    assert [str(each.path) for each, _ in best] == ["right", "both missed"]
+    assert [str(each.path) for each, _ in worst] == ["missed"]
+    assert not len(worst[0][1].scores)

@@ -1,0 +1,43 @@
+"""Dry runs."""
+
+from pathlib import Path
+
+import pytest
+from helpers.formats import facedet
+
+from facedet.core.common.errors import UserError
+from facedet.core.train import finetune, try_run
+from facedet.core.train.trial import Trial
+
+
+def test_a_dry_run_tells_time_and_memory_and_writes_nothing(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    sets = ["--train", drawn / "train.json", "--val", drawn / "val.json", "--work-dir", tmp_path / "run"]
+    done = facedet("train", quick, *sets, "--dry-run", "--batch-size", "4", "--epochs", "9")
+    assert done.exit_code == 0, done.output
+    assert "trying the first steps, writing nothing" in done.output
+    assert "for 4 images (" in done.output
+    assert "54 iterations and 9 validations take about " in done.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_its_time_is_that_of_all_iterations_and_validations(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    assert Trial(8, 100, 3, 0.5, 10.0, 500, []).seconds == 80
+    arguments = {"train": drawn / "train.json", "val": drawn / "val.json", "work_dir": tmp_path / "run", "epochs": 2}
+    trial = try_run(quick, **arguments)
+    assert (trial.images, trial.iterations, trial.validations) == (8, 6, 2)
+    assert trial.iteration_seconds > 0
+    assert trial.validation_seconds > 0
+    assert trial.peak_memory_mb > 100
+
+
+def test_it_refuses_what_a_run_would_refuse(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    sets = {"train": drawn / "train.json", "val": drawn / "val.json", "work_dir": tmp_path / "run"}
+    config = tmp_path / "wrong.py"
+    config.write_text(f"_base_ = {str(quick)!r}\nval_evaluator = dict(type='FaceAQ')\n")
+    with pytest.raises(UserError, match="FaceAQ"):
+        try_run(config, **sets)
+    finetune(quick, **sets, epochs=1)
+    with pytest.raises(UserError, match="contains an earlier run"):
+        try_run(quick, **sets)
+    with pytest.raises(UserError, match="all 1 epochs are complete"):
+        try_run(quick, **sets, epochs=1, resume=True)

@@ -1,0 +1,76 @@
+"""What the caller of a training run chooses beside its config."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+
+from facedet.core.common.errors import UserError
+from facedet.core.train.device import bfloat16_is_fast
+from facedet.core.train.distributed import world
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller of a training run may choose beside its config; None takes the config's value.
+
+    epochs: exactly so many; otherwise the config's, and more if its `min_steps` need them. batch_size: images of a
+    process in an iteration, or `auto` for what fits the GPU. accumulate: iterations in a step of the optimizer.
+    patience: validations without a better AP after which training stops. freeze: stages of the backbone that are not
+    trained, 0 to 4. allow_partial: load only the weights that fit. amp: `on`, `off` or `auto`. sync_bn: batch
+    normalization uses the images of all processes. compile: with torch.compile. cache: folder that keeps decoded
+    images. checkpoint_gradients: less memory, more time. save_every: minutes between two checkpoints.
+    loggers: some of `loggers.LOGGERS`.
+    """
+
+    epochs: int | None = None
+    batch_size: int | str | None = None
+    accumulate: int | None = None
+    seed: int | None = None
+    patience: int | None = None
+    freeze: int | None = None
+    allow_partial: bool = False
+    amp: str = "auto"
+    sync_bn: bool = False
+    compile: bool = False
+    cache: Path | None = None
+    checkpoint_gradients: bool = False
+    save_every: float = 5
+    loggers: Sequence[str] = ()
+
+
+def override(cfg: Config, options: Options) -> None:
+    """Set what the caller chose in the config."""
+    cfg.randomness = {"seed": 0, **cfg.get("randomness", {})}
+    if options.seed is not None:
+        cfg.randomness.seed = options.seed
+    if isinstance(options.batch_size, int):
+        cfg.train_dataloader.batch_size = options.batch_size
+    if options.cache:
+        for loader in (cfg.train_dataloader, cfg.val_dataloader):
+            loader.dataset.cache = str(options.cache)
+    if options.freeze is not None:
+        cfg.model.backbone.frozen_stages = options.freeze
+    if options.patience is not None:
+        cfg.train_cfg.patience = options.patience
+    if options.accumulate is not None:
+        cfg.train_cfg.accumulate = options.accumulate
+    cfg.optim_wrapper.accumulative_counts = cfg.train_cfg.get("accumulate", 1)
+
+
+def effective_batch(cfg: Config) -> int:
+    """Images in a step of the optimizer. Raises UserError."""
+    if cfg.train_dataloader.batch_size < 1:
+        raise UserError(f"{cfg.filename}: train_dataloader.batch_size must be 1 or more")
+    return cfg.train_dataloader.batch_size * world()[1] * cfg.train_cfg.get("accumulate", 1)
+
+
+def choose_precision(cfg: Config, amp: str, device: str) -> str:
+    """Set bfloat16 in the config where it is wanted: `on`, `off` or `auto`. Returns the precision's name."""
+    if amp not in ("on", "off", "auto"):
+        raise UserError(f"--amp {amp}: give on, off or auto")
+    chosen = amp == "on" or (amp == "auto" and bfloat16_is_fast(device))
+    if chosen and cfg.optim_wrapper.get("type", "OptimWrapper") == "OptimWrapper":
+        cfg.optim_wrapper.type = "MixedPrecision"
+    return "bfloat16" if chosen else "float32"
