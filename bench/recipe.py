@@ -29,7 +29,33 @@ from facedet.core.data.structures import AnnotatedDataset
 
 RESULTS = Path(__file__).parent / "results" / "recipe.json"
 METRICS = ("AP", "AP50", "AP75")
-RECIPES: dict[str, dict[str, Any]] = {"tiny": {}}  # changes to configs/tiny.py
+RECIPES: dict[str, dict[str, Any]] = {  # changes to configs/tiny.py
+    "before": {
+        "train_dataloader": {
+            "dataset": {
+                "augment": {
+                    "_delete_": True,
+                    "brightness": 32,
+                    "contrast": (0.5, 1.5),
+                    "saturation": (0.5, 1.5),
+                    "hue": 18,
+                    "swap_channels": 0.5,
+                    "crop_min_iou": (0.1, 0.3, 0.5, 0.7, 0.9),
+                    "crop_smallest": 0.1,
+                    "flip": 0.5,
+                },
+                "mosaic": None,
+            },
+            "sampler": {"scales": ()},
+        },
+        "optim_wrapper": {"paramwise_cfg": None},
+        "train_cfg": {"min_steps": 0, "average": None},
+    },
+    "tiny": {},
+    "no-mosaic": {"train_dataloader": {"dataset": {"mosaic": None}}},
+    "full-size": {"train_dataloader": {"sampler": {"scales": ()}}},
+    "no-average": {"train_cfg": {"average": None}},
+}
 
 
 def folds(dataset: AnnotatedDataset, count: int) -> list[list[str]]:

@@ -24,6 +24,7 @@ def only_writer(folder: Path) -> Iterator[None]:
             raise UserError(
                 f"{folder}: process {owner} is writing to it; wait for it or choose another folder"
             ) from None
+        os.register_at_fork(after_in_child=file.close)  # a worker that outlives its process would keep the lock
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -94,14 +94,16 @@ def _train_loader(cfg: Config, dataset: FaceDataset) -> DataLoader:
         world_size=world_size,
         accumulate=cfg.train_cfg.get("accumulate", 1),
         parts=dataset.parts,
-        sizes=[_multiple_of_stride(scale * cfg.input_size) for scale in loader.sampler.get("scales", ())],
+        sizes=[view_side(scale * cfg.input_size) for scale in loader.sampler.get("scales", ())],
         full_size_from=loader.sampler.get("full_size_from", 1.0),
     )
     return _loader(loader, dataset, sampler)
 
 
-def _multiple_of_stride(side: float) -> int:
-    return max(1, round(side / _STRIDE)) * _STRIDE
+def view_side(side: float) -> int:
+    """The side of a view, pixels, that the network can take: the nearest to the wanted one."""
+    # at least two: oneDNN's gradient of a strided bfloat16 convolution of one pixel is uninitialised memory
+    return max(2, round(side / _STRIDE)) * _STRIDE
 
 
 def _val_loader(cfg: Config, dataset: FaceDataset) -> DataLoader:

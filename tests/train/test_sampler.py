@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from facedet.core.train.runner import view_side
 from facedet.core.train.sampler import OrderSampler, Place
 
 
@@ -72,3 +73,8 @@ def test_datasets_are_used_by_their_weights() -> None:
     assert len({tuple(sorted(images[:17])) for images in epochs}) == 4  # another part in each epoch
     assert places(3, first=2, parts=((10, 5), (10, 8))) == places(3, parts=((10, 5), (10, 8)))[8:]
     assert places(3, parts=((21, 21),)) == places(3)
+
+
+def test_views_have_sides_that_the_network_can_take() -> None:
+    assert [view_side(scale * 320) for scale in (0.5, 0.6, 0.7, 0.8, 1.0)] == [160, 192, 224, 256, 320]
+    assert [view_side(scale * 96) for scale in (0.3, 0.5, 1.0)] == [64, 64, 96]
