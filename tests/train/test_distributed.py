@@ -53,7 +53,7 @@ def frozen(tmp_path_factory: pytest.TempPathFactory, quick: Path) -> Path:
         "train_cfg = dict(average=0.9, min_steps=0)\n"
         "train_dataloader = dict(batch_size=4, num_workers=0, sampler=dict(shuffle=False))\n"
         "val_dataloader = dict(num_workers=0)\nparam_scheduler = []\n"
-        "_sgd = dict(_delete_=True, type='SGD', lr=0.01, momentum=0.9, weight_decay=5e-4)\n"
+        "_sgd = dict(_delete_=True, type='SGD', lr=0.001, momentum=0.9, weight_decay=5e-4)\n"
         "optim_wrapper = dict(optimizer=_sgd)\n"
     )
     return path
