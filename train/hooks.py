@@ -67,10 +67,14 @@ class History(Hook):
         self.scalars = {name: values.tolist() for name, values in state["scalars"].items()}
         self.metrics, self.unreadable = list(state["metrics"]), list(state["unreadable"])
 
+    @property
+    def scores(self) -> list[float]:
+        """AP of each validation."""
+        return [metrics.get("AP", 0.0) for _, metrics in self.metrics]
+
     def is_best(self) -> bool:
         """Whether the last validation has a higher AP than all before it."""
-        scores = [metrics.get("AP", 0.0) for _, metrics in self.metrics]
-        return scores[-1] > max(scores[:-1], default=-1.0)
+        return self.scores[-1] > max(self.scores[:-1], default=-1.0)
 
     def before_train_epoch(self, runner: Any) -> None:
         self._last = time.monotonic()
@@ -181,7 +185,7 @@ class Patience(Hook):
         self.history, self.validations = history, validations
 
     def after_round(self, runner: Any) -> None:
-        scores = [metrics.get("AP", 0.0) for _, metrics in self.history.metrics]
+        scores = self.history.scores
         if scores and len(scores) - 1 - scores.index(max(scores)) >= self.validations:
             runner.train_loop.stop_training = True
 

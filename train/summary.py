@@ -1,13 +1,12 @@
 """The results of a training run: summary.json and the training curve."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 
-from facedet.core.common.files import write_beside
+from facedet.core.common.files import write_beside, write_json
 from facedet.core.detector.config import config_name
 from facedet.core.train.begin import Beginning
 from facedet.core.train.distributed import is_first
@@ -90,8 +89,7 @@ def write_summary(folder: Path, beginning: Beginning, history: History, seconds:
         report=str(folder / "training.html"),
     )
     if is_first():
-        with write_beside(folder / "summary.json") as path:
-            path.write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
+        write_json(asdict(summary), folder / "summary.json")
         with write_beside(folder / "training-curve.png") as path:
             _draw_curve(history, path)
     return summary
