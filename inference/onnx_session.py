@@ -14,6 +14,7 @@ from facedet.core.inference.session_parts import (
     graph_preprocessing,
     join_outputs,
     level_strides,
+    nms_rule,
     score_threshold,
     subtracts_mean,
 )
@@ -49,6 +50,7 @@ class OnnxSession:
         facts = onnx_facts(self._session.get_modelmeta().custom_metadata_map)
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
+        self.nms_rule = nms_rule(facts, path)
         self.precision = "f32"
 
     def run(self, image: np.ndarray) -> np.ndarray:

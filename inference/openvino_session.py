@@ -13,6 +13,7 @@ from facedet.core.inference.session_parts import (
     graph_preprocessing,
     join_outputs,
     level_strides,
+    nms_rule,
     score_threshold,
     subtracts_mean,
 )
@@ -32,6 +33,7 @@ class IrSession:
         facts = read_facts(path, model)
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
+        self.nms_rule = nms_rule(facts, path)
         self.weights = stored_precision(model)
         hints = {} if precision == "default" else {"INFERENCE_PRECISION_HINT": precision}
         self._compiled: Any = core().compile_model(model, device, hints)

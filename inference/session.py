@@ -17,7 +17,8 @@ class Session(Protocol):
 
     size: input size, pixels. threshold: the score that detections must exceed, None if the file does not state it.
     weights: stored precision, `f32`, `f16` or `bf16`. precision: what the model computes in. strides: of the levels in
-    pixels, finest first; empty if the file does not state them.
+    pixels, finest first; empty if the file does not state them. nms_rule: the thresholds as `postprocess` takes them,
+    None if the file does not state them.
     """
 
     path: Path
@@ -27,6 +28,7 @@ class Session(Protocol):
     weights: str
     precision: str
     strides: list[int]
+    nms_rule: dict[str, float] | None
 
     def run(self, image: np.ndarray) -> np.ndarray:
         """Run on an image, float32 [1, 3, size, size] BGR 0..255. Returns rows [n, 6]: outputs `boxes` and `labels`."""

@@ -24,6 +24,15 @@ def level_strides(facts: dict[str, str], path: Path) -> list[int]:
     return list(network.model.bbox_head.anchor_generator.strides) if network else []
 
 
+def nms_rule(facts: dict[str, str], path: Path) -> dict[str, float] | None:
+    """Keyword arguments of `postprocess` by the facts of an export, None if they do not state the network."""
+    network = read_network(facts, path)
+    if network is None:
+        return None
+    rule = network.model.test_cfg
+    return dict(score_threshold=rule.score_thr, iou_threshold=rule.nms.iou_threshold, max_boxes=rule.max_per_img)
+
+
 def score_threshold(facts: dict[str, str], path: Path) -> float | None:
     """Score threshold by the facts of an export, None if they do not state it. Raises UserError."""
     try:

@@ -9,7 +9,7 @@ import torch
 from facedet.core.detector.model import dense, preprocess
 from facedet.core.export.export import load_network
 from facedet.core.export.interface import BOXES, INPUT, LABELS, Interface, Ports
-from facedet.core.inference.session_parts import join_outputs, level_strides, score_threshold, subtracts_mean
+from facedet.core.inference.session_parts import join_outputs, level_strides, nms_rule, score_threshold, subtracts_mean
 
 
 class TorchSession:
@@ -22,6 +22,7 @@ class TorchSession:
         self._network, self.size, facts = load_network(path)
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
+        self.nms_rule = nms_rule(facts, path)
         self.weights, self.precision = "f32", "f32"
 
     def run(self, image: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from facedet.core.data.image import find_images, read_image, to_tensor
 from facedet.core.data.structures import Detections
 from facedet.core.export.interface import Interface
 from facedet.core.inference.session import Session, open_session, to_detections
+from facedet.core.parity.choices import only_nms_differs
 from facedet.core.parity.interface import interface_reasons
 from facedet.core.parity.levels import LevelComparison, LevelDifference
 from facedet.core.parity.tolerances import LOW_SCORE_UNMATCHED_SHARE, allowed_before_nms
@@ -86,7 +87,7 @@ def check_parity(
     interfaces = [session.interface() for session in sessions] if reference else []
     pairs = []
     for k, session in enumerate(sessions[1:], 1):
-        pair = compare(sessions[0], session, outputs.rows[0], outputs.rows[k])
+        pair = _judge(sessions[0], session, outputs, k)
         if reference:
             pair = _with_levels(pair, levels[k - 1].differences(), interface_reasons(interfaces[0], interfaces[k]))
         if k in default_sessions:
@@ -102,6 +103,16 @@ def check_parity(
         detections=[[to_detections(rows) for rows in model_rows] for model_rows in outputs.rows],
         interfaces=interfaces,
     )
+
+
+def _judge(first: Session, other: Session, outputs: "_Outputs", k: int) -> Pair:
+    rows = outputs.rows[0], outputs.rows[k]
+    pair = compare(first, other, *rows)
+    if pair.agree or not only_nms_differs(
+        [first, other], rows, lambda image: to_tensor(read_image(outputs.images[image]), first.size)
+    ):
+        return pair
+    return compare(first, other, *rows, only_nms=True)
 
 
 def _open_sessions(files: Sequence[Path]) -> list[Session]:

@@ -22,7 +22,8 @@ class Difference:
 
     matched, only_first, only_second: number of boxes with any score. judged: number of matched pairs with a score above
     the tolerance's `faint`; the largest and mean differences are those of these pairs. faint: number of low-score
-    boxes, matched pairs counted once; faint_off: how many of them have no match within the tolerance.
+    boxes, matched pairs counted once; faint_off: how many of them have no match within the tolerance. nms_choices:
+    number of boxes that are left out of all that is judged, because only NMS chose differently (`only_nms_differs`).
     """
 
     matched: int
@@ -36,6 +37,7 @@ class Difference:
     mean_score: float
     faint: int
     faint_off: int
+    nms_choices: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,27 @@ class Pair:
     def agree(self) -> bool:
         return not self.reasons
 
+    @property
+    def notes(self) -> list[str]:
+        if not (count := self.difference.nms_choices):
+            return []
+        return [f"{count} boxes differ only by a choice of NMS between nearly equal boxes; before NMS all agree"]
 
-def compare(reference: Session, other: Session, first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> Pair:
-    """Compare and judge two models. first, second: rows [n, 6] of each image from the reference and from `other`."""
+
+def compare(
+    reference: Session,
+    other: Session,
+    first: Sequence[np.ndarray],
+    second: Sequence[np.ndarray],
+    *,
+    only_nms: bool = False,
+) -> Pair:
+    """Compare and judge two models. first, second: rows [n, 6] of each image from the reference and from `other`.
+
+    only_nms: differences of single boxes are proven to come from a choice of NMS, and are counted but not judged.
+    """
     tolerance = TOLERANCES["f16" if "f16" in (reference.weights, other.weights) else "f32"]
-    difference = measure(first, second, tolerance)
+    difference = measure(first, second, tolerance, only_nms=only_nms)
     threshold = other.threshold if reference.threshold is None else reference.threshold
     reasons = _judge(difference, tolerance)
     for name, rows in (("reference", first), (other.kind, second)):
@@ -83,8 +101,10 @@ def compare(reference: Session, other: Session, first: Sequence[np.ndarray], sec
     )
 
 
-def measure(first: Sequence[np.ndarray], second: Sequence[np.ndarray], allowed: Tolerance) -> Difference:
-    """Match the rows [n, 6] of each image and sum up the differences."""
+def measure(
+    first: Sequence[np.ndarray], second: Sequence[np.ndarray], allowed: Tolerance, *, only_nms: bool = False
+) -> Difference:
+    """Match the rows [n, 6] of each image and sum up the differences. only_nms: as for `compare`."""
     px, score_difference, score, unmatched = [], [], [], []
     only_first = only_second = 0
     for first_rows, second_rows in zip(first, second, strict=True):
@@ -100,11 +120,16 @@ def measure(first: Sequence[np.ndarray], second: Sequence[np.ndarray], allowed: 
     all_px, all_score_difference, all_scores, all_unmatched = (
         np.concatenate(parts) for parts in (px, score_difference, score, unmatched)
     )
-    low_score = all_scores <= allowed.faint
     outside = (all_px.max(axis=1, initial=0) > allowed.px) | (all_score_difference > allowed.score)
+    matched_pairs, choices = len(all_scores), 0
+    if only_nms:
+        choices = int(outside.sum()) + len(all_unmatched)
+        all_px, all_score_difference, all_scores = (x[~outside] for x in (all_px, all_score_difference, all_scores))
+        outside, all_unmatched = outside[~outside], all_unmatched[:0]
+    low_score = all_scores <= allowed.faint
     low_score_unmatched = int((all_unmatched <= allowed.faint).sum())
     return Difference(
-        matched=len(all_scores),
+        matched=matched_pairs,
         only_first=only_first,
         only_second=only_second,
         highest_unmatched=float(all_unmatched.max(initial=0)),
@@ -115,6 +140,7 @@ def measure(first: Sequence[np.ndarray], second: Sequence[np.ndarray], allowed: 
         mean_score=_mean(all_score_difference[~low_score]),
         faint=int(low_score.sum()) + low_score_unmatched,
         faint_off=int((low_score & outside).sum()) + low_score_unmatched,
+        nms_choices=choices,
     )
 
 

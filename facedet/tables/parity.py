@@ -24,7 +24,7 @@ def parity_table(parity: Parity) -> str:
         lines += ["", f"interface of {Path(name).name}", *(f"  {line}" for line in interface.lines())]
     for pair in parity.pairs:
         lines += _levels(pair)
-        lines += [f"{Path(pair.model).name}: {reason}" for reason in pair.reasons]
+        lines += [f"{Path(pair.model).name}: {reason}" for reason in (*pair.reasons, *pair.notes)]
     return "\n".join(lines)
 
 

@@ -1,0 +1,71 @@
+"""Where scores are nearly equal, NMS chooses by the last digit: proven to be the only difference, or reported."""
+
+from pathlib import Path
+
+import pytest
+
+from facedet.core.data.image import read_image, to_tensor
+from facedet.core.export.export import load_network
+from facedet.core.export.to_onnx import write_onnx
+from facedet.core.inference.session import open_session
+from facedet.core.parity.check import check_parity
+from facedet.core.parity.choices import follows_rule
+from facedet.core.parity.tolerances import TOLERANCES
+from facedet.core.parity.verdict import measure
+from facedet.core.weights.checkpoint import read_torch_file, write_torch_file
+
+
+@pytest.fixture(scope="module")
+def flat(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint whose scores all lie near 0.2 and differ by rounding, as after a few steps of training."""
+    content = read_torch_file(trained / "best.pth")
+    state = content["state_dict"]
+    for name in ("atss_cls", "atss_centerness"):
+        state[f"bbox_head.{name}.weight"] *= 1e-6
+        state[f"bbox_head.{name}.bias"].fill_(-0.2)
+    path = tmp_path_factory.mktemp("flat") / "flat.pth"
+    write_torch_file(content, path)
+    return path
+
+
+def test_a_choice_of_nms_is_proven_and_counted(flat: Path, unseen_images: Path, tmp_path: Path) -> None:
+    network, size, facts = load_network(flat)
+    write_onnx(network, size, facts, tmp_path / "same.onnx")
+    parity = check_parity([flat, tmp_path / "same.onnx"], unseen_images)
+    assert parity.agree
+    (pair,) = parity.pairs
+    assert pair.difference.nms_choices > 0
+    assert pair.difference.judged > 100
+    assert str(pair.difference.nms_choices) in pair.notes[0]
+
+
+def test_nms_with_another_threshold_is_reported(flat: Path, unseen_images: Path, tmp_path: Path) -> None:
+    network, size, facts = load_network(flat)
+    network.detector.bbox_head.test_cfg.nms.iou_threshold += 0.05
+    write_onnx(network, size, facts, tmp_path / "other.onnx")
+    (pair,) = check_parity([flat, tmp_path / "other.onnx"], unseen_images).pairs
+    assert pair.reasons
+    assert not pair.notes
+
+
+def test_other_boxes_before_nms_are_reported(flat: Path, unseen_images: Path, tmp_path: Path) -> None:
+    network, size, facts = load_network(flat)
+    network.detector.bbox_head.atss_reg.bias.data += 0.01  # 0.03 px at stride 4
+    write_onnx(network, size, facts, tmp_path / "moved.onnx")
+    (pair,) = check_parity([flat, tmp_path / "moved.onnx"], unseen_images).pairs
+    assert pair.reasons
+    assert not pair.notes
+
+
+@pytest.mark.parametrize("format", ["onnx", "fp32"])
+def test_the_rows_of_a_model_follow_from_its_values_before_nms(
+    format: str, exported: dict[str, Path], unseen_images: Path
+) -> None:
+    session = open_session(exported[format])
+    for path in sorted(unseen_images.iterdir()):
+        image = to_tensor(read_image(path), session.size)
+        rows, dense = session.run(image), session.dense(image)
+        assert session.nms_rule is not None
+        assert follows_rule(rows, dense, session.nms_rule)
+        assert not follows_rule(rows, dense, {**session.nms_rule, "iou_threshold": 0.3})
+        assert measure([rows], [rows], TOLERANCES["f32"], only_nms=True).nms_choices == 0
