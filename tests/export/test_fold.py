@@ -148,7 +148,8 @@ def test_folding_saves_an_eighth_of_the_released_networks_convolutions() -> None
     folded = measure_detector(fold_layers(detector), config.input_size)
     released = measure_detector(detector, config.input_size)
     assert released.conv_gflops == pytest.approx(338.571, abs=1e-3)
-    assert folded.conv_gflops == pytest.approx(295, abs=1)
+    constants = 0.157  # what is added to the towers' first convolutions, known when the graph is compiled
+    assert folded.conv_gflops - constants == pytest.approx(295.534, abs=1e-3)
 
 
 @pytest.mark.parametrize("format", ["onnx", "fp32", "fp16"])
