@@ -42,9 +42,13 @@ class Complexity:
 
 
 def measure(config: Config) -> Complexity:
-    """Count the detector of a config for one input, without computing values (on the meta device)."""
-    model = build_detector(config).eval().to("meta")
-    size = config.input_size
+    """Count the detector of a config for one input of its size."""
+    return measure_detector(build_detector(config), config.input_size)
+
+
+def measure_detector(detector: Detector, size: int) -> Complexity:
+    """Count a detector for one input of `size` x `size`, without computing values: its weights are lost."""
+    model = detector.eval().to("meta")
     image = preprocess(model, torch.empty(1, 3, size, size, device="meta"))
     with torch.no_grad(), _Counter() as counter:
         head = model.bbox_head(model.neck(model.backbone(image)))

@@ -12,6 +12,7 @@ from facedet.core.common.errors import UserError
 from facedet.core.common.progress import Progress, silent
 from facedet.core.detector.config import config_name, network_to_json
 from facedet.core.detector.model import build_detector
+from facedet.core.export.fold import fold_layers
 from facedet.core.export.network import DeployedDetector
 from facedet.core.export.to_ir import write_ir
 from facedet.core.export.to_onnx import write_onnx
@@ -25,13 +26,22 @@ def export(
     folder: str | Path,
     formats: str | Sequence[str] = tuple(FORMATS),
     progress: Progress = silent,
+    *,
+    fold: bool = True,
 ) -> dict[str, Path]:
-    """Write the requested formats into `folder` under the names in FORMATS. Returns their paths. Raises UserError."""
+    """Write the requested formats into `folder` under the names in FORMATS. Returns their paths. Raises UserError.
+
+    fold: combine linear layers, which gives the same function with fewer operations; without, the graph is the released
+    model's, and `import` can read it.
+    """
     formats = [formats] if isinstance(formats, str) else formats
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise UserError(f"--formats {' '.join(unknown)}: give one or more of {' '.join(FORMATS)}")
     network, size, facts = load_network(Path(checkpoint))
+    facts["folded"] = "yes" if fold else "no"
+    if fold:
+        network = DeployedDetector(fold_layers(network.detector))
     paths = {name: Path(folder) / FORMATS[name] for name in FORMATS if name in formats}
     with tempfile.TemporaryDirectory() as scratch:
         onnx_file = paths.get("onnx", Path(scratch) / FORMATS["onnx"])
@@ -56,6 +66,7 @@ def _facts(config: Config, checkpoint: Path) -> dict[str, str]:
         "version": version("facedet"),
         "config": config_name(config),
         "network": network_to_json(config),
+        "checkpoint": checkpoint.name,
         "checkpoint_sha256": sha256(checkpoint),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "score_threshold": str(config.model.test_cfg.score_thr),

@@ -74,6 +74,14 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 @pytest.fixture(scope="session")
+def unfolded(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same without folding: the graph of the published model, which `import` can read."""
+    from facedet.core.export.export import export
+
+    return export(trained / "best.pth", tmp_path_factory.mktemp("unfolded"), fold=False)
+
+
+@pytest.fixture(scope="session")
 def unseen_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of six drawn images that are in no dataset."""
     folder = tmp_path_factory.mktemp("unseen")
@@ -102,22 +110,22 @@ def made(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def imported(exported: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def imported(unfolded: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny IR, imported without calibration."""
     path = tmp_path_factory.mktemp("imported") / "imported.pth"
     from facedet.core.weights.importing import import_weights
 
-    import_weights(exported["fp32"], path)
+    import_weights(unfolded["fp32"], path)
     return path
 
 
 @pytest.fixture(scope="session")
-def calibrated(exported: dict[str, Path], drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def calibrated(unfolded: dict[str, Path], drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny IR, imported and calibrated on its training images."""
     path = tmp_path_factory.mktemp("calibrated") / "calibrated.pth"
     from facedet.core.weights.importing import import_weights
 
-    origin = import_weights(exported["fp32"], path, calibrate_on=drawn / "images")
+    origin = import_weights(unfolded["fp32"], path, calibrate_on=drawn / "images")
     assert (origin.frozen_norms, origin.calibrated_on) == (0, 32)
     return path
 

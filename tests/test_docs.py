@@ -12,6 +12,7 @@ from helpers.markdown import PAGES, README, ROOT, Block, blocks, run
 
 from facedet.cli import main
 from facedet.core.data.dataset import DatasetSource, read_dataset
+from facedet.core.export.export import export
 from facedet.core.parity.matching import box_iou
 from facedet.core.train.dataset import FaceDataset
 from facedet.core.weights.importing import import_weights
@@ -168,7 +169,7 @@ def test_checkpoint_onnx_and_ir_have_the_same_ap(own: Path) -> None:
 
 @pytest.mark.slow
 def test_calibration_keeps_the_loss_of_a_training_step(own: Path, faces: Path, tmp_path: Path) -> None:
-    ir = own / "model" / "detector-fp32.xml"
+    ir = export(own / "runs" / "faces" / "best.pth", tmp_path, "fp32", fold=False)["fp32"]
     dataset = FaceDataset(str(faces), names=str(faces / "train.txt"), input_size=320)
     losses = {}  # in eval mode, in training mode
     for name, images in (("naive", None), ("calibrated", faces / "images")):

@@ -66,7 +66,8 @@ def import_weights(
 ) -> Origin:
     """Write the weights of `source` to `target` as a checkpoint. Raises UserError; then nothing is written.
 
-    source: the released snapshot (.pth), or an IR (.xml) or ONNX file (.onnx) of this network in FP32 or FP16.
+    source: the released snapshot (.pth), or an IR (.xml) or ONNX file (.onnx) of this network in FP32 or FP16, but not
+    a folded export.
     config: name or path; needed only if the network is not the released one and the file does not describe it.
     calibrate_on: folder of images on which to measure new running statistics for batch normalization; for graphs only.
     """
@@ -103,6 +104,7 @@ def _from_graph(
     path: Path, config: str | Path | None, calibrate_on: Path | None, progress: Progress
 ) -> tuple[Detector, Config, Origin]:
     model = read_model(path)
+    _refuse_folded(read_facts(path, model), path)
     precision = _precision(model, path)
     network = _network_config(model, config, path)
     size = network.input_size
@@ -158,6 +160,15 @@ def _readable(paths: Iterable[Path], size: int, left_out: list[str]) -> Iterator
 def _check_distance(measured: Distance, allowed: Distance, path: Path) -> None:
     if not measured.within(allowed):
         raise UserError(f"{path}: the recovered network differs from the file by {measured}, allowed {allowed}")
+
+
+def _refuse_folded(facts: dict[str, str], path: Path) -> None:
+    if facts.get("folded") == "yes":
+        checkpoint = f"{facts.get('checkpoint')} (sha256 {facts.get('checkpoint_sha256')})"
+        raise UserError(
+            f"{path}: a folded export: its layers are combined and cannot be separated; use the checkpoint that it was "
+            f"made from, {checkpoint}, or export that with --no-fold"
+        )
 
 
 def _precision(model: ov.Model, path: Path) -> str:

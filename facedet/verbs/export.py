@@ -13,8 +13,15 @@ from facedet.verbs.options import FILE
 @click.argument("checkpoint", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="Folder for the exported files.")
 @click.option("--formats", multiple=True, help="One or more of onnx, fp32, fp16.  [default: all]")
+@click.option(
+    "--no-fold",
+    is_flag=True,
+    help="Keep the graph of the published model, which `facedet import` can read, instead of combining linear layers.",
+)
 @click.argument("more_formats", nargs=-1, metavar="")
-def export(checkpoint: Path, output: Path, formats: tuple[str, ...], more_formats: tuple[str, ...]) -> None:
+def export(
+    checkpoint: Path, output: Path, formats: tuple[str, ...], no_fold: bool, more_formats: tuple[str, ...]
+) -> None:
     """Export CHECKPOINT to ONNX and OpenVINO IR.
 
     The files are drop-in replacements for the published model.
@@ -22,7 +29,8 @@ def export(checkpoint: Path, output: Path, formats: tuple[str, ...], more_format
     from facedet.core.export.export import FORMATS
     from facedet.core.export.export import export as write
 
-    for name, path in write(checkpoint, output, [*formats, *more_formats] or tuple(FORMATS), bar).items():
+    chosen = [*formats, *more_formats] or tuple(FORMATS)
+    for name, path in write(checkpoint, output, chosen, bar, fold=not no_fold).items():
         click.echo(f"{name:5} {path}")
 
 

@@ -37,7 +37,7 @@ def fetch(name: str, output: Path, mirror: str | None) -> None:
 def import_(source: Path, output: Path, **options: Any) -> None:
     """Turn SOURCE into a trainable checkpoint.
 
-    SOURCE is the released snapshot (.pth), an IR (.xml) or an ONNX file (.onnx).
+    SOURCE is the released snapshot (.pth), an IR (.xml) or an ONNX file (.onnx); own exports with --no-fold only.
     """
     from facedet.core.weights.importing import import_weights
     from facedet.tables.model import origin_lines

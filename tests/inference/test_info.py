@@ -24,8 +24,8 @@ def test_compressed_weights_count_as_constants(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", ["onnx", "fp32", "fp16"])
-def test_a_file_has_the_figures_of_its_config(exported: dict[str, Path], format: str) -> None:
-    config, file = describe("tiny"), describe(exported[format])
+def test_a_file_has_the_figures_of_its_config(unfolded: dict[str, Path], format: str) -> None:
+    config, file = describe("tiny"), describe(unfolded[format])
     assert file.gflops == pytest.approx(config.gflops, rel=1e-6)
     assert file.card_million_parameters == pytest.approx(config.card_million_parameters, abs=1e-4)
     assert any("boxes [750,5] f32" in line for line in file.interface)

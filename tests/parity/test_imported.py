@@ -7,10 +7,10 @@ from facedet.core.parity.check import check_parity
 
 
 def test_an_imported_model_and_its_export_agree_with_the_original(
-    imported: Path, exported: dict[str, Path], unseen_images: Path, tmp_path: Path
+    imported: Path, unfolded: dict[str, Path], unseen_images: Path, tmp_path: Path
 ) -> None:
     again = export(imported, tmp_path, ["fp32"])
-    parity = check_parity([imported, again["fp32"]], unseen_images, reference=exported["fp32"])
+    parity = check_parity([imported, again["fp32"]], unseen_images, reference=unfolded["fp32"])
     assert parity.agree, [pair.reasons for pair in parity.pairs]
     assert parity.pairs[1].difference.matched > 100
     assert [level.anchors for level in parity.pairs[1].levels] == [6400, 1600, 400, 100, 25]

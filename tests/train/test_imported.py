@@ -55,11 +55,11 @@ def test_frozen_batch_normalization_stays_frozen_in_training_and_resume(
 
 
 def test_an_imported_fp16_model_can_be_trained_exported_and_checked(
-    exported: dict[str, Path], drawn: Path, unseen_images: Path, tmp_path: Path
+    unfolded: dict[str, Path], drawn: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
-    origin = import_weights(exported["fp16"], tmp_path / "half.pth", calibrate_on=unseen_images)
+    origin = import_weights(unfolded["fp16"], tmp_path / "half.pth", calibrate_on=unseen_images)
     assert origin.calibrated_on == 6
-    parity = check_parity([tmp_path / "half.pth"], unseen_images, reference=exported["fp16"])
+    parity = check_parity([tmp_path / "half.pth"], unseen_images, reference=unfolded["fp16"])
     assert not any("before NMS" in reason for reason in parity.pairs[0].reasons)
     datasets = drawn / "val.json", drawn / "val.json"
     summary = finetune("tiny", *datasets, work_dir=tmp_path / "run", weights=tmp_path / "half.pth", epochs=1)

@@ -77,9 +77,9 @@ def quantised(model: ov.Model) -> None:
     ],
 )
 def test_the_graph_of_another_network_is_refused(
-    change: Callable[[ov.Model], None], message: str, exported: dict[str, Path], tmp_path: Path
+    change: Callable[[ov.Model], None], message: str, unfolded: dict[str, Path], tmp_path: Path
 ) -> None:
-    model = ov.Core().read_model(exported["fp32"])
+    model = ov.Core().read_model(unfolded["fp32"])
     change(model)
     ov.serialize(model, tmp_path / "other.xml")
     with pytest.raises(UserError, match=message) as caught:
@@ -88,15 +88,15 @@ def test_the_graph_of_another_network_is_refused(
     assert not (tmp_path / "back.pth").exists()
 
 
-def test_a_graph_with_another_input_size_is_refused(exported: dict[str, Path], tmp_path: Path) -> None:
+def test_a_graph_with_another_input_size_is_refused(unfolded: dict[str, Path], tmp_path: Path) -> None:
     message = (
         r"its input is \[1,3,320,320\], that of the config face_detection_0206 is \[1, 3, 640, 640\]; "
         "give the right one with --config"
     )
     with pytest.raises(UserError, match=message):
-        import_weights(exported["fp32"], tmp_path / "back.pth", config="face_detection_0206")
+        import_weights(unfolded["fp32"], tmp_path / "back.pth", config="face_detection_0206")
     with pytest.raises(UserError, match=r"back: not the name of a checkpoint; give a name that ends in \.pth"):
-        import_weights(exported["fp32"], tmp_path / "back")
+        import_weights(unfolded["fp32"], tmp_path / "back")
 
 
 @pytest.mark.parametrize(

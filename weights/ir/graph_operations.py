@@ -40,9 +40,9 @@ def graph_operations(model: ov.Model) -> Graph:
     """List the network's operations in a graph, from its input on. Raises Mismatch if there is no convolution."""
     nodes = model.get_ordered_ops()
     convolutions = [node for node in nodes if node.get_type_name() == "Convolution"]
-    if not convolutions:
+    image = next((port for port in (node.input_value(0) for node in convolutions) if _reads_input(port)), None)
+    if image is None:
         raise Mismatch("it contains no convolution")
-    image = convolutions[0].input_value(0)
     operations = [Operation("image")]
     by_node = {image.get_node().get_name(): operations[0]}
     for node in nodes:
@@ -55,6 +55,11 @@ def graph_operations(model: ov.Model) -> Graph:
             if operation not in inputs:
                 operations.append(operation)
     return Graph(operations, image, len(convolutions))
+
+
+def _reads_input(port: ov.Output) -> bool:
+    node = port.get_node()
+    return node.get_type_name() == "Parameter" or any(_reads_input(source) for source in node.input_values())
 
 
 _KINDS = {"Relu": "relu", "MaxPool": "pool", "Interpolate": "upsample"}

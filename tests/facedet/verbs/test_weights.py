@@ -11,8 +11,8 @@ from facedet.core.weights.checkpoint import config_from_checkpoint, read_torch_f
 from facedet.core.weights.importing import ORIGIN
 
 
-def test_import_prints_the_result_of_the_comparison(exported: dict[str, Path], tmp_path: Path) -> None:
-    done = CliRunner().invoke(main, ["import", str(exported["fp16"]), "-o", str(tmp_path / "x.pth")])
+def test_import_prints_the_result_of_the_comparison(unfolded: dict[str, Path], tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["import", str(unfolded["fp16"]), "-o", str(tmp_path / "x.pth")])
     assert done.exit_code == 0, done.output
     assert "imported all weights of the tiny f16 IR" in done.output
     assert "20 batch normalization layers have no running statistics and stay frozen" in done.output

@@ -26,14 +26,14 @@ def test_calibration_does_not_change_the_function(
 
 
 def test_unreadable_images_are_left_out_of_calibration(
-    exported: dict[str, Path], unseen_images: Path, tmp_path: Path
+    unfolded: dict[str, Path], unseen_images: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(unseen_images, tmp_path / "photos")
     (tmp_path / "photos" / "held-out-000.png").write_bytes(b"none")
-    origin = import_weights(exported["fp32"], tmp_path / "x.pth", calibrate_on=tmp_path / "photos")
+    origin = import_weights(unfolded["fp32"], tmp_path / "x.pth", calibrate_on=tmp_path / "photos")
     assert origin.calibrated_on == 5
     assert "held-out-000.png: cannot be read" in origin.left_out[0]
     for path in (tmp_path / "photos").iterdir():
         path.write_bytes(b"none")
     with pytest.raises(UserError, match="cannot be read as an image"):
-        import_weights(exported["fp32"], tmp_path / "y.pth", calibrate_on=tmp_path / "photos")
+        import_weights(unfolded["fp32"], tmp_path / "y.pth", calibrate_on=tmp_path / "photos")

@@ -23,7 +23,9 @@ def test_folding_constants_does_not_change_the_given_graph(exported: dict[str, P
 def test_onnx_file_and_ir_have_the_same_facts(exported: dict[str, Path]) -> None:
     onnx, ir = (read_facts(exported[format], read_model(exported[format])) for format in ("onnx", "fp32"))
     assert onnx == ir
-    assert ir.keys() == {"version", "config", "network", "checkpoint_sha256", "date", "score_threshold"}
+    assert ir.keys() == {
+        "version", "config", "network", "checkpoint", "checkpoint_sha256", "date", "score_threshold", "folded",
+    }  # fmt: skip
 
 
 def test_other_files_have_no_facts(standin: Path) -> None:
@@ -31,7 +33,7 @@ def test_other_files_have_no_facts(standin: Path) -> None:
     assert read_facts(path, read_model(path)) == {}
 
 
-def test_an_onnx_file_that_contains_a_torch_archive_does_not_run(exported: dict[str, Path], tmp_path: Path) -> None:
+def test_an_onnx_file_that_contains_a_torch_archive_does_not_run(unfolded: dict[str, Path], tmp_path: Path) -> None:
     program = torch.export.export(torch.nn.Linear(2, 2), (torch.zeros(1, 2),))
     torch.export.save(program, tmp_path / "plain.pt2")
     malicious = io.BytesIO(b"")
@@ -43,7 +45,7 @@ def test_an_onnx_file_that_contains_a_torch_archive_does_not_run(exported: dict[
             elif "/weights/" in name:
                 content = pickle.dumps(Payload(tmp_path / "ran"))
             archive.writestr(name, content)
-    original = exported["onnx"].read_bytes()
+    original = unfolded["onnx"].read_bytes()
     key, size = b"\xc2\x3e", len(malicious.getvalue())  # an unknown field of bytes
     length = bytes([size & 127 | 128, size >> 7 & 127 | 128, size >> 14])
     (tmp_path / "both.onnx").write_bytes(original + key + length + malicious.getvalue())

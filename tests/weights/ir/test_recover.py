@@ -18,9 +18,9 @@ from facedet.core.weights.importing import import_weights
 
 @pytest.mark.parametrize("format", ["onnx", "fp32"])
 def test_our_exports_can_be_imported(
-    format: str, exported: dict[str, Path], trained: Path, unseen_images: Path, tmp_path: Path
+    format: str, unfolded: dict[str, Path], trained: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
-    origin = import_weights(exported[format], tmp_path / "back.pth")
+    origin = import_weights(unfolded[format], tmp_path / "back.pth")
     assert origin.config == "tiny"
     assert origin.frozen_norms == NORMS
     px, score = distance(trained / "best.pth", tmp_path / "back.pth", unseen_images)
@@ -34,8 +34,8 @@ def test_our_exports_can_be_imported(
     torch.testing.assert_close(found, scales / scales[0], rtol=1e-5, atol=0)
 
 
-def test_an_fp16_file_is_imported_as_stored(exported: dict[str, Path], tmp_path: Path) -> None:
-    origin = import_weights(exported["fp16"], tmp_path / "back.pth")
+def test_an_fp16_file_is_imported_as_stored(unfolded: dict[str, Path], tmp_path: Path) -> None:
+    origin = import_weights(unfolded["fp16"], tmp_path / "back.pth")
     assert origin.form == "f16 IR"
     assert origin.proof_as_stored is not None
     assert origin.proof is not None
@@ -46,9 +46,9 @@ def test_an_fp16_file_is_imported_as_stored(exported: dict[str, Path], tmp_path:
 
 @pytest.mark.parametrize("half", [False, True])
 def test_an_ir_of_version_10_can_be_imported(
-    half: bool, exported: dict[str, Path], trained: Path, unseen_images: Path, tmp_path: Path
+    half: bool, unfolded: dict[str, Path], trained: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
-    model = ov.Core().read_model(exported["fp32"])
+    model = ov.Core().read_model(unfolded["fp32"])
     if half:  # such an IR computes everything in float16, without conversions
         passes = ov.passes.Manager()
         passes.register_pass(ov.passes.ConvertFP32ToFP16())
@@ -65,9 +65,9 @@ def test_an_ir_of_version_10_can_be_imported(
 
 
 def test_batch_normalization_that_was_not_folded_keeps_its_statistics(
-    exported: dict[str, Path], trained: Path, unseen_images: Path, tmp_path: Path
+    unfolded: dict[str, Path], trained: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
-    model, rng, means = ov.Core().read_model(exported["fp32"]), np.random.default_rng(0), []
+    model, rng, means = ov.Core().read_model(unfolded["fp32"]), np.random.default_rng(0), []
     for conv in backbone_convolutions(model):
         (port,) = conv.output(0).get_target_inputs()
         add, channels = port.get_node(), conv.get_output_shape(0)[1]
@@ -89,9 +89,9 @@ def test_batch_normalization_that_was_not_folded_keeps_its_statistics(
 
 
 def test_scales_and_shifts_that_were_not_fused_are_recovered(
-    exported: dict[str, Path], trained: Path, unseen_images: Path, tmp_path: Path
+    unfolded: dict[str, Path], trained: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
-    model, rng = ov.Core().read_model(exported["fp32"]), np.random.default_rng(0)
+    model, rng = ov.Core().read_model(unfolded["fp32"]), np.random.default_rng(0)
     for conv in backbone_convolutions(model):
         scale = rng.uniform(0.5, 2, (1, conv.get_output_shape(0)[1], 1, 1)).astype(np.float32)
         (port,) = conv.output(0).get_target_inputs()
@@ -107,7 +107,7 @@ def test_a_graph_without_its_zeros_and_ones_can_be_imported(quick: Path, tmp_pat
     fresh = build_detector(config)  # biases are 0 and scales 1: conversion omits these operations
     content = {"meta": {META_KEY: network_to_json(config)}, "state_dict": fresh.state_dict()}
     write_torch_file(content, tmp_path / "fresh.pth")
-    files = export(tmp_path / "fresh.pth", tmp_path, ["onnx", "fp32"])
+    files = export(tmp_path / "fresh.pth", tmp_path, ["onnx", "fp32"], fold=False)
     for format, path in files.items():
         import_weights(path, tmp_path / f"{format}.pth")
         _, state = read_checkpoint(tmp_path / f"{format}.pth")

@@ -1,0 +1,108 @@
+"""Exact folding: the same function with fewer operations, by combining linear layers.
+
+A context module is linear: its channels are a fixed linear map of the output of its first convolution. So that
+convolution is combined with the FPN's convolution before it, and the linear map with the first convolutions of the
+head's two towers after it.
+"""
+
+import copy
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from facedet.core.common.errors import UserError
+from facedet.core.detector.model import Detector
+from facedet.core.detector.neck import RSSH
+
+
+def fold_layers(detector: Detector) -> Detector:
+    """A copy of the detector that computes the same with fewer operations, for inference only. Raises UserError."""
+    folded: Any = copy.deepcopy(detector).eval()
+    neck, towers = folded.neck, [folded.bbox_head.cls_convs, folded.bbox_head.reg_convs]
+    if not all(tower and isinstance(tower[0].norm, nn.GroupNorm) for tower in towers):
+        raise UserError(
+            "model.bbox_head: its towers do not begin with a convolution and a group normalization, so it cannot be "
+            "folded; export with --no-fold"
+        )
+    first = [tower[0].conv for tower in towers]
+    norm = _side_by_side([tower[0].norm for tower in towers])
+    for k, context in enumerate(neck.context_modules):
+        conv1 = context.conv1.conv
+        neck.context_modules[k] = nn.Sequential(FirstOfTowers(context, first), norm, nn.ReLU())
+        if neck.num_ins - 1 <= k < neck.num_outs - 1:  # the next level is computed from all channels of this one
+            neck.context_modules[k].insert(0, conv1)
+        else:
+            neck.fpn_convs[k] = _combine(neck.fpn_convs[k].conv, conv1)
+    for k, tower in enumerate(towers):
+        tower[0] = _Part(k, len(towers))
+    return folded
+
+
+class FirstOfTowers(nn.Module):
+    """A context module after its first convolution, and the first convolutions of the towers: one convolution.
+
+    forward: output of the context module's first convolution [b, c, h, w] -> outputs of the towers' first convolutions
+    [b, channels of all towers, h, w].
+    """
+
+    def __init__(self, context: RSSH, towers: list[nn.Conv2d]):
+        super().__init__()
+        weight = torch.cat([_weight(conv) for conv in towers])
+        matrix, constant = _linear_map(context)
+        dtype = towers[0].weight.dtype
+        self.weight = nn.Parameter(torch.einsum("oikl,ij->ojkl", weight, matrix).to(dtype))
+        self.constant = nn.Parameter(torch.einsum("oikl,i->okl", weight, constant)[:, None].to(dtype))
+        self.bias = nn.Parameter(torch.cat([_bias(conv) for conv in towers]).to(dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # The towers read zeros outside the image, also in place of the constant: less of it arrives at the border.
+        inside = x.new_ones(1, 1, *x.shape[2:])
+        constant = F.conv2d(inside, self.constant, self.bias, padding=1)  # known when the graph is compiled
+        return F.conv2d(x, self.weight, padding=1) + constant
+
+
+class _Part(nn.Module):
+    # in place of a tower's first convolution: its channels, which FirstOfTowers has computed
+    def __init__(self, part: int, parts: int):
+        super().__init__()
+        self.part, self.parts = part, parts
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.chunk(self.parts, dim=1)[self.part]
+
+
+def _linear_map(context: RSSH) -> tuple[Tensor, Tensor]:
+    """What a context module computes of the c channels after its first convolution: matrix [2c, c], constant [2c]."""
+    conv2, conv3 = context.conv2.conv, context.conv3.conv
+    second, third = (_weight(conv)[:, :, 0, 0] for conv in (conv2, conv3))
+    matrix = torch.cat([torch.eye(conv2.in_channels).to(second), second, third @ second])
+    zeros = torch.zeros(conv2.in_channels).to(second)
+    return matrix, torch.cat([zeros, _bias(conv2), third @ _bias(conv2) + _bias(conv3)])
+
+
+def _combine(first: nn.Conv2d, second: nn.Conv2d) -> nn.Conv2d:
+    """One convolution that computes `first` and then `second`, which is 1x1."""
+    matrix, dtype = _weight(second)[:, :, 0, 0], first.weight.dtype
+    combined = copy.deepcopy(first)
+    combined.out_channels = second.out_channels
+    combined.weight = nn.Parameter(torch.einsum("oi,ijkl->ojkl", matrix, _weight(first)).to(dtype))
+    combined.bias = nn.Parameter((matrix @ _bias(first) + _bias(second)).to(dtype))
+    return combined
+
+
+def _side_by_side(norms: list[nn.GroupNorm]) -> nn.GroupNorm:
+    """One group normalization for the concatenated channels of several equal ones."""
+    joined = nn.GroupNorm(sum(n.num_groups for n in norms), sum(n.num_channels for n in norms), norms[0].eps)
+    joined.weight = nn.Parameter(torch.cat([n.weight.detach() for n in norms]))
+    joined.bias = nn.Parameter(torch.cat([n.bias.detach() for n in norms]))
+    return joined
+
+
+def _weight(conv: nn.Conv2d) -> Tensor:
+    return conv.weight.detach().double()
+
+
+def _bias(conv: nn.Conv2d) -> Tensor:
+    return conv.weight.new_zeros(conv.out_channels).double() if conv.bias is None else conv.bias.detach().double()
