@@ -9,6 +9,7 @@ from facedet.core.inference.session import Session, to_detections
 from facedet.core.parity.levels import LevelDifference
 from facedet.core.parity.matching import match
 from facedet.core.parity.tolerances import (
+    INT8_IOU,
     LOW_SCORE_UNMATCHED_BOXES,
     LOW_SCORE_UNMATCHED_SHARE,
     TOLERANCES,
@@ -22,7 +23,9 @@ class Difference:
 
     matched, only_first, only_second: number of boxes with any score. judged: number of matched pairs with a score above
     the tolerance's `faint`; the largest and mean differences are those of these pairs. faint: number of low-score
-    boxes, matched pairs counted once; faint_off: how many of them have no match within the tolerance.
+    boxes, matched pairs counted once; faint_off: how many of them have no match within the tolerance. shown: number of
+    boxes with a score above `faint` in either model, matched pairs counted once; shown_alike: how many of them have a
+    match with an IoU of at least INT8_IOU and a score within the tolerance.
     """
 
     matched: int
@@ -36,6 +39,8 @@ class Difference:
     mean_score: float
     faint: int
     faint_off: int
+    shown: int
+    shown_alike: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ class Pair:
 
 def compare(reference: Session, other: Session, first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> Pair:
     """Compare and judge two models. first, second: rows [n, 6] of each image from the reference and from `other`."""
-    tolerance = TOLERANCES["f16" if "f16" in (reference.weights, other.weights) else "f32"]
+    stored = (reference.weights, other.weights)
+    tolerance = TOLERANCES[next((kind for kind in ("i8", "f16") if kind in stored), "f32")]
     difference = measure(first, second, tolerance)
     threshold = other.threshold if reference.threshold is None else reference.threshold
     reasons = _judge(difference, tolerance)
@@ -85,7 +91,7 @@ def compare(reference: Session, other: Session, first: Sequence[np.ndarray], sec
 
 def measure(first: Sequence[np.ndarray], second: Sequence[np.ndarray], allowed: Tolerance) -> Difference:
     """Match the rows [n, 6] of each image and sum up the differences."""
-    px, score_difference, score, unmatched = [], [], [], []
+    px, score_difference, score, iou, unmatched = [], [], [], [], []
     only_first = only_second = 0
     for first_rows, second_rows in zip(first, second, strict=True):
         a, b = to_detections(first_rows), to_detections(second_rows)
@@ -94,14 +100,16 @@ def measure(first: Sequence[np.ndarray], second: Sequence[np.ndarray], allowed: 
         px.append(np.abs(a.boxes[i] - b.boxes[j]))
         score_difference.append(np.abs(a.scores[i] - b.scores[j]))
         score.append(np.maximum(a.scores[i], b.scores[j]))
+        iou.append(matched.iou)
         unmatched += [a.scores[matched.only_first], b.scores[matched.only_second]]
         only_first += len(matched.only_first)
         only_second += len(matched.only_second)
-    all_px, all_score_difference, all_scores, all_unmatched = (
-        np.concatenate(parts) for parts in (px, score_difference, score, unmatched)
+    all_px, all_score_difference, all_scores, all_iou, all_unmatched = (
+        np.concatenate(parts) for parts in (px, score_difference, score, iou, unmatched)
     )
     low_score = all_scores <= allowed.faint
     outside = (all_px.max(axis=1, initial=0) > allowed.px) | (all_score_difference > allowed.score)
+    alike = (all_iou >= INT8_IOU) & (all_score_difference <= allowed.score)
     low_score_unmatched = int((all_unmatched <= allowed.faint).sum())
     return Difference(
         matched=len(all_scores),
@@ -115,6 +123,8 @@ def measure(first: Sequence[np.ndarray], second: Sequence[np.ndarray], allowed: 
         mean_score=_mean(all_score_difference[~low_score]),
         faint=int(low_score.sum()) + low_score_unmatched,
         faint_off=int((low_score & outside).sum()) + low_score_unmatched,
+        shown=int((~low_score).sum() + (all_unmatched > allowed.faint).sum()),
+        shown_alike=int((~low_score & alike).sum()),
     )
 
 
@@ -126,6 +136,10 @@ def _judge(difference: Difference, allowed: Tolerance) -> list[str]:
     d, reasons = difference, []
     if d.judged == 0:
         reasons.append(f"no matched boxes with a score above {allowed.faint:g}: nothing to compare")
+    if allowed.share is not None:
+        if d.shown_alike < allowed.share * d.shown:
+            reasons.append(f"{d.shown_alike} of {d.shown} shown boxes are alike, allowed: {allowed}")
+        return reasons
     if d.highest_unmatched > allowed.faint:
         reasons.append(f"a box with score {d.highest_unmatched:.3f} has no match")
     if d.max_px > allowed.px:
