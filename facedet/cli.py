@@ -42,5 +42,19 @@ def main() -> None:
     """The open, retrainable, provable face detector for OpenVINO."""
 
 
-for _command in (demo, data, fetch, import_, train, export, quantize, parity, evaluate, compare, reproduce, detect, info):
+for _command in (
+    demo,
+    data,
+    fetch,
+    import_,
+    train,
+    export,
+    quantize,
+    parity,
+    evaluate,
+    compare,
+    reproduce,
+    detect,
+    info,
+):
     main.add_command(_command)

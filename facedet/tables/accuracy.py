@@ -16,7 +16,9 @@ def evaluation_table(done: Evaluation) -> str:
     head = f"{done.source}: {len(done.photos)} images{speed}" if done.photos else done.source
     rows = [("face height, px", "faces", "AP50")]
     for h in done.heights:
-        rows.append((height_range(h.lowest, h.highest), f"{h.faces:,}", "none" if h.ap is None else f"{100 * h.ap:.1f} %"))
+        rows.append(
+            (height_range(h.lowest, h.highest), f"{h.faces:,}", "none" if h.ap is None else f"{100 * h.ap:.1f} %")
+        )
     lines = [head, columns(metric_rows(done.metrics)), "", columns(rows)]
     return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
 

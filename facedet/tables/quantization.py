@@ -14,7 +14,9 @@ def quantization_table(done: Quantization) -> str:
         rows.append((v.name, v.precision, f"{v.bytes / 1e6:.1f}", *speed, *figures))
     lines = [columns(rows, numbers=True)]
     facts = done.facts
-    lines.append(f"calibrated on {facts['calibration_images']} images; in float: {facts['float_convolutions']} convolutions")
+    lines.append(
+        f"calibrated on {facts['calibration_images']} images; in float: {facts['float_convolutions']} convolutions"
+    )
     if done.comparison:
         gained, lost = len(done.comparison.gained), len(done.comparison.lost)
         lines.append(f"faces that INT8 shows and float32 does not: {gained}; that it no longer shows: {lost}")
