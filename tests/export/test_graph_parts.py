@@ -34,7 +34,9 @@ def test_the_last_convolutions_compute_in_float32_where_the_device_chooses_bf16(
     compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
     computed: dict[bool, set[str]] = {True: set(), False: set()}
     for node in compiled.get_runtime_model().get_ordered_ops():
-        info = {key: node.get_rt_info()[key].astype(str) for key in ("layerType", "runtimePrecision", "originalLayersNames")}
+        info = {
+            key: node.get_rt_info()[key].astype(str) for key in ("layerType", "runtimePrecision", "originalLayersNames")
+        }
         if info["layerType"] == "Convolution":
             computed[bool(last & set(info["originalLayersNames"].split(",")))].add(info["runtimePrecision"])
     assert "bf16" not in computed[True]
