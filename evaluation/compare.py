@@ -82,16 +82,17 @@ def compare_models(
     kept = [k for k in range(len(paths)) if k not in unreadable]
     photos = [dataset.photos[k] for k in kept]
     detections = [[of_model[k] for k in kept] for of_model in (first, second)]
-    return _compare(models, threshold, photos, detections, [*dataset.skipped, *unreadable.values()])
+    return compare_detections(models, threshold, photos, detections, [*dataset.skipped, *unreadable.values()])
 
 
-def _compare(
+def compare_detections(
     models: tuple[Path, Path],
     threshold: float,
     photos: list[Photo],
     detections: list[list[Detections]],
     left_out: list[str],
 ) -> Comparison:
+    """Compare what two models detected. detections: of each model, for each photo."""
     faces = [BoxInImage(k, box) for k, photo in enumerate(photos) for box in photo.boxes[~photo.ignored]]
     first, second = (_detected(photos, of_model, threshold) for of_model in detections)
     gained, lost = second & ~first, first & ~second

@@ -15,18 +15,23 @@ _SHOWN = 24  # crops per section
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
     """Write comparison.json and comparison.html into `folder`; returns the path of the HTML file."""
     write_json(comparison.as_dict(), folder / "comparison.json")
+    return write_page(
+        Path(__file__).with_name("comparison.html"),
+        folder / "comparison.html",
+        comparison=comparison,
+        sections=crop_sections(comparison),
+    )
+
+
+def crop_sections(comparison: Comparison) -> list[tuple[str, int, list[tuple[str, str, BoxInImage]]]]:
+    """For crops.html: the title of each section, its number of boxes, and a crop, file name and box for the first."""
     sections = [
         ("Gained: faces that only the second model detects", comparison.gained, GREEN),
         ("Lost: faces that only the first model detects", comparison.lost, RED),
         ("False positives of the first model, highest scores first", comparison.false_positives[0], BLUE),
         ("False positives of the second model, highest scores first", comparison.false_positives[1], AMBER),
     ]
-    return write_page(
-        Path(__file__).with_name("comparison.html"),
-        folder / "comparison.html",
-        comparison=comparison,
-        sections=[(title, len(boxes), _figures(comparison, boxes, colour)) for title, boxes, colour in sections],
-    )
+    return [(title, len(boxes), _figures(comparison, boxes, colour)) for title, boxes, colour in sections]
 
 
 def _figures(

@@ -165,7 +165,7 @@ def evaluate_detections(
     if "coco" in metrics:
         values["coco"] = average_precision(photos, detections)
     curves["all faces"] = height_curve(boxes, detections, 0, np.inf, ignored)
-    heights = _ap_by_height(boxes, detections, ignored)
+    heights = ap_by_height(boxes, detections, ignored)
     misses = missed_faces(photos, detections, SHOW_ABOVE) if photos else []
     wrong = false_positives(photos, detections) if photos else []
     names = [wider_image_name(p.path) for p in photos] if photos else (truth.names if truth else [])
@@ -174,9 +174,10 @@ def evaluate_detections(
     )
 
 
-def _ap_by_height(
+def ap_by_height(
     boxes: Sequence[np.ndarray], detections: Sequence[Detections], ignored: Sequence[np.ndarray] | None
 ) -> list[HeightAP]:
+    """AP of every range of heights. boxes: the faces of each image [n, 4]; ignored: those not to count, bool [n]."""
     rows = []
     for lowest, highest in pairwise(HEIGHT_EDGES):
         in_range = [((b[:, 3] - b[:, 1] >= lowest) & (b[:, 3] - b[:, 1] < highest)) for b in boxes]

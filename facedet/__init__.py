@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from facedet.core.data.dataset import dataset_source as dataset
     from facedet.core.data.structures import Detections
     from facedet.core.evaluation.evaluate import evaluate
+    from facedet.core.evaluation.quantization import quantize_model as quantize
     from facedet.core.export.export import export
     from facedet.core.inference.face_detector import FaceDetector
     from facedet.core.inference.face_detector import open_detector as open
@@ -38,6 +39,7 @@ __all__ = [
     "finetune",
     "import_weights",
     "open",
+    "quantize",
     "try_run",
 ]
 
@@ -53,6 +55,7 @@ _WHERE = {
     "finetune": "train.training",
     "import_weights": "weights.importing",
     "open": "inference.face_detector:open_detector",
+    "quantize": "evaluation.quantization:quantize_model",
     "try_run": "train.training",
 }
 

@@ -10,6 +10,7 @@ from facedet.verbs.data import data
 from facedet.verbs.demo import demo
 from facedet.verbs.export import export, parity
 from facedet.verbs.measure import compare, evaluate, reproduce
+from facedet.verbs.quantize import quantize
 from facedet.verbs.train import train
 from facedet.verbs.use import detect, info
 from facedet.verbs.weights import fetch, import_
@@ -41,5 +42,19 @@ def main() -> None:
     """The open, retrainable, provable face detector for OpenVINO."""
 
 
-for _command in (demo, data, fetch, import_, train, export, parity, evaluate, compare, reproduce, detect, info):
+for _command in (
+    demo,
+    data,
+    fetch,
+    import_,
+    train,
+    export,
+    quantize,
+    parity,
+    evaluate,
+    compare,
+    reproduce,
+    detect,
+    info,
+):
     main.add_command(_command)

@@ -158,7 +158,8 @@ def _reads_input(node: ov.Node) -> bool:
 
 
 def _floats(node: ov.Node) -> int:
-    return math.prod(node.get_output_shape(0)) if node.get_element_type().is_real() else 0
+    kind = node.get_element_type()
+    return math.prod(node.get_output_shape(0)) if kind.is_real() or kind == ov.Type.i8 else 0  # i8: quantized weights
 
 
 def _elements(node: ov.Node) -> int:

@@ -178,9 +178,12 @@ def _add_levels(levels: Sequence[LevelComparison], sessions: Sequence[Session], 
 
 
 def _with_levels(pair: Pair, levels: list[LevelDifference], reasons: list[str]) -> Pair:
-    """Add the differences before NMS to a pair, and the reasons that follow from them to `reasons`."""
+    """Add the differences before NMS to a pair, and the reasons that follow from them to `reasons`.
+
+    Those of INT8 weights are shown, but not judged.
+    """
     allowed = allowed_before_nms(pair.tolerance)
-    for level in levels:
+    for level in levels if pair.tolerance.share is None else []:
         found = Distance(level.max_px, level.max_score)
         if not found.within(allowed):
             reasons = [*reasons, f"before NMS, stride {level.stride}: differs by {found}, allowed {allowed}"]

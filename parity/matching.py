@@ -12,9 +12,13 @@ _MIN_IOU = 0.5  # from this IoU two boxes can be the same detection; NMS leaves 
 
 @dataclass(frozen=True)
 class Match:
-    """pairs int [m, 2]: indices into the first and the second; only_first, only_second: indices of unmatched ones."""
+    """pairs int [m, 2]: indices into the first and the second; iou [m]: of each pair.
+
+    only_first, only_second: indices of unmatched ones.
+    """
 
     pairs: np.ndarray
+    iou: np.ndarray
     only_first: np.ndarray
     only_second: np.ndarray
 
@@ -31,8 +35,10 @@ def match(first: Detections, second: Detections) -> Match:
             pairs.append((i, j))
             used_first.add(i)
             used_second.add(j)
+    indices = np.array(pairs, int).reshape(-1, 2)
     return Match(
-        np.array(pairs, int).reshape(-1, 2),
+        indices,
+        iou[indices[:, 0], indices[:, 1]],
         np.setdiff1d(np.arange(len(first.scores)), list(used_first)),
         np.setdiff1d(np.arange(len(second.scores)), list(used_second)),
     )

@@ -12,16 +12,30 @@ class Tolerance:
 
     faint: every box with a score above this must have a match. Of the low-score boxes, up to this score, some may have
     none: NMS can choose differently between two boxes with nearly equal scores.
+    share: if given, `px` is not judged; this share of the boxes with a score above `faint` must have a match with an
+    IoU of at least INT8_IOU and a score within `score`.
     """
 
     px: float
     score: float
     faint: float
+    share: float | None = None
+
+    def __str__(self) -> str:
+        if self.share is not None:
+            return f"{self.share:.0%} of shown boxes: IoU {INT8_IOU:g}, score {self.score:g}"
+        return f"{self.px:g} px, {self.score:g}"
 
 
 # By the stored precision of the weights; the models compute in float32 in every case. Rounded weights change the choice
-# of NMS for more boxes, so with FP16 weights only boxes that are shown by default must have a match.
-TOLERANCES = {"f32": Tolerance(0.05, 1e-4, 0.05), "f16": Tolerance(0.5, 0.005, SHOW_ABOVE)}
+# of NMS for more boxes, so with FP16 weights only boxes that are shown by default must have a match. INT8 moves every
+# box a little, by more pixels the larger it is: IoU judges small and large boxes alike.
+TOLERANCES = {
+    "f32": Tolerance(0.05, 1e-4, 0.05),
+    "f16": Tolerance(0.5, 0.005, SHOW_ABOVE),
+    "i8": Tolerance(0, 0.1, SHOW_ABOVE, share=0.9),
+}
+INT8_IOU = 0.9
 
 # Share of the low-score boxes that may have no match within the tolerance. After a few epochs of training, neighbouring
 # boxes have so similar scores that NMS chose differently for 2 % of them in two runtimes whose values before NMS

@@ -9,6 +9,7 @@ from facedet.core.inference.session import Session, to_detections
 from facedet.core.parity.levels import LevelDifference
 from facedet.core.parity.matching import match
 from facedet.core.parity.tolerances import (
+    INT8_IOU,
     LOW_SCORE_UNMATCHED_BOXES,
     LOW_SCORE_UNMATCHED_SHARE,
     TOLERANCES,
@@ -22,8 +23,10 @@ class Difference:
 
     matched, only_first, only_second: number of boxes with any score. judged: number of matched pairs with a score above
     the tolerance's `faint`; the largest and mean differences are those of these pairs. faint: number of low-score
-    boxes, matched pairs counted once; faint_off: how many of them have no match within the tolerance. nms_choices:
-    number of boxes that are left out of all that is judged, because only NMS chose differently (`only_nms_differs`).
+    boxes, matched pairs counted once; faint_off: how many of them have no match within the tolerance. shown: number of
+    boxes with a score above `faint` in either model, matched pairs counted once; shown_alike: how many of them have a
+    match with an IoU of at least INT8_IOU and a score within the tolerance. nms_choices: number of boxes that are left
+    out of all that is judged, because only NMS chose differently (`only_nms_differs`).
     """
 
     matched: int
@@ -37,6 +40,8 @@ class Difference:
     mean_score: float
     faint: int
     faint_off: int
+    shown: int
+    shown_alike: int
     nms_choices: int = 0
 
 
@@ -83,7 +88,8 @@ def compare(
 
     only_nms: differences of single boxes are proven to come from a choice of NMS, and are counted but not judged.
     """
-    tolerance = TOLERANCES["f16" if "f16" in (reference.weights, other.weights) else "f32"]
+    stored = (reference.weights, other.weights)
+    tolerance = TOLERANCES[next((kind for kind in ("i8", "f16") if kind in stored), "f32")]
     difference = measure(first, second, tolerance, only_nms=only_nms)
     threshold = other.threshold if reference.threshold is None else reference.threshold
     reasons = _judge(difference, tolerance)
@@ -105,7 +111,7 @@ def measure(
     first: Sequence[np.ndarray], second: Sequence[np.ndarray], allowed: Tolerance, *, only_nms: bool = False
 ) -> Difference:
     """Match the rows [n, 6] of each image and sum up the differences. only_nms: as for `compare`."""
-    px, score_difference, score, unmatched = [], [], [], []
+    px, score_difference, score, iou, unmatched = [], [], [], [], []
     only_first = only_second = 0
     for first_rows, second_rows in zip(first, second, strict=True):
         a, b = to_detections(first_rows), to_detections(second_rows)
@@ -114,32 +120,34 @@ def measure(
         px.append(np.abs(a.boxes[i] - b.boxes[j]))
         score_difference.append(np.abs(a.scores[i] - b.scores[j]))
         score.append(np.maximum(a.scores[i], b.scores[j]))
+        iou.append(matched.iou)
         unmatched += [a.scores[matched.only_first], b.scores[matched.only_second]]
         only_first += len(matched.only_first)
         only_second += len(matched.only_second)
-    all_px, all_score_difference, all_scores, all_unmatched = (
-        np.concatenate(parts) for parts in (px, score_difference, score, unmatched)
+    all_px, all_score_difference, all_scores, all_iou, all_unmatched = (
+        np.concatenate(parts) for parts in (px, score_difference, score, iou, unmatched)
     )
     outside = (all_px.max(axis=1, initial=0) > allowed.px) | (all_score_difference > allowed.score)
-    matched_pairs, choices = len(all_scores), 0
-    if only_nms:
-        choices = int(outside.sum()) + len(all_unmatched)
-        all_px, all_score_difference, all_scores = (x[~outside] for x in (all_px, all_score_difference, all_scores))
-        outside, all_unmatched = outside[~outside], all_unmatched[:0]
-    low_score = all_scores <= allowed.faint
+    alike = (all_iou >= INT8_IOU) & (all_score_difference <= allowed.score)
+    choices = int(outside.sum()) + len(all_unmatched) if only_nms else 0
+    kept = ~outside if only_nms else np.ones_like(outside)
+    all_unmatched = all_unmatched[:0] if only_nms else all_unmatched
+    low_score, high_score = kept & (all_scores <= allowed.faint), kept & (all_scores > allowed.faint)
     low_score_unmatched = int((all_unmatched <= allowed.faint).sum())
     return Difference(
-        matched=matched_pairs,
+        matched=len(all_scores),
         only_first=only_first,
         only_second=only_second,
         highest_unmatched=float(all_unmatched.max(initial=0)),
-        judged=int((~low_score).sum()),
-        max_px=float(all_px[~low_score].max(initial=0)),
-        mean_px=_mean(all_px[~low_score]),
-        max_score=float(all_score_difference[~low_score].max(initial=0)),
-        mean_score=_mean(all_score_difference[~low_score]),
+        judged=int(high_score.sum()),
+        max_px=float(all_px[high_score].max(initial=0)),
+        mean_px=_mean(all_px[high_score]),
+        max_score=float(all_score_difference[high_score].max(initial=0)),
+        mean_score=_mean(all_score_difference[high_score]),
         faint=int(low_score.sum()) + low_score_unmatched,
         faint_off=int((low_score & outside).sum()) + low_score_unmatched,
+        shown=int(high_score.sum() + (all_unmatched > allowed.faint).sum()),
+        shown_alike=int((high_score & alike).sum()),
         nms_choices=choices,
     )
 
@@ -152,6 +160,10 @@ def _judge(difference: Difference, allowed: Tolerance) -> list[str]:
     d, reasons = difference, []
     if d.judged == 0:
         reasons.append(f"no matched boxes with a score above {allowed.faint:g}: nothing to compare")
+    if allowed.share is not None:
+        if d.shown_alike < allowed.share * d.shown:
+            reasons.append(f"{d.shown_alike} of {d.shown} shown boxes are alike, allowed: {allowed}")
+        return reasons
     if d.highest_unmatched > allowed.faint:
         reasons.append(f"a box with score {d.highest_unmatched:.3f} has no match")
     if d.max_px > allowed.px:

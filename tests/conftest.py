@@ -82,6 +82,16 @@ def unfolded(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 @pytest.fixture(scope="session")
+def quantized(exported: dict[str, Path], drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The FP32 IR of `exported`, quantized to INT8 and calibrated on the drawn images."""
+    from facedet.core.export.quantize import quantize
+
+    path = tmp_path_factory.mktemp("quantized") / "detector-int8.xml"
+    quantize(exported["fp32"], sorted((drawn / "images").iterdir()), path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def unseen_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of six drawn images that are in no dataset."""
     folder = tmp_path_factory.mktemp("unseen")

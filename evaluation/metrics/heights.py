@@ -13,6 +13,11 @@ HEIGHT_EDGES = (0, 16, 32, 64, 128, 256, np.inf)  # limits of the height ranges 
 CARD_HEIGHTS = (64, 1024)  # height range of the card's metric, pixels: from the first to below the second
 
 
+def height_range(lowest: float, highest: float) -> str:
+    """A range of heights in words."""
+    return f"{lowest:g} and more" if np.isinf(highest) else f"{lowest:g} to {highest:g}"
+
+
 def ap64_curve(
     faces: Sequence[np.ndarray], detections: Sequence[Detections], ignored: Sequence[np.ndarray] | None = None
 ) -> Curve:

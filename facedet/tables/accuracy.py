@@ -1,10 +1,10 @@
 """Accuracy as text for the terminal: evaluation, comparison of two models, the published card."""
 
-import math
 from collections.abc import Sequence
 
 from facedet.core.evaluation.compare import Comparison
 from facedet.core.evaluation.evaluate import Evaluation
+from facedet.core.evaluation.metrics.heights import height_range
 from facedet.core.evaluation.report import metric_rows
 from facedet.core.evaluation.reproduce import CardFigure
 from facedet.tables.columns import columns
@@ -16,7 +16,9 @@ def evaluation_table(done: Evaluation) -> str:
     head = f"{done.source}: {len(done.photos)} images{speed}" if done.photos else done.source
     rows = [("face height, px", "faces", "AP50")]
     for h in done.heights:
-        rows.append((_range(h.lowest, h.highest), f"{h.faces:,}", "none" if h.ap is None else f"{100 * h.ap:.1f} %"))
+        rows.append(
+            (height_range(h.lowest, h.highest), f"{h.faces:,}", "none" if h.ap is None else f"{100 * h.ap:.1f} %")
+        )
     lines = [head, columns(metric_rows(done.metrics)), "", columns(rows)]
     return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
 
@@ -25,7 +27,7 @@ def comparison_table(done: Comparison) -> str:
     """The faces that the second model gained and lost, by face height."""
     rows = [("face height, px", "faces", "both", "gained", "lost")]
     for r in done.sizes:
-        rows.append((_range(r.lowest, r.highest), f"{r.faces:,}", f"{r.both:,}", f"{r.gained:,}", f"{r.lost:,}"))
+        rows.append((height_range(r.lowest, r.highest), f"{r.faces:,}", f"{r.both:,}", f"{r.gained:,}", f"{r.lost:,}"))
     first, second = (len(each) for each in done.false_positives)
     lines = [f"{len(done.photos)} images, from {done.first} to {done.second}", columns(rows)]
     lines += [f"faces: {len(done.gained)} gained, {len(done.lost)} lost; false positives: {first} before, {second} now"]
@@ -36,7 +38,3 @@ def card_table(figures: Sequence[CardFigure]) -> str:
     """Each figure of the published card, measured and published."""
     rows = [("face-detection-0206", "measured", "published")]
     return columns(rows + [(f.name, f"{f.measured:.3f}", f"{f.published:.3f}") for f in figures])
-
-
-def _range(lowest: float, highest: float) -> str:
-    return f"{lowest:g} and more" if math.isinf(highest) else f"{lowest:g} to {highest:g}"

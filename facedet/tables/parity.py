@@ -13,9 +13,8 @@ def parity_table(parity: Parity) -> str:
         ("model", "precision", "matched", "unmatched", "max px", "mean px", "max score", "allowed", "verdict")
     ]
     for pair in parity.pairs:
-        allowed = f"{pair.tolerance.px:g} px, {pair.tolerance.score:g}"
         verdict = "agrees" if pair.agree else "DIFFERS"
-        rows.append((Path(pair.model).name, pair.precision, *_figures(pair.difference), allowed, verdict))
+        rows.append((Path(pair.model).name, pair.precision, *_figures(pair.difference), str(pair.tolerance), verdict))
         if pair.default_drift:
             rows.append(("  by default", pair.default_precision, *_figures(pair.default_drift), "", "(not judged)"))
     head = f"{len(parity.images)} images at {parity.size}x{parity.size}, compared with {parity.names[0]}"
@@ -23,6 +22,9 @@ def parity_table(parity: Parity) -> str:
     for name, interface in zip(parity.names, parity.interfaces, strict=False):
         lines += ["", f"interface of {Path(name).name}", *(f"  {line}" for line in interface.lines())]
     for pair in parity.pairs:
+        if pair.tolerance.share is not None:
+            d = pair.difference
+            lines.append(f"{Path(pair.model).name}: {d.shown_alike} of {d.shown} shown boxes are alike")
         lines += _levels(pair)
         lines += [f"{Path(pair.model).name}: {reason}" for reason in (*pair.reasons, *pair.notes)]
     return "\n".join(lines)

@@ -83,16 +83,21 @@ def read_network(facts: dict[str, str], path: Path) -> Config | None:
 
 
 def stored_precision(model: ov.Model) -> str:
-    """The precision that holds most of the graph's constants: `f32`, `f16`, `bf16`, `i8` or another."""
+    """The precision that holds most of the graph's constants: `f32`, `f16`, `bf16` or another; `i8` if any are i8."""
     constants = [node for node in model.get_ops() if node.get_type_name() == "Constant"]
     return most_used_type((node.get_element_type().get_type_name(), node.get_output_shape(0)) for node in constants)
 
 
 def most_used_type(constants: Iterable[tuple[str, Iterable[int]]]) -> str:
-    """The element type, of pairs with a shape, that holds most elements; `f32` if there are none."""
+    """The element type, of pairs with a shape, that holds most elements; `f32` if there are none.
+
+    A network with any i8 weights counts as `i8`: quantization can leave many layers in float.
+    """
     sizes: Counter[str] = Counter()
     for element_type, shape in constants:
         sizes[element_type] += math.prod(shape)
+    if "i8" in sizes:
+        return "i8"
     return sizes.most_common(1)[0][0] if sizes else "f32"
 
 

@@ -1,0 +1,60 @@
+"""The accuracy that quantization must keep."""
+
+from collections.abc import Sequence
+
+from facedet.core.common.progress import Progress, silent
+from facedet.core.data.image import read_image, to_tensor
+from facedet.core.data.structures import Detections, Photo
+from facedet.core.evaluation.evaluate import ap_by_height
+from facedet.core.evaluation.metrics.coco import average_precision
+from facedet.core.evaluation.metrics.heights import height_range
+from facedet.core.export.interface import BOXES, LABELS
+from facedet.core.export.quantize import Run
+from facedet.core.inference.predict import predict
+from facedet.core.inference.session import Session, to_image_detections
+from facedet.core.inference.session_parts import join_outputs
+
+ENOUGH_FACES = 10  # with fewer, one face can move the AP of a height range by more than 0.1
+
+
+def gated_figures(photos: Sequence[Photo], detections: Sequence[Detections]) -> dict[str, float]:
+    """COCO AP, and AP at IoU 0.5 of each height range with at least ENOUGH_FACES faces, in 0..1, by name."""
+    boxes, ignored = [photo.boxes for photo in photos], [photo.ignored for photo in photos]
+    figures = {"AP": average_precision(photos, detections)["AP"]}
+    for height in ap_by_height(boxes, detections, ignored):
+        if height.faces >= ENOUGH_FACES:
+            figures[f"AP50 {height_range(height.lowest, height.highest)} px"] = height.ap
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def largest_drop(before: dict[str, float], after: dict[str, float]) -> float:
+    """The largest drop of any figure."""
+    return max((value - after[name] for name, value in before.items()), default=0.0)
+
+
+class AccuracyJudge:
+    """`export.quantize.Judge` on annotated photos; those that cannot be read are left out.
+
+    photos, detections: the photos that were read, and what the float network detects in them.
+    """
+
+    def __init__(self, session: Session, photos: Sequence[Photo], progress: Progress = silent):
+        found, unreadable = predict(session, [photo.path for photo in photos], progress)
+        kept = [k for k in range(len(photos)) if k not in unreadable]
+        self._session, self.left_out = session, list(unreadable.values())
+        self.photos, self.detections = [photos[k] for k in kept], [found[k] for k in kept]
+        self.images = len(kept)
+
+    def drop(self, run: Run, images: Sequence[int]) -> tuple[float, list[float]]:
+        found = [self._detect(run, self.photos[k]) for k in images]
+        each = [self._drop([k], [detections]) for k, detections in zip(images, found, strict=True)]
+        return self._drop(images, found), each
+
+    def _drop(self, images: Sequence[int], found: Sequence[Detections]) -> float:
+        photos, before = [self.photos[k] for k in images], [self.detections[k] for k in images]
+        return largest_drop(gated_figures(photos, before), gated_figures(photos, found))
+
+    def _detect(self, run: Run, photo: Photo) -> Detections:
+        image = read_image(photo.path)
+        outputs = run(to_tensor(image, self._session.size))
+        return to_image_detections(join_outputs(outputs[BOXES], outputs[LABELS]), self._session, *image.shape[:2])

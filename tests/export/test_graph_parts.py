@@ -1,0 +1,43 @@
+"""The parts of an exported graph, and what the mark on its last convolutions does."""
+
+from pathlib import Path
+
+import openvino as ov
+import pytest
+
+from facedet.core.export.graph_parts import convolutions, last_convolutions, outside_network
+
+
+@pytest.mark.parametrize("format", ["fp32", "fp16"])
+def test_the_parts_of_a_graph_are_found(format: str, exported: dict[str, Path]) -> None:
+    model = ov.Core().read_model(exported[format])
+    last = last_convolutions(model)
+    assert sorted(node.get_output_shape(0)[1] for node in last) == [1] * 10 + [4] * 5  # of five levels
+    outside = set(outside_network(model))
+    assert not outside & {node.get_friendly_name() for node in convolutions(model)}
+    kinds = {n.get_type_name() for n in model.get_ops() if n.get_friendly_name() in outside}
+    assert {"Sigmoid", "Exp", "NonMaxSuppression", "TopK"} <= kinds  # scores, decoding, NMS
+    assert not {"MaxPool", "MVN", "Relu", "Interpolate"} & kinds
+    (image,) = (node for node in model.get_ops() if node.get_type_name() == "Parameter")
+    readers = {port.get_node().get_friendly_name() for port in image.output(0).get_target_inputs()}
+    assert readers <= outside  # the normalization of the image
+
+
+@pytest.mark.parametrize("format", ["fp32", "fp16"])
+def test_the_last_convolutions_compute_in_float32_where_the_device_chooses_bf16(
+    format: str, exported: dict[str, Path]
+) -> None:
+    if "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this processor does not compute in bf16")
+    model = ov.Core().read_model(exported[format])
+    last = {node.get_friendly_name() for node in last_convolutions(model)}
+    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
+    computed: dict[bool, set[str]] = {True: set(), False: set()}
+    for node in compiled.get_runtime_model().get_ordered_ops():
+        info = {
+            key: node.get_rt_info()[key].astype(str) for key in ("layerType", "runtimePrecision", "originalLayersNames")
+        }
+        if info["layerType"] == "Convolution":
+            computed[bool(last & set(info["originalLayersNames"].split(",")))].add(info["runtimePrecision"])
+    assert "bf16" not in computed[True]
+    assert "bf16" in computed[False]
