@@ -9,13 +9,16 @@ from pathlib import Path
 from mmengine.config import Config
 
 from facedet.core.common.errors import UserError
+from facedet.core.common.files import write_beside
 from facedet.core.common.progress import Progress, silent
 from facedet.core.detector.config import config_name, network_to_json
 from facedet.core.detector.model import build_detector
+from facedet.core.export import postprocess
 from facedet.core.export.fold import fold_layers
-from facedet.core.export.network import DeployedDetector
+from facedet.core.export.network import DenseDetector, DeployedDetector
 from facedet.core.export.to_ir import write_ir
 from facedet.core.export.to_onnx import write_onnx
+from facedet.core.export.variants import PUBLISHED, Variant
 from facedet.core.weights.checkpoint import load_weights, read_checkpoint, sha256
 
 FORMATS = {"onnx": "detector.onnx", "fp32": "detector-fp32.xml", "fp16": "detector-fp16.xml"}
@@ -24,33 +27,55 @@ FORMATS = {"onnx": "detector.onnx", "fp32": "detector-fp32.xml", "fp16": "detect
 def export(
     checkpoint: str | Path,
     folder: str | Path,
-    formats: str | Sequence[str] = tuple(FORMATS),
+    formats: str | Sequence[str] | None = None,
     progress: Progress = silent,
     *,
     fold: bool = True,
+    nms: bool = True,
+    layout: str = PUBLISHED,
+    input: str = "f32",
+    batch: int = 1,
 ) -> dict[str, Path]:
     """Write the requested formats into `folder` under the names in FORMATS. Returns their paths. Raises UserError.
 
-    fold: combine linear layers, which gives the same function with fewer operations; without, the graph is the released
-    model's, and `import` can read it.
+    formats: None for all that the variant has. fold: combine linear layers, which gives the same function with fewer
+    operations; without, the graph is the released model's, and `import` can read it. nms, layout, input, batch: see
+    `Variant`; without NMS, postprocess.py is written too.
     """
-    formats = [formats] if isinstance(formats, str) else formats
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown or not formats:
-        raise UserError(f"--formats {' '.join(unknown)}: give one or more of {' '.join(FORMATS)}")
+    variant = Variant(nms, layout, input, batch)
+    formats = _formats(formats, variant)
     network, size, facts = load_network(Path(checkpoint))
     facts["folded"] = "yes" if fold else "no"
-    if fold:
-        network = DeployedDetector(fold_layers(network.detector))
-    paths = {name: Path(folder) / FORMATS[name] for name in FORMATS if name in formats}
+    detector = fold_layers(network.detector) if fold else network.detector
+    paths = {name: Path(folder) / FORMATS[name] for name in formats}
     with tempfile.TemporaryDirectory() as scratch:
         onnx_file = paths.get("onnx", Path(scratch) / FORMATS["onnx"])
         for name in progress(["onnx", *(n for n in paths if n != "onnx")], "export"):
             if name == "onnx":
-                write_onnx(network, size, facts, onnx_file)
+                exported = DeployedDetector(detector) if nms else DenseDetector(detector)
+                write_onnx(exported, size, facts, onnx_file, batch)
             else:
-                write_ir(onnx_file, facts, paths[name], fp16=name == "fp16")
+                write_ir(onnx_file, facts, paths[name], fp16=name == "fp16", variant=variant)
+    if not nms:
+        paths["postprocess"] = _write_postprocess(Path(folder) / "postprocess.py")
     return paths
+
+
+def _formats(wanted: str | Sequence[str] | None, variant: Variant) -> list[str]:
+    possible = [name for name in FORMATS if name != "onnx" or not variant.takes_pictures]
+    chosen = possible if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
+    unknown = [name for name in chosen if name not in FORMATS]
+    if unknown or not chosen:
+        raise UserError(f"--formats {' '.join(unknown)}: give one or more of {' '.join(FORMATS)}")
+    if not set(chosen) <= set(possible):
+        raise UserError(f"--formats onnx: only an IR can take pictures; give {' '.join(possible)}, or leave it out")
+    return [name for name in FORMATS if name in chosen]
+
+
+def _write_postprocess(path: Path) -> Path:
+    with write_beside(path) as temporary:
+        temporary.write_text(Path(postprocess.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    return path
 
 
 def load_network(checkpoint: Path) -> tuple[DeployedDetector, int, dict[str, str]]:
@@ -62,6 +87,7 @@ def load_network(checkpoint: Path) -> tuple[DeployedDetector, int, dict[str, str
 
 
 def _facts(config: Config, checkpoint: Path) -> dict[str, str]:
+    rule = config.model.test_cfg
     return {
         "version": version("facedet"),
         "config": config_name(config),
@@ -69,5 +95,7 @@ def _facts(config: Config, checkpoint: Path) -> dict[str, str]:
         "checkpoint": checkpoint.name,
         "checkpoint_sha256": sha256(checkpoint),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "score_threshold": str(config.model.test_cfg.score_thr),
+        "score_threshold": str(rule.score_thr),
+        "iou_threshold": str(rule.nms.iou_threshold),
+        "max_boxes": str(rule.max_per_img),
     }

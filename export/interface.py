@@ -9,6 +9,7 @@ INPUT = "input"  # [1, 3, size, size] float32, BGR, 0..255
 INPUT_ALIAS = "image"  # the same input in newer published files
 BOXES = "boxes"  # [750, 5] float32: x1 y1 x2 y2 in pixels of the input, score; best first, then zero rows
 LABELS = "labels"  # [750] int64, 0 = face
+SCORES = "scores"  # instead of labels where an export has no NMS: [anchors] float32; its boxes are [anchors, 4]
 CLASSES = ("face",)
 SHOW_ABOVE = 0.3  # default score above which a box is shown; scores are products and therefore low
 

@@ -1,5 +1,6 @@
-"""The detector as it is exported: image in, [750, 5] boxes out, with normalisation and NMS inside."""
+"""The detector as it is exported: images in, boxes out, with normalisation and, mostly, NMS inside."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,25 +13,48 @@ from facedet.core.detector.model import Detector, dense
 class DeployedDetector(nn.Module):
     """Wraps a trained detector and computes in torch exactly what the exported graph computes.
 
-    forward: image [1, 3, size, size] float32 BGR 0..255 -> boxes [max_boxes, 5] x1 y1 x2 y2 score, labels [max_boxes]
-    int64; zero rows after the last detection.
+    forward: images [b, 3, size, size] float32 BGR 0..255 -> boxes [max_boxes, 5] x1 y1 x2 y2 score, labels [max_boxes]
+    int64; zero rows after the last detection. For more than one image, the outputs have a leading dimension b.
     """
 
     def __init__(self, detector: Detector):
         super().__init__()
         self.detector: Any = detector.eval()
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        found = [self._select(b, s) for b, s in zip(*dense(self.detector, images), strict=True)]
+        boxes, labels = zip(*found, strict=True)
+        return _join(boxes), _join(labels)
+
+    def _select(self, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
         config = self.detector.bbox_head.test_cfg
         max_boxes = config.max_per_img
-        boxes, scores = dense(self.detector, image)
-        picked = select_rows(boxes, scores[:, None], max_boxes, config.nms.iou_threshold, config.score_thr)
-        rows = torch.cat([boxes[0, picked[:, 2]], scores[0, picked[:, 2], None]], dim=1)
+        picked = select_rows(boxes[None], scores[None, None], max_boxes, config.nms.iou_threshold, config.score_thr)
+        rows = torch.cat([boxes[picked[:, 2]], scores[picked[:, 2], None]], dim=1)
         # zero rows before TopK make the shapes static for any number of detections
         rows = torch.cat([rows, rows.new_zeros(max_boxes, 5)])
         labels = torch.cat([picked[:, 1], picked.new_zeros(max_boxes)])
         order = rows[:, 4].topk(max_boxes).indices
         return rows[order], labels[order]
+
+
+class DenseDetector(nn.Module):
+    """The same without NMS.
+
+    forward: images as there -> boxes [anchors, 4] x1 y1 x2 y2, scores [anchors]; with b in front like there.
+    """
+
+    def __init__(self, detector: Detector):
+        super().__init__()
+        self.detector = detector.eval()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        boxes, scores = dense(self.detector, images)
+        return _join(boxes.unbind()), _join(scores.unbind())
+
+
+def _join(images: Sequence[Tensor]) -> Tensor:
+    return images[0] if len(images) == 1 else torch.stack(list(images))
 
 
 @torch.library.custom_op("facedet::non_max_suppression", mutates_args=())

@@ -8,20 +8,25 @@ from facedet.core.common.errors import UserError, first_line
 from facedet.core.common.files import write_beside
 from facedet.core.export.graph_parts import last_convolutions
 from facedet.core.export.interface import CLASSES, INPUT_ALIAS, SHOW_ABOVE
+from facedet.core.export.variants import MODEL_API, UNCHANGED, Variant, adapt
 from facedet.core.weights.ir.graph import SECTION
 
+_COMPUTE_IN_F32 = "precise_0"  # how OpenVINO names the attribute DisableFP16Compression; plugins obey it for bf16 too
 
-def write_ir(onnx_file: Path, facts: dict[str, str], path: Path, *, fp16: bool) -> None:
+
+def write_ir(onnx_file: Path, facts: dict[str, str], path: Path, *, fp16: bool, variant: Variant = UNCHANGED) -> None:
     """Convert an ONNX file and write `path` (.xml) with its .bin beside it. Raises UserError.
 
     facts: stored in rt_info, together with the metadata of OpenVINO Model API. fp16: store the weights in half
-    precision; input and outputs stay float32.
+    precision; input and outputs stay float32. variant: that of the ONNX file, which has no u8 input and no layout.
     """
     model = ov.convert_model(onnx_file)
     model.input(0).get_tensor().add_names({INPUT_ALIAS})
+    metadata = _model_api(variant, model.input(0).shape[2])
+    model = adapt(model, variant)
     for key, value in facts.items():
         model.set_rt_info(value, [SECTION, key])
-    for key, value in _MODEL_API.items():
+    for key, value in metadata.items():
         model.set_rt_info(value, ["model_info", key])
     save_ir(model, path, fp16=fp16)
 
@@ -41,11 +46,17 @@ def save_ir(model: ov.Model, path: Path, *, fp16: bool) -> None:
             raise UserError(f"{path}: cannot be written ({first_line(error)})") from error
 
 
-_COMPUTE_IN_F32 = "precise_0"  # how OpenVINO names the attribute DisableFP16Compression; plugins obey it for bf16 too
-_MODEL_API = {
-    "model_type": "ssd",  # the parser in Model API for outputs `boxes` and `labels`
-    "labels": " ".join(CLASSES),
-    "resize_type": "standard",
-    "confidence_threshold": str(SHOW_ABOVE),
-    "reverse_input_channels": "False",
-}
+def _model_api(variant: Variant, size: int) -> dict[str, str]:
+    """The metadata for Model API; none where it cannot open the file."""
+    if not variant.nms or variant.batch > 1 or variant.input == "u8":
+        return {}
+    metadata = {
+        "model_type": "ssd",  # the parser in Model API for outputs `boxes` and `labels`
+        "labels": " ".join(CLASSES),
+        "resize_type": "standard",
+        "confidence_threshold": str(SHOW_ABOVE),
+        "reverse_input_channels": "False",
+    }
+    if variant.layout == MODEL_API:  # it resizes itself otherwise, and rounds differently
+        metadata |= {"embedded_processing": "True", "orig_height": str(size), "orig_width": str(size)}
+    return metadata

@@ -12,16 +12,22 @@ import onnx
 import torch
 
 from facedet.core.common.files import write_beside
-from facedet.core.export.interface import BOXES, INPUT, LABELS
-from facedet.core.export.network import DeployedDetector, onnx_translation
+from facedet.core.export.interface import BOXES, INPUT, LABELS, SCORES
+from facedet.core.export.network import DenseDetector, DeployedDetector, onnx_translation
 from facedet.core.weights.ir.graph import SECTION
 
 _OPSET = 18
 
 
-def write_onnx(network: DeployedDetector, size: int, facts: dict[str, str], path: Path) -> None:
-    """Trace the network for one image of `size` x `size` and write a checked ONNX file with `facts` in its metadata."""
-    example = torch.zeros(1, 3, size, size)
+def write_onnx(
+    network: DeployedDetector | DenseDetector, size: int, facts: dict[str, str], path: Path, batch: int = 1
+) -> None:
+    """Trace the network for `batch` images of `size` x `size` and write a checked ONNX file.
+
+    facts: stored in its metadata.
+    """
+    example = torch.zeros(batch, 3, size, size)
+    second = SCORES if isinstance(network, DenseDetector) else LABELS
     with torch.inference_mode(False), torch.no_grad(), _quiet():
         program = torch.onnx.export(
             network,
@@ -29,7 +35,7 @@ def write_onnx(network: DeployedDetector, size: int, facts: dict[str, str], path
             dynamo=True,
             opset_version=_OPSET,
             input_names=[INPUT],
-            output_names=[BOXES, LABELS],
+            output_names=[BOXES, second],
             custom_translation_table=onnx_translation(),
             verbose=False,
         )

@@ -12,7 +12,7 @@ from facedet.core.detector.complexity import Card
 from facedet.core.detector.config import config_name, load_config
 from facedet.core.weights.checkpoint import config_from_checkpoint, read_torch_file, sha256
 from facedet.core.weights.importing import ORIGIN
-from facedet.core.weights.ir.graph import read_facts, read_model
+from facedet.core.weights.ir.graph import read_facts, read_model, read_network
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,17 @@ def describe(target: str | Path) -> Info:
 def _describe_graph(path: Path) -> Info:
     model = read_model(path)
     kind, origin = "ONNX" if path.suffix == ".onnx" else "IR", read_facts(path, model)
+    network, shape = read_network(origin, path), model.input(0).partial_shape
     origin.pop("network", None)
-    if len(model.inputs) != 1 or model.input(0).partial_shape.is_dynamic or len(model.input(0).shape) != 4:
+    if len(model.inputs) != 1 or len(shape) != 4 or (shape.is_dynamic and network is None):
         raise UserError(f"{path}: its input is not one image of fixed size; give an exported detector")
-    count = _count(model)
+    size = network.input_size if network else shape[2].get_length()
+    count = _count(model, size)
     interface = [f"input {_port(i)}" for i in model.inputs] + [f"output {_port(o)}" for o in model.outputs]
     return Info(
         str(path),
         kind,
-        model.input(0).shape[2],
+        size,
         count.stored,
         count.card / 1e6,
         count.flops / 1e9,
@@ -85,8 +87,9 @@ class _Count:
     flops: int = 0
 
 
-def _count(model: ov.Model) -> _Count:
-    count = _Count(flops=complexity.INPUT * math.prod(model.input(0).shape))
+def _count(model: ov.Model, size: int) -> _Count:
+    images = model.input(0).partial_shape[0].get_length()
+    count = _Count(flops=complexity.INPUT * images * 3 * size**2)
     for node in model.get_ordered_ops():
         if node.get_type_name() == "Constant":
             count.stored += _floats(node)

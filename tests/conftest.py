@@ -1,11 +1,13 @@
 """What several tests share: the outside world where it lies beside the project, and one short real training."""
 
+import functools
 import itertools
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,6 +73,18 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     from facedet.core.export.export import export
 
     return export(trained / "best.pth", tmp_path_factory.mktemp("exported"))
+
+
+@pytest.fixture(scope="session")
+def exported_as(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Path]]:
+    """Exports it once with each combination of options of `export`."""
+    from facedet.core.export.export import export
+
+    @functools.cache
+    def export_as(**options: Any) -> dict[str, Path]:
+        return export(trained / "best.pth", tmp_path_factory.mktemp("variant"), **options)
+
+    return export_as
 
 
 @pytest.fixture(scope="session")

@@ -194,5 +194,8 @@ def _network_config(model: ov.Model, config: str | Path | None, path: Path) -> C
     shape = model.input(0).partial_shape
     if shape.is_dynamic or list(shape.to_shape()) != expected:
         difference = f"its input is {shape}, that of the config {config_name(network)} is {expected}"
-        raise UserError(f"{path}: {difference}; give the right one with --config")
+        advice = (
+            "import an export without --input, --layout and --batch" if stored else "give the right one with --config"
+        )
+        raise UserError(f"{path}: {difference}; {advice}")
     return network

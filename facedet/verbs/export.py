@@ -12,25 +12,43 @@ from facedet.verbs.options import FILE
 @click.command()
 @click.argument("checkpoint", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="Folder for the exported files.")
-@click.option("--formats", multiple=True, help="One or more of onnx, fp32, fp16.  [default: all]")
+@click.option("--formats", multiple=True, help="One or more of onnx, fp32, fp16.  [default: all, or both IRs]")
 @click.option(
     "--no-fold",
     is_flag=True,
     help="Keep the graph of the published model, which `facedet import` can read, instead of combining linear layers.",
 )
+@click.option(
+    "--no-nms", is_flag=True, help="For devices without NMS: boxes and scores of all anchors, and a postprocess.py."
+)
+@click.option(
+    "--layout", default="published", help="Shapes of the outputs: published, or model-api for OpenVINO Model API."
+)
+@click.option("--input", default="f32", help="f32, or u8 for pictures of any size; boxes are in their pixels. IR only.")
+@click.option("--batch", type=int, default=1, help="Number of images that the files take at once.")
 @click.argument("more_formats", nargs=-1, metavar="")
 def export(
-    checkpoint: Path, output: Path, formats: tuple[str, ...], no_fold: bool, more_formats: tuple[str, ...]
+    checkpoint: Path,
+    output: Path,
+    formats: tuple[str, ...],
+    no_fold: bool,
+    no_nms: bool,
+    layout: str,
+    input: str,
+    batch: int,
+    more_formats: tuple[str, ...],
 ) -> None:
     """Export CHECKPOINT to ONNX and OpenVINO IR.
 
-    The files are drop-in replacements for the published model.
+    The files are drop-in replacements for the published model, without --no-nms, --layout, --input and --batch.
     """
-    from facedet.core.export.export import FORMATS
     from facedet.core.export.export import export as write
 
-    chosen = [*formats, *more_formats] or tuple(FORMATS)
-    for name, path in write(checkpoint, output, chosen, bar, fold=not no_fold).items():
+    chosen = [*formats, *more_formats] or None
+    written = write(
+        checkpoint, output, chosen, bar, fold=not no_fold, nms=not no_nms, layout=layout, input=input, batch=batch
+    )
+    for name, path in written.items():
         click.echo(f"{name:5} {path}")
 
 

@@ -1,0 +1,142 @@
+"""Variants of exports give the detections of the plain export, and are refused where they cannot be."""
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime
+import openvino as ov
+import pytest
+from helpers.boxes import assert_same
+from openvino import opset13 as ops
+
+from facedet.core.common.errors import UserError
+from facedet.core.data.image import find_images, read_image, to_tensor
+from facedet.core.data.structures import Detections
+from facedet.core.export.variants import Variant, adapt
+from facedet.core.inference.detect import detect_image
+from facedet.core.inference.info import describe
+from facedet.core.inference.session import open_session
+from facedet.core.weights.importing import import_weights
+
+F32 = {"INFERENCE_PRECISION_HINT": "f32"}
+Exports = Callable[..., dict[str, Path]]
+
+
+def compiled(model: Path | ov.Model) -> Any:
+    return ov.Core().compile_model(model, "CPU", F32)
+
+
+def runner(path: Path) -> Callable[[np.ndarray], list[np.ndarray]]:
+    """Takes the input and gives the outputs of an ONNX file or an IR."""
+    if path.suffix == ".onnx":
+        session = onnxruntime.InferenceSession(path)
+        return lambda tensor: session.run(None, {"input": tensor})
+    model = compiled(path)
+    return lambda tensor: list(model(tensor).values())
+
+
+def images_of(*folders: Path) -> list[np.ndarray]:
+    return [read_image(path) for folder in folders for path in find_images(folder)[:3]]
+
+
+@pytest.mark.parametrize("format", ["onnx", "fp32"])
+def test_without_nms_the_file_beside_gives_the_rows_of_the_plain_export(
+    format: str, exported_as: Exports, exported: dict[str, Path], unseen_images: Path, faces: Path
+) -> None:
+    files = exported_as(nms=False)
+    facts = describe(files[format]).origin
+    postprocess = runpy.run_path(str(files["postprocess"]))["postprocess"]
+    thresholds = {name: float(facts[name]) for name in ("score_threshold", "iou_threshold")}
+    raw, plain = runner(files[format]), runner(exported[format])
+    for image in images_of(unseen_images, faces / "images"):
+        tensor = to_tensor(image, 320)
+        (boxes, scores), (rows, _) = raw(tensor), plain(tensor)
+        assert (boxes.shape, scores.shape) == ((8525, 4), (8525,))
+        found = postprocess(boxes, scores, max_boxes=int(facts["max_boxes"]), **thresholds)
+        assert len(found) == (rows[:, 4] > 0).sum() > 0
+        np.testing.assert_array_equal(found, rows[: len(found)])
+
+
+@pytest.mark.parametrize("format", ["fp32", "fp16"])
+def test_a_picture_of_any_size_gives_what_detect_gives(
+    format: str, exported_as: Exports, exported: dict[str, Path], unseen_images: Path, faces: Path
+) -> None:
+    model, session = compiled(exported_as(input="u8")[format]), open_session(exported[format])
+    images = images_of(unseen_images, faces / "images")
+    assert len({image.shape for image in images}) > 3
+    for image in [*images, cv2.resize(images[0], (1600, 1200)), images[0][::5, ::5]]:
+        rows = model(image[None])["boxes"]
+        found, expected = Detections(rows[:, :4], rows[:, 4]), detect_image(session, image)
+        assert_same(found, expected, above=0.03, px=0.1, score=3e-4)
+
+
+@pytest.mark.parametrize("shape", [(640, 640), (64, 64), (128, 128), (37, 53), (1, 1), (1080, 1920), (64, 301)])
+def test_a_picture_is_resized_as_by_opencv(shape: tuple[int, int]) -> None:
+    image = ops.parameter([1, 3, 64, 64], ov.Type.f32, name="input")
+    graph = ov.Model([ops.result(image)], [image])
+    graph.output(0).get_tensor().set_names({"labels"})  # which stay as they are
+    picture = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    difference = np.abs(compiled(adapt(graph, Variant(input="u8")))(picture[None])[0] - to_tensor(picture, 64))
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 5e-3
+
+
+@pytest.mark.parametrize("input", ["f32", "u8"])
+def test_a_batch_gives_what_its_images_give(input: str, exported_as: Exports, unseen_images: Path) -> None:
+    pictures = [cv2.resize(image, (400, 300)) for image in images_of(unseen_images)]
+    tensors = [p[None] if input == "u8" else to_tensor(p, 320) for p in pictures]
+    one, three = (compiled(exported_as(input=input, batch=n, formats="fp32")["fp32"]) for n in (1, 3))
+    result = three(np.concatenate(tensors))
+    assert (result["boxes"].shape, result["labels"].shape) == ((3, 750, 5), (3, 750))
+    for rows, tensor in zip(result["boxes"], tensors, strict=True):
+        alone = one(tensor)["boxes"]
+        assert_same(*(Detections(r[:, :4], r[:, 4]) for r in (rows, alone)), above=0.03, px=0.01, score=1e-5)
+
+
+def test_a_batch_in_onnx_gives_what_it_gives_in_the_ir(exported_as: Exports, unseen_images: Path) -> None:
+    files = exported_as(batch=2)
+    tensor = np.concatenate([to_tensor(image, 320) for image in images_of(unseen_images)[:2]])
+    boxes, labels = runner(files["onnx"])(tensor)
+    assert (boxes.shape, labels.shape) == ((2, 750, 5), (2, 750))
+    for found, expected in zip(boxes, compiled(files["fp32"])(tensor)["boxes"], strict=True):
+        assert_same(*(Detections(r[:, :4], r[:, 4]) for r in (found, expected)), above=0.03, px=0.01, score=1e-5)
+
+
+def test_a_batch_without_nms(exported_as: Exports) -> None:
+    model = ov.Core().read_model(exported_as(nms=False, batch=2, formats="fp32", input="u8")["fp32"])
+    shapes = [list(output.shape) for output in model.outputs]
+    assert (str(model.input(0).partial_shape), shapes) == ("[2,?,?,3]", [[2, 8525, 4], [2, 8525]])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layout": "coco"}, "--layout coco: give one of published model-api"),
+        ({"input": "i8"}, "--input i8: give one of f32 u8"),
+        ({"batch": 0}, "--batch 0: give 1 or more images"),
+        ({"layout": "model-api", "nms": False}, "leave out --no-nms and --batch"),
+        ({"layout": "model-api", "batch": 2}, "leave out --no-nms and --batch"),
+        ({"input": "u8", "formats": "onnx"}, "--formats onnx: only an IR can take pictures; give fp32 fp16"),
+    ],
+)
+def test_what_cannot_be_is_refused(options: dict, message: str, exported_as: Exports) -> None:
+    with pytest.raises(UserError, match=message):
+        exported_as(**options)
+
+
+@pytest.mark.parametrize("options", [{"nms": False}, {"input": "u8"}, {"layout": "model-api"}, {"batch": 2}])
+def test_a_variant_is_described_and_only_detected_with_by_its_clients(
+    options: dict, exported_as: Exports, tmp_path: Path
+) -> None:
+    path = exported_as(fold=False, formats="fp32", **options)["fp32"]
+    info = describe(path)
+    assert (info.input_size, info.origin["checkpoint"]) == (320, "best.pth")
+    assert info.gflops == pytest.approx(describe("tiny").gflops * options.get("batch", 1), rel=1e-3)
+    with pytest.raises(UserError, match="does not have the interface of this project"):
+        open_session(path)
+    with pytest.raises(UserError, match=r"(import an export without|contains 0 NonMaxSuppression)"):
+        import_weights(path, tmp_path / "imported.pth")
