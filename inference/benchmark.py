@@ -27,7 +27,7 @@ from facedet.core.common.progress import Progress, silent
 from facedet.core.inference.session import Session, check_model, session_loader
 
 ROUNDS = 20
-_IMAGES = max(4, 2 * (os.cpu_count() or 1))  # of one measurement of throughput: each core gets the same number
+IMAGES = max(4, 2 * (os.cpu_count() or 1))  # the same number for every core
 _RUNTIMES = ("openvino", "onnxruntime", "torch")
 
 
@@ -35,14 +35,14 @@ _RUNTIMES = ("openvino", "onnxruntime", "torch")
 class Opened:
     """A model that was opened.
 
-    precision: what it computes in. seconds: to load and compile it, without importing its runtime. memory_mb: by how
+    precision: what it computes in. open_seconds: to load and compile it, without importing its runtime. memory_mb: how
     much the peak memory of its process grew, one run included.
     """
 
     path: str
     kind: str
     precision: str
-    seconds: float
+    open_seconds: float
     memory_mb: int
 
 
@@ -101,11 +101,15 @@ def spread(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def benchmark(
-    models: Sequence[Path], precisions: Sequence[str] = ("f32",), rounds: int = ROUNDS, progress: Progress = silent
+    models: Sequence[Path],
+    precisions: Sequence[str] = ("f32",),
+    rounds: int = ROUNDS,
+    images: int = IMAGES,
+    progress: Progress = silent,
 ) -> Benchmark:
     """Measure checkpoints, ONNX files and IRs, each IR in each of the precisions. Raises UserError.
 
-    precisions: as of `open_session`.
+    precisions: as of `open_session`. images: in one measurement of images per second.
     """
     runs = [(path, p) for path in models for p in (precisions if path.suffix == ".xml" else precisions[:1])]
     if not runs:
@@ -115,14 +119,16 @@ def benchmark(
     load, orders = os.getloadavg()[0], list(_orders(len(runs), rounds))
     with ExitStack() as stack:
         processes = [stack.enter_context(_process()) for _ in runs]
-        opened = [_call(process, _open, *run) for process, run in zip(processes, progress(runs, "open"), strict=True)]
+        opened = [
+            _call(process, _open, *run, images) for process, run in zip(processes, progress(runs, "open"), strict=True)
+        ]
         measured: list[list[tuple[float, ...]]] = [[] for _ in runs]
         for order in progress(orders, "benchmark"):
             for k in order:
-                measured[k].append(_call(processes[k], _measure, runs[k][0]))
+                measured[k].append(_call(processes[k], _measure, runs[k][0], images))
     speeds = [Speed(o, *map(list, zip(*values, strict=True))) for o, values in zip(opened, measured, strict=True)]
     versions = {name: version(name) for name in _RUNTIMES}
-    return Benchmark(describe_machine(), versions, (load, os.getloadavg()[0]), _IMAGES, orders, speeds)
+    return Benchmark(describe_machine(), versions, (load, os.getloadavg()[0]), images, orders, speeds)
 
 
 def _median_ratio(above: list[float], below: list[float]) -> float:
@@ -151,7 +157,7 @@ def _call(process: ProcessPoolExecutor, function: Any, *arguments: Any) -> Any:
 _session: Session  # in the process of a model
 
 
-def _open(path: Path, precision: str) -> Opened:
+def _open(path: Path, precision: str, images: int) -> Opened:
     global _session
     load = session_loader(path, precision)
     before, started = peak_memory_mb(), time.perf_counter()
@@ -159,22 +165,22 @@ def _open(path: Path, precision: str) -> Opened:
     seconds = time.perf_counter() - started
     _session.run(_image())
     memory = peak_memory_mb() - before
-    _measure(path)  # the first time, it prepares for many images
+    _measure(path, images)  # the first time, it prepares for many images
     return Opened(str(path), _session.kind, _session.precision, seconds, memory)
 
 
-def _measure(path: Path) -> tuple[float, float, float]:
+def _measure(path: Path, images: int) -> tuple[float, float, float]:
     """Milliseconds and CPU milliseconds of one image, and images per second of many."""
     image, begun = _image(), []
 
-    def images() -> Iterator[np.ndarray]:
+    def feed() -> Iterator[np.ndarray]:
         begun.append(time.perf_counter())  # at the first image: the model is ready
-        yield from [image] * _IMAGES
+        yield from [image] * images
 
     started, cpu_started = time.perf_counter(), time.process_time()
     _session.run(image)
     latency, cpu = time.perf_counter() - started, time.process_time() - cpu_started
-    count = sum(1 for _ in _session.run_many(images()))
+    count = sum(1 for _ in _session.run_many(feed()))
     return 1000 * latency, 1000 * cpu, count / (time.perf_counter() - begun[0])
 
 

@@ -13,7 +13,7 @@ def benchmark_table(result: Benchmark) -> str:
         opened, figures = speed.opened, []
         for name, ratio in speed.times_as_fast_as(result.speeds[0]).items():
             figures += [" / ".join(f"{value:.4g}" for value in spread(getattr(speed, name))), f"{ratio:.3f}x"]
-        rows.append((opened.path, opened.precision, *figures, f"{opened.seconds:.2f}", str(opened.memory_mb)))
+        rows.append((opened.path, opened.precision, *figures, f"{opened.open_seconds:.2f}", str(opened.memory_mb)))
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
     before, after = result.load
     return "\n".join(

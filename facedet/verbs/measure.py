@@ -152,7 +152,7 @@ def benchmark(
     files = [m for m in models if m not in more_precisions]
     wanted = [*precisions, *map(str, more_precisions)] or ["f32"]
     refuse_inputs([json_file], files)
-    result = run_benchmark(files, wanted, rounds or ROUNDS, bar)
+    result = run_benchmark(files, wanted, rounds or ROUNDS, progress=bar)
     click.echo(benchmark_table(result))
     if json_file:
         write_json(result.as_dict(), json_file)
