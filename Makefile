@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast lint install
+.PHONY: demo test test-fast lint bench install
 
 demo: install
 	$(BIN)/facedet demo -o demo-out/$$(date +%Y%m%d-%H%M%S)
@@ -19,6 +19,10 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: install
+	$(BIN)/python bench/export_speed.py
+	$(BIN)/python bench/layers.py
 
 install: $(VENV)/installed
 

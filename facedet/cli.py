@@ -9,7 +9,7 @@ from facedet.core.common.errors import UserError
 from facedet.verbs.data import data
 from facedet.verbs.demo import demo
 from facedet.verbs.export import export, parity
-from facedet.verbs.measure import compare, evaluate, reproduce
+from facedet.verbs.measure import benchmark, compare, evaluate, reproduce
 from facedet.verbs.quantize import quantize
 from facedet.verbs.train import train
 from facedet.verbs.use import detect, info
@@ -42,19 +42,9 @@ def main() -> None:
     """The open, retrainable, provable face detector for OpenVINO."""
 
 
-for _command in (
-    demo,
-    data,
-    fetch,
-    import_,
-    train,
-    export,
-    quantize,
-    parity,
-    evaluate,
-    compare,
-    reproduce,
-    detect,
-    info,
-):
+_COMMANDS = (
+    *(demo, data, fetch, import_, train, export, quantize, parity),
+    *(evaluate, compare, reproduce, benchmark, detect, info),
+)
+for _command in _COMMANDS:
     main.add_command(_command)

@@ -44,8 +44,7 @@ class IrSession:
         return join_outputs(result[BOXES], result[LABELS])
 
     def run_many(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        hints = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "THROUGHPUT"}
-        queue = ov.AsyncInferQueue(core().compile_model(self._model, self._device, hints))
+        queue = ov.AsyncInferQueue(self._for_throughput)
         finished: dict[int, np.ndarray] = {}
 
         def keep(request: Any, k: int) -> None:
@@ -64,6 +63,11 @@ class IrSession:
 
     def dense(self, image: np.ndarray) -> list[np.ndarray]:
         return self._before_nms(image)
+
+    @functools.cached_property
+    def _for_throughput(self) -> Any:
+        hints = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "THROUGHPUT"}
+        return core().compile_model(self._model, self._device, hints)
 
     @functools.cached_property
     def _before_nms(self) -> BeforeNms:

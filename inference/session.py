@@ -1,6 +1,6 @@
 """One interface for every format of a detector: checkpoint, ONNX file, IR."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -47,29 +47,42 @@ class Session(Protocol):
         ...
 
 
+PRECISIONS = ("f32", "bf16", "default")
+
+
 def open_session(path: Path, precision: str = "f32") -> Session:
     """Open a model by its file type. Raises UserError.
 
     precision: what an IR computes in: `f32`, `bf16`, or `default` for what OpenVINO chooses on the device; a checkpoint
     and an ONNX file always compute in float32.
     """
-    if precision not in ("f32", "bf16", "default"):
+    return session_loader(path, precision)()
+
+
+def session_loader(path: Path, precision: str) -> Callable[[], Session]:
+    """What opens the model, with its runtime already imported. Raises UserError. Arguments as of `open_session`."""
+    check_model(path, precision)
+    if path.suffix == ".pth":
+        from facedet.core.inference.torch_session import TorchSession
+
+        return lambda: TorchSession(path)
+    if path.suffix == ".onnx":
+        from facedet.core.inference.onnx_session import OnnxSession
+
+        return lambda: OnnxSession(path)
+    from facedet.core.inference.openvino_session import IrSession
+
+    return lambda: IrSession(path, precision)
+
+
+def check_model(path: Path, precision: str) -> None:
+    """Raise UserError for an unknown precision, or a path that is not a model file. Arguments as of `open_session`."""
+    if precision not in PRECISIONS:
         raise UserError(f"precision '{precision}' is not known; give f32, bf16 or default")
     if path.suffix not in (".pth", ".onnx", ".xml"):
         raise UserError(f"{path}: not a model; give a checkpoint (.pth), an ONNX file (.onnx) or an IR (.xml)")
     if not path.is_file():
         raise UserError(f"{path}: no such file or folder")
-    if path.suffix == ".pth":
-        from facedet.core.inference.torch_session import TorchSession
-
-        return TorchSession(path)
-    if path.suffix == ".onnx":
-        from facedet.core.inference.onnx_session import OnnxSession
-
-        return OnnxSession(path)
-    from facedet.core.inference.openvino_session import IrSession
-
-    return IrSession(path, precision)
 
 
 def to_detections(rows: np.ndarray) -> Detections:

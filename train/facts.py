@@ -1,14 +1,13 @@
 """Facts about the images that a run trains on, and about the machine that it runs on."""
 
-import os
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from facedet.core.common.machine import describe_machine
 from facedet.core.data.inspect.boxes import face_heights
 from facedet.core.data.inspect.check import HEIGHTS
 from facedet.core.data.structures import AnnotatedDataset
@@ -45,19 +44,9 @@ def environment(device: str) -> dict[str, str]:
     """What results may depend on beside the settings: versions, machine, threads."""
     gpu = {"GPU": torch.cuda.get_device_name(device)} if device.startswith("cuda") else {}
     return {
-        "machine": f"{platform.platform()}, {_processor()}, {os.cpu_count()} cores",
+        "machine": describe_machine(),
         **gpu,
         "processes": f"{world()[1]}, with {torch.get_num_threads()} threads each",
         "Python": platform.python_version(),
         **{name: version(name) for name in _PACKAGES},
     }
-
-
-def _processor() -> str:
-    """The name of the processor, where Linux tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -1,8 +1,6 @@
 """Memory of a training run: its peak, the batch size that fits a GPU, and less memory for a batch."""
 
 import copy
-import resource
-import sys
 from typing import Any
 
 import torch
@@ -11,6 +9,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
+from facedet.core.common import machine
 from facedet.core.train.dataset import FaceDataset
 
 _SHARE = 0.9  # of the memory that is free: the allocator loses some to fragments
@@ -21,8 +20,7 @@ def peak_memory_mb(device: str) -> int:
     """The most memory that this process used so far, MiB: of the GPU, or of the process on a CPU."""
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated() // 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // (2**20 if sys.platform == "darwin" else 2**10)
+    return machine.peak_memory_mb()
 
 
 def checkpoint_gradients(network: Any) -> None:

@@ -1,4 +1,4 @@
-"""The commands that measure accuracy: evaluate, compare, reproduce."""
+"""The commands that measure: evaluate, compare, reproduce, benchmark."""
 
 from pathlib import Path
 
@@ -124,3 +124,35 @@ def reproduce(wider: Path, ir: Path, report: Path | None) -> None:
     click.echo(card_table(figures))
     if report:
         click.echo(f"wrote {write_evaluation(evaluation, report)}")
+
+
+@click.command()
+@click.argument("models", type=FILE, nargs=-1, required=True)
+@click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    help="What an IR computes in: one or more of f32, bf16, default (OpenVINO's choice).  [default: f32]",
+)
+@click.option("--rounds", type=click.IntRange(1), help="Measurements of each model.  [default: 20]")
+@click.option("--json", "json_file", type=FILE, help="JSON file for all figures, those of each round too.")
+def benchmark(
+    models: tuple[Path, ...], precisions: tuple[str, ...], rounds: int | None, json_file: Path | None
+) -> None:
+    """Measure the speed of MODELS against each other: latency, throughput, time to open, memory.
+
+    A model is a checkpoint, an ONNX file or an IR. The others are compared with the first.
+    """
+    from facedet.core.inference.benchmark import ROUNDS
+    from facedet.core.inference.benchmark import benchmark as run_benchmark
+    from facedet.core.inference.session import PRECISIONS
+    from facedet.tables.benchmark import benchmark_table
+
+    more_precisions = [m for m in models if precisions and str(m) in PRECISIONS and not m.exists()]
+    files = [m for m in models if m not in more_precisions]
+    wanted = [*precisions, *map(str, more_precisions)] or ["f32"]
+    refuse_inputs([json_file], files)
+    result = run_benchmark(files, wanted, rounds or ROUNDS, progress=bar)
+    click.echo(benchmark_table(result))
+    if json_file:
+        write_json(result.as_dict(), json_file)

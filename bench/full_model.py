@@ -1,0 +1,31 @@
+"""The full model for benchmarks of exports: a checkpoint and, if possible, the published graph with the same weights.
+
+`../shared/reference`, or the folder that FACEDET_SHARED names, holds the script that makes the published graph with
+invented weights. Without it, the checkpoint has random weights.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from facedet.core.detector.config import load_config, network_to_json
+from facedet.core.detector.model import build_detector
+from facedet.core.weights.checkpoint import META_KEY, write_torch_file
+from facedet.core.weights.importing import import_weights
+
+_SHARED = Path(os.environ.get("FACEDET_SHARED", Path(__file__).parents[2] / "shared"))
+_SCRIPT = _SHARED / "reference" / "standin" / "make_standin.py"
+
+
+def full_model(folder: Path) -> tuple[Path, Path | None]:
+    """Write into `folder`. Returns the paths of the checkpoint and of the published graph."""
+    checkpoint, reference = folder / "full.pth", folder / "reference"
+    if _SCRIPT.is_file():
+        subprocess.run([sys.executable, _SCRIPT, "-o", reference], check=True, stdout=subprocess.DEVNULL)
+        import_weights(reference / "snapshot.pth", checkpoint)
+        return checkpoint, reference / "face-detection-0206.xml"
+    config = load_config("face_detection_0206")
+    content = {"meta": {META_KEY: network_to_json(config)}, "state_dict": build_detector(config).state_dict()}
+    write_torch_file(content, checkpoint)
+    return checkpoint, None

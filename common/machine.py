@@ -1,0 +1,28 @@
+"""Facts about this machine and this process, for results that depend on them."""
+
+import os
+import platform
+import resource
+import sys
+from pathlib import Path
+
+
+def describe_machine() -> str:
+    """System, processor and number of cores."""
+    return f"{platform.platform()}, {_processor()}, {os.cpu_count()} cores"
+
+
+def peak_memory_mb() -> int:
+    """The most memory that this process used so far, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _processor() -> str:
+    """The name of the processor, where Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
