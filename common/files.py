@@ -50,7 +50,7 @@ def write_beside(path: Path, keep: Path | None = None) -> Iterator[Path]:
         yield temporary
         _sync(temporary)
         if keep and path.exists():
-            path.replace(keep)
+            _keep(path, keep)
         temporary.replace(path)
         _sync(path.parent)
     except OSError as error:
@@ -58,6 +58,15 @@ def write_beside(path: Path, keep: Path | None = None) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _keep(path: Path, earlier: Path) -> None:
+    """Give a file a second name, so that it exists at every moment; rename it where a file system has no links."""
+    earlier.unlink(missing_ok=True)
+    try:
+        os.link(path, earlier)
+    except OSError:
+        path.replace(earlier)
 
 
 def _sync(path: Path) -> None:

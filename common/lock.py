@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ def only_writer(folder: Path) -> Iterator[None]:
             raise UserError(
                 f"{folder}: process {owner} is writing to it; wait for it or choose another folder"
             ) from None
+        except OSError as error:  # some network file systems have no locks
+            print(f"warning: {folder}: cannot be locked ({error.strerror}); let one run write to it", file=sys.stderr)
         os.register_at_fork(after_in_child=file.close)  # a worker that outlives its process would keep the lock
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -1,6 +1,8 @@
 """Images decoded once: pixels in files that are read without decoding."""
 
 import hashlib
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -35,20 +37,22 @@ class ImageCache:
     """
 
     def __init__(self, folder: Path, largest_side: int | None):
-        self.folder, self.largest_side = folder, largest_side
+        self.folder, self.largest_side, self._full = folder, largest_side, False
 
     def read(self, path: Path) -> np.ndarray:
         """The image, as `read_reduced` returns it. Raises UserError."""
         file = self.folder / f"{self._key(path)}.npy"
-        if not file.is_file():
-            image = read_reduced(path, self.largest_side)
+        with suppress(OSError, ValueError, EOFError):  # missing or damaged: it is written anew
+            return np.load(file)
+        image = read_reduced(path, self.largest_side)
+        try:
             with write_beside(file) as temporary, temporary.open("wb") as out:
                 np.save(out, image)
-            return image
-        try:
-            return np.load(file)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{file}: is damaged; remove it") from error
+        except UserError as error:  # training goes on without
+            if not self._full:
+                print(f"warning: {error}; images are decoded each time", file=sys.stderr, flush=True)
+            self._full = True
+        return image
 
     def _key(self, path: Path) -> str:
         try:

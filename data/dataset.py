@@ -74,15 +74,17 @@ def read_dataset(source: DatasetSource) -> AnnotatedDataset:
     """
     skipped: list[str] = []
     photos: list[Photo] = []
+    unusable: list[str] = []
     for annotated in read_annotations(source, skipped):
         try:
             photos.append(_check_photo(annotated, skipped))
         except UserError as error:
-            skipped.append(str(error))
+            unusable.append(str(error))
+            skipped.append(unusable[-1])
     if not photos:
         why = f" (first reason: {skipped[0]})" if skipped else ""
         raise UserError(f"{source.path}: no usable image{why}")
-    return AnnotatedDataset(photos, skipped)
+    return AnnotatedDataset(photos, skipped, unusable)
 
 
 def read_annotations(source: DatasetSource, skipped: list[str]) -> list[Photo]:

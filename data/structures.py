@@ -24,10 +24,14 @@ class Photo:
 
 @dataclass(frozen=True)
 class AnnotatedDataset:
-    """Annotated images, and one line for every image or box that was left out, with the reason."""
+    """Annotated images, and one line for every image or box that was left out, with the reason.
+
+    unusable: those of the lines that are about a whole image.
+    """
 
     photos: list[Photo]
     skipped: list[str] = field(default_factory=list)
+    unusable: list[str] = field(default_factory=list)
 
     @property
     def faces(self) -> int:

@@ -18,9 +18,10 @@ from facedet.core.train.checkpoints import read_last
 from facedet.core.train.dataset import FaceDataset
 from facedet.core.train.device import prepare
 from facedet.core.train.distributed import gather, is_first, synchronize_norms
+from facedet.core.train.hooks import MAX_UNREADABLE
 from facedet.core.train.memory import checkpoint_gradients, fitting_batch_size
 from facedet.core.train.options import Options, choose_precision, effective_batch
-from facedet.core.train.schedule import scale_learning_rate, set_epochs, set_fewest_steps
+from facedet.core.train.schedule import scale_learning_rate, set_accumulation, set_epochs, set_fewest_steps
 from facedet.core.train.validation_set import warnings_about
 from facedet.core.weights.checkpoint import load_weights
 from facedet.core.weights.initial import Initial, initial_from, read_initial
@@ -83,7 +84,7 @@ def begin(
     if options.checkpoint_gradients:
         checkpoint_gradients(network)
     if options.batch_size == "auto":
-        cfg.train_dataloader.batch_size = min(gather(fitting_batch_size(cfg, network, datasets[0], device)))
+        cfg.train_dataloader.batch_size = _fitting_batch_size(cfg, network, datasets[0], device, content)
     _fit_schedule(cfg, len(datasets[0]), options.epochs)
     decay = cfg.train_cfg.get("average")
     average = WeightAverage(network, decay) if decay else None
@@ -98,8 +99,18 @@ def begin(
     return Beginning(cfg, options, device, precision, network, average, datasets, content, start, warnings)
 
 
+def _fitting_batch_size(
+    cfg: Config, network: torch.nn.Module, dataset: FaceDataset, device: str, content: dict[str, Any] | None
+) -> int:
+    """The batch size that fits every process; that of the run that continues, which is measured once."""
+    if content:
+        return int(content["meta"]["effective_batch"]) // (effective_batch(cfg) // cfg.train_dataloader.batch_size)
+    return min(gather(fitting_batch_size(cfg, network, dataset, device)))
+
+
 def _fit_schedule(cfg: Config, images: int, epochs: int | None) -> None:
     batch = effective_batch(cfg)
+    set_accumulation(cfg, cfg.train_cfg.get("accumulate", 1))
     if epochs:
         set_epochs(cfg, epochs)
     else:
@@ -119,10 +130,12 @@ def _check_network(last: Path, initial: Initial, cfg: Config) -> None:
 def _check_schedule(last: Path, meta: dict[str, Any], cfg: Config) -> None:
     epochs, batch = cfg.train_cfg.max_epochs, effective_batch(cfg)
     planned = meta["max_epochs"]
-    if "effective_batch" not in meta:
+    if "accumulate" not in meta:
         raise UserError(f"{last}: an earlier version wrote it; start a new run with --weights {last}")
     if planned != epochs:
         raise UserError(f"{last}: was started for {planned} epochs, not {epochs}; give --epochs {planned}")
+    if meta["accumulate"] != cfg.train_cfg.get("accumulate", 1):
+        raise UserError(f"{last}: was started with other steps; give --accumulate {meta['accumulate']}")
     if meta["effective_batch"] != batch:
         raise UserError(
             f"{last}: was started with {meta['effective_batch']} images per step, not {batch}; keep the product of "
@@ -130,7 +143,8 @@ def _check_schedule(last: Path, meta: dict[str, Any], cfg: Config) -> None:
         )
     if meta["seed"] != cfg.randomness.seed:
         raise UserError(f"{last}: was started with seed {meta['seed']}; give --seed {meta['seed']}")
-    if meta["epoch"] >= epochs and meta["validated"] >= epochs:
+    complete = meta["epoch"] >= epochs and meta["validated"] >= epochs
+    if complete and (last.parent / "training.html").is_file():  # without, it was killed before it wrote its results
         raise UserError(f"{last}: all {epochs} epochs are complete; start a new run with --weights {last}")
 
 
@@ -138,11 +152,22 @@ def _datasets(cfg: Config, sources: tuple[list[DatasetSource], DatasetSource]) -
     train, val = sources
     built = [_dataset(cfg, cfg.train_dataloader, train), _dataset(cfg, cfg.val_dataloader, [val])]
     for source, dataset in zip((train[0], val), built, strict=True):
+        _check_usable(source.path, dataset)
         if dataset.faces.faces == 0:
             raise UserError(
                 f"{source.path}: none of its {len(dataset.faces.photos)} images has a face that is not ignored"
             )
     return built
+
+
+def _check_usable(path: Path, dataset: FaceDataset) -> None:
+    unusable = dataset.faces.unusable
+    images = len(unusable) + len(dataset.faces.photos)
+    if len(unusable) > max(1, MAX_UNREADABLE * images):
+        raise UserError(
+            f"{path}: {len(unusable)} of {images} images cannot be used, more than 1 % (first: {unusable[0]}); "
+            "repair or remove them; `facedet data check` lists all"
+        )
 
 
 def _dataset(cfg: Config, loader: Config, sources: list[DatasetSource]) -> FaceDataset:

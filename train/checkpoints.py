@@ -26,9 +26,9 @@ class Checkpoints(Hook):
 
     - `state_dict`: the weights of the whole network; their average over the steps, if the run keeps one
     - `meta`: `facedet` (name, input size and network of the config, as JSON), `epoch` and `iter` (complete ones),
-      `max_epochs` (of the schedule), `effective_batch` (images per step of the optimizer), `validated` (the last
-      validated epoch), `history` (`losses`, `scalars`, `metrics`, `unreadable`), `cfg` (the whole config as text),
-      `seed`, `time`, `mmengine_version`, `dataset_meta`, `AP` (only in best.pth)
+      `max_epochs` (of the schedule), `effective_batch` (images per step of the optimizer), `accumulate` (iterations in
+      such a step), `validated` (the last validated epoch), `history` (`losses`, `scalars`, `metrics`, `unreadable`),
+      `cfg` (the whole config as text), `seed`, `time`, `mmengine_version`, `dataset_meta`, `AP` (only in best.pth)
     - `optimizer`, `param_schedulers`: not in best.pth
     - `trained`: the weights of the last step, if `state_dict` is an average; not in best.pth
     """
@@ -43,7 +43,7 @@ class Checkpoints(Hook):
 
     def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
         if is_first() and self.history.is_best():
-            content = self._content(runner, runner.model)
+            content = self._content(runner, unwrapped(runner.model))
             content["meta"]["AP"] = float((metrics or {}).get("AP", 0.0))
             write_torch_file(content, self.folder / "best.pth")
 
@@ -80,6 +80,7 @@ class Checkpoints(Hook):
             "iter": loop.iter,
             "max_epochs": loop.max_epochs,
             "effective_batch": loop.effective_batch,
+            "accumulate": loop.accumulate,
             "validated": loop.validated_epoch,
             "history": self.history.state_dict(),
             "seed": runner.seed,

@@ -58,7 +58,9 @@ class FaceDataset(Dataset):
         sources = [first, *(dataset_source(**each) for each in more)]
         sets = [read_dataset(source) for source in sources]
         self.faces = AnnotatedDataset(
-            [p for each in sets for p in each.photos], [s for each in sets for s in each.skipped]
+            [photo for each in sets for photo in each.photos],
+            [line for each in sets for line in each.skipped],
+            [line for each in sets for line in each.unusable],
         )
         counts = [len(each.photos) for each in sets]
         used = [max(1, round(n * repeat * source.weight)) for n, source in zip(counts, sources, strict=True)]

@@ -58,3 +58,9 @@ class MixedPrecision(OptimWrapper):
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         with super().optim_context(model), torch.autocast(next(model.parameters()).device.type, torch.bfloat16):
             yield
+
+    def _clip_grad(self) -> None:  # mmengine's logs the norm, and waits for the device
+        groups = self.optimizer.param_groups
+        params = [p for group in groups for p in group["params"] if p.requires_grad and p.grad is not None]
+        if params:
+            self.clip_func(params, **self.clip_grad_kwargs)

@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from facedet.core.common.errors import UserError
 from facedet.core.train.distributed import gather, is_first, total, world
+from facedet.core.train.memory import peak_memory_mb
 
-_MAX_UNREADABLE = 0.01  # share of the images
+MAX_UNREADABLE = 0.01  # share of the images
 
 
 class _Pending(NamedTuple):
@@ -48,6 +49,7 @@ class History(Hook):
         self.metrics: list[tuple[int, dict[str, float]]] = []  # epoch, AP and so on
         self.unreadable: list[str] = []
         self.images, self.seconds = 0, 0.0  # of the training iterations since the start or resume
+        self.peak_memory_mb = 0  # of the training iterations
         self.interval, self.readable = interval, readable
         self.pending: list[_Pending] = []
         self._met: list[str] = []  # unreadable images that the other processes do not know of yet
@@ -89,6 +91,8 @@ class History(Hook):
 
     def _read_losses(self, runner: Any) -> None:
         """Read the pending losses from the device: the only point at which training waits for it."""
+        device = self.pending[0].losses["loss"].device
+        self.peak_memory_mb = max(self.peak_memory_mb, peak_memory_mb(str(device)))  # mmengine resets it
         names = list(self.pending[0].losses)
         local = torch.stack([torch.stack([step.losses[n].detach().float() for n in names]) for step in self.pending])
         images = local.new_tensor([sum(len(step.images) for step in self.pending)])
@@ -116,6 +120,10 @@ class History(Hook):
             f"images of its batch: {', '.join(names)}"
         )
 
+    def before_stop(self, runner: Any) -> None:
+        if self.pending:
+            self._read_losses(runner)
+
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self._note_unreadable(data_batch)
         self._agree(runner)
@@ -136,7 +144,7 @@ class History(Hook):
         for line in new:
             runner.logger.warning(f"left out: {line}")
         self.unreadable += new
-        if len(self.unreadable) > max(1, _MAX_UNREADABLE * self.readable):
+        if len(self.unreadable) > max(1, MAX_UNREADABLE * self.readable):
             raise UserError(
                 f"{len(self.unreadable)} of {self.readable} images cannot be read, more than 1 % "
                 f"(first: {self.unreadable[0]}); repair or remove them"
@@ -183,6 +191,9 @@ class Patience(Hook):
 
     def __init__(self, history: History, validations: int):
         self.history, self.validations = history, validations
+
+    def before_train(self, runner: Any) -> None:
+        self.after_round(runner)  # a run that ended does not go on when it is resumed
 
     def after_round(self, runner: Any) -> None:
         scores = self.history.scores

@@ -1,5 +1,6 @@
 """The training loop: epochs that can begin at any iteration, validation of the averaged weights, stopping."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -23,8 +24,8 @@ class TrainLoop(EpochBasedTrainLoop):
       validation
     - stops between two iterations if `stop` was requested, after it called the hooks' `before_stop`
 
-    average: None for no average. effective_batch: images per step of the optimizer. restore: called before the first
-    iteration. max_epochs, val_interval: as in mmengine.
+    average: None for no average. effective_batch: images per step of the optimizer. accumulate: iterations in such a
+    step. restore: called before the first iteration. max_epochs, val_interval: as in mmengine.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class TrainLoop(EpochBasedTrainLoop):
         stop: StopRequest,
         average: WeightAverage | None,
         effective_batch: int,
+        accumulate: int,
         restore: Callable[[Any], None] | None,
         **settings: Any,
     ):
         super().__init__(runner, dataloader, **settings)
-        self.stop, self.average, self.effective_batch, self._restore = stop, average, effective_batch, restore
+        self.stop, self.average, self._restore = stop, average, restore
+        self.effective_batch, self.accumulate = effective_batch, accumulate
         self.stopped = False
         self.validated_epoch = 0  # the last epoch that was validated
 
@@ -78,7 +81,7 @@ class TrainLoop(EpochBasedTrainLoop):
             self.run_iter(k, batch)
             average_statistics(unwrapped(self.runner.model))
             if self.average and self.runner.optim_wrapper.should_update():
-                self.average.update(unwrapped(self.runner.model), self._iter)
+                self.average.update(unwrapped(self.runner.model), math.ceil(self._iter / self.accumulate))
             last = self._iter % len(self.dataloader) == 0
             if last:
                 self.runner.call_hook("after_train_epoch")

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from facedet.core.common import machine
 from facedet.core.train.dataset import FaceDataset
@@ -24,10 +25,16 @@ def peak_memory_mb(device: str) -> int:
 
 
 def checkpoint_gradients(network: Any) -> None:
-    """Compute the activations inside the backbone's blocks again in the backward pass instead of keeping them."""
+    """Compute the activations inside the backbone's blocks again in the backward pass instead of keeping them.
+
+    Both passes update the running statistics; with the momentum that is set here, two updates make the usual one.
+    """
     for block in network.backbone.modules():
-        if hasattr(block, "with_cp"):
+        if hasattr(block, "with_cp") and block is not network.backbone:
             block.with_cp = True
+            for module in block.modules():
+                if isinstance(module, _BatchNorm) and module.momentum:
+                    module.momentum = 1 - (1 - module.momentum) ** 0.5
 
 
 def fitting_batch_size(cfg: Config, network: nn.Module, dataset: FaceDataset, device: str) -> int:
@@ -37,9 +44,12 @@ def fitting_batch_size(cfg: Config, network: nn.Module, dataset: FaceDataset, de
     """
     if not device.startswith("cuda"):
         return int(cfg.train_dataloader.batch_size)
-    free, _ = torch.cuda.mem_get_info()
-    peaks = [_peak(cfg, network, dataset, size) for size in _TRIED]
-    return extrapolate(_TRIED, peaks, int(_SHARE * (free + torch.cuda.memory_reserved())))
+    limit = int(_SHARE * (torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()))
+    try:
+        return extrapolate(_TRIED, [_peak(cfg, network, dataset, size) for size in _TRIED], limit)
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()
+        return 1
 
 
 def extrapolate(sizes: tuple[int, int], peaks: list[int], limit: int) -> int:

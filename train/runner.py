@@ -84,18 +84,18 @@ def build_runner(
 def _train_loader(cfg: Config, dataset: FaceDataset) -> DataLoader:
     loader = cfg.train_dataloader
     rank, world_size = world()
+    settings = {name: value for name, value in loader.sampler.items() if name not in ("type", "scales")}
     sampler = OrderSampler(
         len(dataset),
         loader.batch_size,
         cfg.train_cfg.max_epochs,
         cfg.randomness.seed,
-        shuffle=loader.sampler.get("shuffle", True),
         rank=rank,
         world_size=world_size,
         accumulate=cfg.train_cfg.get("accumulate", 1),
         parts=dataset.parts,
         sizes=[view_side(scale * cfg.input_size) for scale in loader.sampler.get("scales", ())],
-        full_size_from=loader.sampler.get("full_size_from", 1.0),
+        **settings,
     )
     return _loader(loader, dataset, sampler)
 

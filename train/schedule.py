@@ -8,7 +8,7 @@ _IN_EPOCHS = ("begin", "end", "T_max")
 
 
 def set_epochs(config: Config, epochs: int) -> None:
-    """Set the number of epochs in place. Schedules in epochs are scaled with it; schedules in iterations stay.
+    """Set the number of epochs in place. Schedules in epochs are scaled with it; schedules in steps stay.
 
     The number of validations stays too, as long as there are enough epochs.
     """
@@ -30,6 +30,15 @@ def set_epochs(config: Config, epochs: int) -> None:
                 continue
         kept.append(step)
     config.param_scheduler = kept
+
+
+def set_accumulation(config: Config, accumulate: int) -> None:
+    """Let the schedules in steps of the optimizer run in iterations, in place: `accumulate` of them make a step."""
+    for step in config.param_scheduler:
+        if not step.get("by_epoch", True):
+            for key in _IN_EPOCHS:
+                if key in step:
+                    step[key] *= accumulate
 
 
 def set_fewest_steps(config: Config, images: int, effective_batch: int) -> None:

@@ -11,7 +11,6 @@ from facedet.core.detector.config import config_name
 from facedet.core.train.begin import Beginning
 from facedet.core.train.distributed import is_first
 from facedet.core.train.hooks import History
-from facedet.core.train.memory import peak_memory_mb
 from facedet.core.train.options import effective_batch
 
 matplotlib.use("Agg")
@@ -83,7 +82,7 @@ def write_summary(folder: Path, beginning: Beginning, history: History, seconds:
         last=measured[-1] if measured else {},
         seconds=round(seconds, 1),
         images_per_second=round(history.images / max(history.seconds, 1e-9), 3),
-        peak_memory_mb=peak_memory_mb(beginning.device),
+        peak_memory_mb=history.peak_memory_mb,
         best_checkpoint=str(folder / "best.pth"),
         last_checkpoint=str(folder / "last.pth"),
         report=str(folder / "training.html"),

@@ -45,12 +45,25 @@ def test_a_changed_image_is_decoded_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(cache.read(path), read_image(path))
 
 
-def test_unreadable_images_and_damaged_files_end_in_one_line(tmp_path: Path) -> None:
+def test_a_damaged_file_is_written_anew_and_a_full_disk_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     cache = ImageCache(tmp_path / "cache", None)
     with pytest.raises(UserError, match=r"missing\.png"):
         cache.read(tmp_path / "missing.png")
-    draw(tmp_path / "photo.png", 300, 200)
+    image = draw(tmp_path / "photo.png", 300, 200)
     cache.read(tmp_path / "photo.png")
-    next((tmp_path / "cache").iterdir()).write_bytes(b"\x93NUMPY")
-    with pytest.raises(UserError, match="is damaged; remove it"):
-        cache.read(tmp_path / "photo.png")
+    (file,) = (tmp_path / "cache").iterdir()
+    for damaged in (b"", b"\x93NUMPY"):
+        file.write_bytes(damaged)
+        np.testing.assert_array_equal(cache.read(tmp_path / "photo.png"), image)
+        np.testing.assert_array_equal(np.load(file), image)
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    file.unlink()
+    monkeypatch.setattr(np, "save", full)
+    for _ in range(2):
+        np.testing.assert_array_equal(cache.read(tmp_path / "photo.png"), image)
+    assert capsys.readouterr().err.count("No space left on device); images are decoded each time") == 1

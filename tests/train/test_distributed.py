@@ -28,8 +28,9 @@ from helpers.distributed import (
 
 from facedet.core.common.errors import UserError
 from facedet.core.data.synthetic import draw_dataset
+from facedet.core.detector.model import build_detector
 from facedet.core.train import distributed, finetune
-from facedet.core.weights.checkpoint import read_torch_file
+from facedet.core.weights.checkpoint import load_weights, read_checkpoint, read_torch_file
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +124,15 @@ def test_all_processes_end_with_the_same_weights_average_and_statistics(
     first, second = in_processes(2, train, None, options(unfrozen, sets, tmp_path / "run", accumulate=2))
     assert_same_processes(first, second)
     assert first["trained"]["backbone.bn1.running_mean"].any()
+
+
+def test_best_pth_of_several_processes_without_an_average_can_be_loaded(
+    frozen: Path, sets: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "plain.py").write_text(f"_base_ = {str(frozen)!r}\ntrain_cfg = dict(average=None)\n")
+    in_processes(2, train, None, options(tmp_path / "plain.py", sets, tmp_path / "run", epochs=1))
+    config, state = read_checkpoint(tmp_path / "run" / "best.pth")
+    load_weights(build_detector(config), state, "best.pth")
 
 
 @pytest.mark.parametrize("terminate", [terminate_the_second, terminate_both])

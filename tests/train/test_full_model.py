@@ -35,3 +35,5 @@ def test_a_short_run_keeps_the_running_statistics_and_moves_the_backbone_less(dr
     moved = {name: float((after[name] - before[name]).norm()) for name in after if name.endswith("weight")}
     assert moved["backbone.layer4.2.conv3.weight"] > 0
     assert moved["bbox_head.atss_cls.weight"] > 0
+    rates = {group["lr"] for group in read_torch_file(tmp_path / "run" / "last.pth")["optimizer"]["param_groups"]}
+    assert max(rates) == pytest.approx(10 * min(rates))

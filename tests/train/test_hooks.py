@@ -1,6 +1,7 @@
 """Hooks: the content of checkpoints, and what stops training."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ def test_checkpoints_contain_what_is_documented(trained: Path) -> None:
     averaged = {"trained"} if load_config("tiny").train_cfg.get("average") else set()
     assert best.keys() == {"state_dict", "meta"}
     assert last.keys() == {"state_dict", "meta", "optimizer", "param_schedulers"} | averaged
-    meta = {"facedet", "epoch", "iter", "max_epochs", "effective_batch", "validated", "history", "cfg", "seed", "time"}
-    meta |= {"mmengine_version", "dataset_meta"}
+    meta = {"facedet", "epoch", "iter", "max_epochs", "effective_batch", "accumulate", "validated", "history", "cfg"}
+    meta |= {"seed", "time", "mmengine_version", "dataset_meta"}
     assert best["meta"].keys() == meta | {"AP"}
     assert last["meta"].keys() == meta
     assert last["meta"]["history"].keys() == {"losses", "scalars", "metrics", "unreadable"}
@@ -45,3 +46,30 @@ def test_a_loss_that_is_not_finite_stops_training(drawn: Path, tmp_path: Path) -
     sets = drawn / "train.json", drawn / "val.json"
     with pytest.raises(UserError, match=r"the loss is (nan|inf) at iteration .*; lower .*/train-0"):
         finetune(hot, *sets, work_dir=tmp_path / "run", epochs=2)
+
+
+def test_patience_ends_training_and_a_resumed_run_does_not_go_on(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    still = tmp_path / "still.py"
+    still.write_text(
+        f"_base_ = {str(quick)!r}\noptim_wrapper = dict(optimizer=dict(lr=0.0))\ntrain_cfg = dict(average=None)\n"
+    )
+    sets = {"train": drawn / "train.json", "val": drawn / "val.json", "work_dir": tmp_path / "run"}
+    summary = finetune(still, **sets, epochs=9, patience=2)
+    assert summary.last["epoch"] == 3  # no AP is better than the first
+    assert finetune(still, **sets, epochs=9, patience=2, resume=True).iterations == summary.iterations
+
+
+def test_more_than_one_percent_of_missing_images_stop_training(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    shutil.copytree(drawn, tmp_path / "set")
+    for name in ("train-003.png", "train-004.png"):
+        (tmp_path / "set" / "images" / name).unlink()
+    with pytest.raises(UserError, match=r"2 of 24 images cannot be used, more than 1 % \(first: .*train-003\.png"):
+        finetune(quick, tmp_path / "set" / "train.json", drawn / "val.json", work_dir=tmp_path / "run")
+
+
+def test_settings_of_the_sampler_that_are_not_known_are_refused(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    (tmp_path / "typo.py").write_text(
+        f"_base_ = {str(quick)!r}\ntrain_dataloader = dict(sampler=dict(full_size_form=0.5))\n"
+    )
+    with pytest.raises(UserError, match=r"training cannot start .*full_size_form"):
+        finetune(tmp_path / "typo.py", drawn / "train.json", drawn / "val.json", work_dir=tmp_path / "run")

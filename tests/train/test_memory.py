@@ -24,9 +24,9 @@ def test_on_a_cpu_the_batch_size_is_that_of_the_config(drawn: Path, quick: Path)
     assert fitting_batch_size(config, build_detector(config), dataset, "cpu") == config.train_dataloader.batch_size
 
 
-def test_checkpointed_gradients_are_the_same(drawn: Path, quick: Path) -> None:
+def test_checkpointed_gradients_and_running_statistics_are_the_same(drawn: Path, quick: Path) -> None:
     dataset = FaceDataset(str(drawn / "val.json"), input_size=96)
-    gradients = []
+    gradients, statistics = [], []
     for checkpointed in (False, True):
         torch.manual_seed(0)
         network: Any = build_detector(load_config(quick)).train()
@@ -35,5 +35,8 @@ def test_checkpointed_gradients_are_the_same(drawn: Path, quick: Path) -> None:
         data = network.data_preprocessor(pseudo_collate([dataset[0], dataset[1]]), training=True)
         network.parse_losses(network(**data, mode="loss"))[0].backward()
         gradients.append(network.backbone.layer2[0].downsample[0].weight.grad)
+        statistics.append(network.backbone.layer2[0].bn1.running_mean)
     torch.testing.assert_close(*gradients)
+    torch.testing.assert_close(*statistics)
     assert gradients[0].abs().max() > 0
+    assert statistics[0].abs().max() > 0

@@ -172,6 +172,12 @@ def test_the_last_validation_is_repeated_if_it_was_interrupted(
     assert summary.last["epoch"] == 4
     with pytest.raises(UserError, match="all 4 epochs are complete"):
         finetune(small, **sets, resume=True)
+    with pytest.raises(UserError, match="give --accumulate 1"):
+        finetune(small, **sets, resume=True, batch_size=4, accumulate=2)
+    for name in ("summary.json", "training.html"):  # as if it had been killed before it wrote them
+        (tmp_path / "run" / name).unlink()
+    assert finetune(small, **sets, resume=True).best == summary.best
+    assert (tmp_path / "run" / "training.html").is_file()
     assert_same_run(tmp_path / "run", never_stopped)
 
 
