@@ -16,8 +16,8 @@ class Session(Protocol):
     """A model that is loaded and ready to run.
 
     size: input size, pixels. threshold: the score that detections must exceed, None if the file does not state it.
-    weights: stored precision, `f32`, `f16`, `bf16` or `i8`. precision: what the model computes in. strides: of the levels in
-    pixels, finest first; empty if the file does not state them.
+    weights: stored precision, `f32`, `f16`, `bf16` or `i8`. precision: what the model computes in. strides: of the
+    levels in pixels, finest first; empty if the file does not state them.
     """
 
     path: Path
