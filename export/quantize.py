@@ -79,7 +79,7 @@ def quantize(
 def _quantize_within(nncf: Any, model: ov.Model, judge: Judge, max_drop: float, options: dict) -> ov.Model:
     def validate(run: Run, images: Sequence[int]) -> tuple[float, list[float]]:
         drop, each = judge.drop(run, list(images))
-        return -drop, [-one for one in each]
+        return 1 - drop, [1 - one for one in each]  # 1 for the float network: NNCF divides by its metric
 
     restorer = nncf.AdvancedAccuracyRestorerParameters(ranking_subset_size=min(judge.images, _RANKED_IMAGES))
     return nncf.quantize_with_accuracy_control(

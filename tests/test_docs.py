@@ -6,18 +6,26 @@ from pathlib import Path
 
 import click
 import numpy as np
+import openvino as ov
 import pytest
 from helpers.graphs import in_both_modes
 from helpers.markdown import PAGES, README, ROOT, Block, blocks, run
+from openvino import opset13 as ops
 
 from facedet.cli import main
 from facedet.core.data.dataset import DatasetSource, read_dataset
+from facedet.core.data.image import read_image, to_tensor
 from facedet.core.export.export import export
+from facedet.core.inference.session import open_session
+from facedet.core.parity.check import check_parity
 from facedet.core.parity.matching import box_iou
+from facedet.core.parity.tolerances import TOLERANCES
+from facedet.core.parity.verdict import measure
 from facedet.core.train.dataset import FaceDataset
 from facedet.core.weights.importing import import_weights
 
 FULL_MODEL = ("importing",)  # pages whose commands need the published model's stand-in
+JUDGED = ("quantization",)  # pages with a test of their own, which judges the result
 ONE_EPOCH = "--epochs 1"  # stands for the config's forty, where a page does not judge the result
 
 
@@ -103,7 +111,7 @@ def test_the_readme_lists_every_command() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [p for p in PAGES if p.stem not in FULL_MODEL], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [p for p in PAGES if p.stem not in FULL_MODEL + JUDGED], ids=lambda page: page.stem)
 def test_the_commands_of_a_page_work(page: Path, own: Path) -> None:
     for block in blocks(page):
         if block.info != "download":
@@ -165,6 +173,42 @@ def test_checkpoint_onnx_and_ir_have_the_same_ap(own: Path) -> None:
     for each in others:
         assert each["coco"]["AP"] == pytest.approx(first["coco"]["AP"], abs=1e-3)
         assert each["ap64"] == pytest.approx(first["ap64"], abs=1e-3)
+
+
+@pytest.mark.slow
+def test_int8_is_as_accurate_and_parity_tells_it_from_a_wrong_one(own: Path, faces: Path, tmp_path: Path) -> None:
+    for block in blocks(ROOT / "docs" / "quantization.md"):
+        run(block, own)  # fails if a figure falls by more than 0.005
+    figures = {v["name"]: v for v in json.loads((own / "int8-report" / "quantization.json").read_text())["variants"]}
+    assert figures["int8"]["figures"].keys() == {"AP", "AP50 64 to 128 px", "AP50 128 to 256 px"}
+    model = ov.Core().read_model(own / "int8" / "detector-int8.xml")
+    (image,) = model.inputs
+    readers = image.get_target_inputs()
+    swapped = ops.gather(image, np.array([2, 1, 0]), np.int64(1)).output(0)
+    for port in readers:
+        port.replace_source_output(swapped)
+    ov.save_model(model, tmp_path / "swapped.xml", compress_to_fp16=False)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in (faces / "val.txt").read_text().split():
+        (photos / f"{name}.jpg").symlink_to(faces / "images" / f"{name}.jpg")
+    models = [own / "runs" / "faces" / "best.pth", own / "int8" / "detector-int8.xml", tmp_path / "swapped.xml"]
+    right, wrong = check_parity(models, photos).pairs
+    assert right.agree, right.reasons
+    assert (right.weights, right.tolerance) == ("i8", TOLERANCES["i8"])
+    assert not wrong.agree
+    assert "shown boxes are alike" in wrong.reasons[0]
+
+
+@pytest.mark.slow
+def test_shown_boxes_move_by_less_than_half_a_pixel_in_bf16(own: Path, faces: Path) -> None:
+    ir = own / "model" / "detector-fp32.xml"
+    exact, default = open_session(ir), open_session(ir, "default")
+    images = [faces / "images" / f"{name}.jpg" for name in (faces / "val.txt").read_text().split()]
+    tensors = [to_tensor(read_image(path), exact.size) for path in images]
+    found = measure([exact.run(t) for t in tensors], [default.run(t) for t in tensors], TOLERANCES["f16"])
+    assert found.judged > 10
+    assert found.max_px < 0.5
 
 
 @pytest.mark.slow

@@ -15,6 +15,10 @@ from facedet.verbs.options import FILE
 @click.option("--calibrate-list", type=FILE, help="Text file with the names of the images to use, one per line.")
 @click.option("--val", type=FILE, help="Dataset to measure accuracy on. INT8 must be as accurate as float32 there.")
 @click.option("--val-list", type=FILE, help="The same for --val.")
+@click.option(
+    "--images", type=FILE, help="Folder of the images of both datasets, if not where the format expects them."
+)
+@click.option("--format", help="Format of both datasets.  [default: detected]")
 @click.option("--max-drop", type=float, help="Largest allowed drop of AP, 0..1.  [default: 0.005]")
 @click.option("-o", "--output", type=FILE, required=True, help="Folder for detector-int8.xml and .bin.")
 @click.option("--report", type=FILE, help="Folder for quantization.html and its JSON.")
@@ -24,6 +28,8 @@ def quantize(
     calibrate_list: Path | None,
     val: Path | None,
     val_list: Path | None,
+    images: Path | None,
+    format: str | None,
     max_drop: float | None,
     output: Path,
     report: Path | None,
@@ -39,12 +45,12 @@ def quantize(
     from facedet.core.evaluation.quantization_report import write_quantization
     from facedet.tables.quantization import quantization_table
 
-    refuse_inputs([output, report], [calibrate, val])
+    refuse_inputs([output, report], [calibrate, val, images])
     done = quantize_model(
         model,
-        DatasetSource(calibrate, names=calibrate_list),
+        DatasetSource(calibrate, images, calibrate_list, format),
         output,
-        val=DatasetSource(val, names=val_list) if val else None,
+        val=DatasetSource(val, images, val_list, format) if val else None,
         max_drop=MAX_DROP if max_drop is None else max_drop,
         progress=bar,
     )

@@ -17,11 +17,16 @@ from facedet.core.evaluation.quantization import quantize_model
 from facedet.core.export.graph_parts import last_convolutions
 
 
+@pytest.fixture(autouse=True)
+def no_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No speed is measured; tests/inference/test_throughput.py does."""
+    monkeypatch.setattr(quantization, "throughput", lambda files, progress: dict.fromkeys(files, 2.5))
+
+
 @pytest.fixture
 def no_calibration(quantized: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every quantization gives the file of `quantized`, and no speed is measured."""
+    """Every quantization gives the file of `quantized`."""
     monkeypatch.setattr(quantization, "quantize", lambda ir, images, target, **_: _copy(quantized, target))
-    monkeypatch.setattr(quantization, "throughput", lambda files, progress: dict.fromkeys(files, 1.0))
 
 
 def _copy(source: Path, target: Path, shift: float = 0.0) -> None:
@@ -46,7 +51,7 @@ def test_a_checkpoint_is_quantized_from_the_command_line(trained: Path, drawn: P
     written = json.loads((report / "quantization.json").read_text())
     sizes = {each["name"]: each["bytes"] for each in written["variants"]}
     assert {"fp32", "fp16", "int8"} <= sizes.keys()
-    assert all(each["images_per_second"] > 0 for each in written["variants"])
+    assert all(each["images_per_second"] == 2.5 for each in written["variants"])
     assert sizes["int8"] < 0.6 * sizes["fp16"] < 0.35 * sizes["fp32"]
     assert written["comparison"] is None
     assert "INT8 written" in (report / "quantization.html").read_text()

@@ -59,6 +59,31 @@ def test_values_that_are_not_finite_and_unsorted_rows_are_reported() -> None:
         assert reason.replace("IR", "reference") in compare(session, session, [other], [rows]).reasons
 
 
+def test_int8_is_judged_by_the_shown_boxes_that_are_alike() -> None:
+    shown = [[40.0 * k, 0, 40 * k + 30, 30, 0.9, 0] for k in range(10)]
+    rows = np.array([*shown, [0, 100, 20, 120, 0.1, 0]], np.float32)
+    float_session, int8 = (
+        SimpleNamespace(path=Path("x"), kind="IR", weights=weights, precision="f32", threshold=0.02)
+        for weights in ("f32", "i8")
+    )
+    assert TOLERANCES["i8"].share == 0.9
+
+    def compared(count: int, column: int, step: float) -> tuple[bool, int]:
+        other = rows.copy()
+        other[:count, column] += step
+        other[10] = 0  # a faint box less does not count
+        pair = compare(float_session, int8, [rows], [other[np.argsort(-other[:, 4], kind="stable")]])
+        assert pair.tolerance == TOLERANCES["i8"]
+        return pair.agree, pair.difference.shown_alike
+
+    assert compared(10, 0, 1) == (True, 10)  # IoU 0.97
+    assert compared(1, 0, 4) == (True, 9)  # IoU 0.87
+    assert compared(2, 0, 4) == (False, 8)
+    assert compared(2, 4, -0.2) == (False, 8)
+    assert compared(2, 1, 60) == (False, 8)  # no match at all
+    assert not compare(float_session, int8, [rows[10:]], [rows[10:]]).agree  # nothing is shown
+
+
 def test_a_session_that_computes_in_bf16_is_reported(exported: dict[str, Path], unseen_images: Path) -> None:
     import openvino as ov
 
