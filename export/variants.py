@@ -38,9 +38,7 @@ class Variant:
         if self.batch < 1:
             raise UserError(f"--batch {self.batch}: give 1 or more images")
         if self.layout == MODEL_API and (self.batch > 1 or not self.nms):
-            raise UserError(
-                "--layout model-api: Model API takes one image and needs NMS; leave out --batch and --no-nms"
-            )
+            raise UserError("--layout model-api: needs NMS and takes one image; leave out --no-nms and --batch")
 
     @property
     def takes_pictures(self) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from facedet.core.common.errors import UserError
 from facedet.core.common.files import write_beside
 from facedet.core.common.progress import Progress, silent
+from facedet.core.data.formats.coco import read_ids
 from facedet.core.data.image import find_images, read_image, to_tensor, write_png
 from facedet.core.data.structures import Detections
 from facedet.core.export.interface import SHOW_ABOVE
@@ -37,11 +38,14 @@ def detect_images(
     folder: Path,
     threshold: float = SHOW_ABOVE,
     progress: Progress = silent,
+    ids: Path | None = None,
 ) -> tuple[list[ImageDetections], list[str]]:
     """Detect faces with a score above `threshold` in image files or folders of them.
 
     Writes each image with boxes drawn as PNG, and detections.json, into `folder`. Returns the detections, and one line
     for each image that was left out because it cannot be read. Raises UserError if no image can be read.
+
+    ids: a COCO JSON that lists the images; detections.json then holds its ids, for pycocotools.
     """
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
@@ -51,6 +55,10 @@ def detect_images(
     (name, count), *_ = Counter(path.name for path in paths).most_common(1)
     if count > 1:
         raise UserError(f"{name}: {count} images have this name; give their folders one at a time")
+    image_ids, category = read_ids(ids) if ids else ({}, 0)
+    unknown = next((path.name for path in paths if ids and path.name not in image_ids), None)
+    if unknown:
+        raise UserError(f"{ids}: does not list {unknown}; give the images of this file only")
     session = open_session(model)
     stems = Counter(path.stem for path in paths)
     found, left_out = [], []
@@ -65,16 +73,18 @@ def detect_images(
         found.append(ImageDetections(path, detections))
     if not found:
         raise UserError(left_out[0])
-    _write_json(found, folder / "detections.json")
+    _write_json(found, folder / "detections.json", image_ids, category)
     return found, left_out
 
 
-def _write_json(found: list[ImageDetections], path: Path) -> None:
+def _write_json(found: list[ImageDetections], path: Path, image_ids: dict[str, int], category: int) -> None:
     rows = []
     for image in found:
+        name = image.path.name
+        known = {"image_id": image_ids[name]} if image_ids else {}
         boxes, scores = image.detections.boxes.tolist(), image.detections.scores.tolist()
         for (x1, y1, x2, y2), score in zip(boxes, scores, strict=True):
             box = [round(v, 3) for v in (x1, y1, x2 - x1, y2 - y1)]
-            rows.append({"file_name": image.path.name, "bbox": box, "score": round(score, 6), "category_id": 0})
+            rows.append({"file_name": name, "bbox": box, "score": round(score, 6), "category_id": category, **known})
     with write_beside(path) as temporary:
         temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

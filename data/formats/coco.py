@@ -44,6 +44,18 @@ def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
         raise UserError(f"{path}: not {_FORMAT} ({type(error).__name__}: {first_line(error)})") from error
 
 
+def read_ids(path: Path) -> tuple[dict[str, int], int]:
+    """Read what pycocotools needs of a COCO JSON: the id of each image by file name without folders, and that of the
+    first category. Raises UserError.
+    """
+    content = _load(path)
+    try:
+        names = {Path(image["file_name"]).name: image["id"] for image in content["images"]}
+        return names, next((category["id"] for category in content.get("categories") or []), 0)
+    except MALFORMED as error:
+        raise UserError(f"{path}: not {_FORMAT} ({type(error).__name__}: {first_line(error)})") from error
+
+
 def _load(path: Path) -> dict[str, list]:
     content = read_json(path, _FORMAT)
     if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in ("images", "annotations")):

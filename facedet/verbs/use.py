@@ -17,7 +17,8 @@ from facedet.verbs.options import FILE
     "-o", "--output", type=FILE, required=True, help="Folder for the images with boxes drawn, and detections.json."
 )
 @click.option("--threshold", type=float, help="Lowest score to show.  [default: 0.3]")
-def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float | None) -> None:
+@click.option("--ids", type=FILE, help="COCO JSON of these images, whose ids detections.json shall hold.")
+def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float | None, ids: Path | None) -> None:
     """Detect faces in IMAGES (files or folders) with MODEL.
 
     MODEL is a checkpoint, an ONNX file or an IR.
@@ -26,7 +27,7 @@ def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float
     from facedet.core.inference.detect import detect_images
 
     limit = SHOW_ABOVE if threshold is None else threshold
-    found, left_out = detect_images(model, images, output, limit, bar)
+    found, left_out = detect_images(model, images, output, limit, bar, ids)
     faces = sum(len(each.detections.scores) for each in found)
     click.echo(f"{faces} faces in {len(found)} images; wrote {output}")
     for line in left_out:

@@ -1,0 +1,174 @@
+"""Programs that nobody here wrote open the exports, each from its package, and find what `facedet detect` finds."""
+
+import json
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime
+import openvino as ov
+import pytest
+import supervision
+from helpers.boxes import assert_same
+from model_api.adapters import OpenvinoAdapter, create_core
+from model_api.models import Model
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from facedet.core.common.errors import UserError
+from facedet.core.data.image import find_images, read_image, to_photo
+from facedet.core.data.structures import Detections
+from facedet.core.evaluation.evaluate import evaluate
+from facedet.core.inference.detect import detect_image, detect_images
+from facedet.core.inference.info import describe
+from facedet.core.inference.session import open_session
+
+F32 = {"INFERENCE_PRECISION_HINT": "f32"}
+ABOVE = 0.1  # the detector has seen drawn faces only
+Exports = Callable[..., dict[str, Path]]
+
+
+@pytest.fixture(scope="module")
+def photographs(faces: Path, unseen_images: Path) -> list[np.ndarray]:
+    """Two photographs and two drawn images."""
+    return [read_image(path) for folder in (faces / "images", unseen_images) for path in find_images(folder)[1:3]]
+
+
+@pytest.fixture(scope="module")
+def agrees(exported: dict[str, Path], photographs: list[np.ndarray]) -> Callable[..., None]:
+    """Compares a client, which takes an image uint8 [h, w, 3] BGR, with `facedet detect`: 1 px, 0.001 of score."""
+    session = open_session(exported["fp32"])
+
+    def check(client: Callable[[np.ndarray], Detections]) -> None:
+        for image in photographs:
+            assert_same(client(image), detect_image(session, image), above=ABOVE, px=1, score=1e-3)
+
+    return check
+
+
+def in_photo(rows: np.ndarray, image: np.ndarray, size: int = 320) -> Detections:
+    return Detections(to_photo(rows[:, :4], size, image.shape[1], image.shape[0]), rows[:, 4])
+
+
+@pytest.mark.parametrize("options", [{}, {"input": "u8"}])
+def test_benchmark_app(options: dict, exported_as: Exports, faces: Path, tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("benchmark_app")
+    picture = find_images(faces / "images")[0]
+    arguments = ["-m", exported_as(**options)["fp32"], "-i", picture, "-d", "CPU", "-niter", "2", "-hint", "none"]
+    done = subprocess.run([program, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Throughput: +[\d.]+ FPS", done.stdout)
+
+
+@pytest.mark.parametrize("format", ["fp32", "fp16"])
+def test_model_api(format: str, exported_as: Exports, agrees: Callable[..., None]) -> None:
+    path = str(exported_as(layout="model-api")[format])
+    adapter = OpenvinoAdapter(create_core(), path, device="CPU", plugin_config=F32)
+    model = Model.create_model(adapter, configuration={"confidence_threshold": ABOVE / 2})
+
+    def client(image: np.ndarray) -> Detections:
+        result = model(image)
+        assert set(result.label_names) == {"face"}
+        return Detections(result.bboxes.astype(np.float32), result.scores)
+
+    agrees(client)
+
+
+def test_model_api_reads_its_metadata(exported_as: Exports) -> None:
+    model = Model.create_model(str(exported_as(layout="model-api")["fp32"]), device="CPU")
+    assert (model.params.confidence_threshold, model.params.labels) == (0.3, ["face"])
+    assert model.params.embedded_processing
+
+
+def test_onnx_runtime(exported: dict[str, Path], agrees: Callable[..., None]) -> None:
+    session = onnxruntime.InferenceSession(exported["onnx"])
+
+    def client(image: np.ndarray) -> Detections:
+        tensor = cv2.resize(image, (320, 320)).transpose(2, 0, 1)[None].astype(np.float32)
+        return in_photo(session.run(["boxes"], {"input": tensor})[0], image)
+
+    agrees(client)
+
+
+def test_opencv_opens_the_file_without_nms_and_folding(exported_as: Exports, agrees: Callable[..., None]) -> None:
+    files = exported_as(nms=False, fold=False, formats="onnx")
+    facts = describe(files["onnx"]).origin
+    rule = {name: float(facts[name]) for name in ("score_threshold", "iou_threshold")}
+    postprocess = runpy.run_path(str(files["postprocess"]))["postprocess"]
+    net = cv2.dnn.readNetFromONNX(str(files["onnx"]))
+
+    def client(image: np.ndarray) -> Detections:
+        net.setInput(cv2.dnn.blobFromImage(image, size=(320, 320)))
+        boxes, scores = net.forward(["boxes", "scores"])
+        return in_photo(postprocess(boxes, scores.ravel(), max_boxes=int(facts["max_boxes"]), **rule), image)
+
+    agrees(client)
+
+
+@pytest.mark.parametrize(
+    ("options", "operation"),
+    [({"fold": False, "formats": "onnx"}, "Unsqueeze"), ({"nms": False}, "Conv")],  # before NMS; of a constant
+)
+def test_opencv_opens_no_other_file(options: dict, operation: str, exported_as: Exports) -> None:
+    with pytest.raises(cv2.error, match=rf"Node \[{operation}@ai.onnx\].* parse error"):
+        cv2.dnn.readNetFromONNX(str(exported_as(**options)["onnx"]))
+
+
+def test_a_reader_like_those_of_the_open_model_zoo(exported: dict[str, Path], agrees: Callable[..., None]) -> None:
+    model: Any = ov.Core().compile_model(exported["fp32"], "CPU", F32)
+    height, width = model.input("image").shape[2:]
+    (name,) = (next(iter(output.names)) for output in model.outputs if len(output.shape) == 2)
+
+    def client(image: np.ndarray) -> Detections:
+        fed = cv2.resize(image, (width, height)).transpose(2, 0, 1)[None]
+        assert fed.dtype == np.uint8
+        boxes = model({"image": fed})[name]
+        boxes = boxes[np.any(boxes != 0, axis=1)]
+        scale = [image.shape[1] / width, image.shape[0] / height] * 2
+        return Detections(boxes[:, :4] * scale, boxes[:, 4])
+
+    agrees(client)
+
+
+def test_supervision(exported_as: Exports, agrees: Callable[..., None]) -> None:
+    model: Any = ov.Core().compile_model(exported_as(input="u8")["fp32"], "CPU", F32)
+
+    def client(image: np.ndarray) -> Detections:
+        result = model(image[None])
+        rows = result["boxes"]
+        found = supervision.Detections(xyxy=rows[:, :4], confidence=rows[:, 4], class_id=result["labels"].astype(int))
+        found = found[found.confidence > ABOVE / 2]
+        assert supervision.BoxAnnotator().annotate(image.copy(), found).shape == image.shape
+        return Detections(found.xyxy, found.confidence)
+
+    agrees(client)
+
+
+def test_pycocotools_measures_the_ap_of_facedet_evaluate(
+    exported: dict[str, Path], drawn: Path, tmp_path: Path
+) -> None:
+    images = sorted((drawn / "images").glob("val-*"))
+    detect_images(exported["fp32"], images, tmp_path, threshold=0, ids=drawn / "val.json")
+    truth = COCO(str(drawn / "val.json"))
+    run = COCOeval(truth, truth.loadRes(str(tmp_path / "detections.json")), "bbox")
+    run.evaluate()
+    run.accumulate()
+    run.summarize()
+    expected = evaluate(exported["fp32"], drawn / "val.json").metrics["coco"]
+    assert expected["AP50"] > 0.1
+    assert (run.stats[0], run.stats[1]) == pytest.approx((expected["AP"], expected["AP50"]), abs=1e-3)
+
+
+def test_images_without_an_id_are_refused(exported: dict[str, Path], drawn: Path, tmp_path: Path) -> None:
+    images = sorted((drawn / "images").glob("train-*"))
+    with pytest.raises(UserError, match=r"val\.json: does not list train-000\.png; give the images of this file only"):
+        detect_images(exported["fp32"], images, tmp_path / "out", ids=drawn / "val.json")
+    (tmp_path / "bare.json").write_text(json.dumps({"images": [{}], "annotations": []}))
+    with pytest.raises(UserError, match=r"bare\.json: not a COCO JSON"):
+        detect_images(exported["fp32"], images, tmp_path / "out", ids=tmp_path / "bare.json")
