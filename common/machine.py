@@ -14,15 +14,21 @@ def describe_machine() -> str:
 
 def peak_memory_mb() -> int:
     """The most memory that this process used so far, MiB."""
+    for line in _lines("/proc/self/status"):
+        if line.startswith("VmHWM:"):  # on Linux, getrusage would count the parent's memory before this process began
+            return int(line.split()[1]) // 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _processor() -> str:
     """The name of the processor, where Linux tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    names = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []

@@ -37,7 +37,7 @@ def test_help_needs_no_heavy_import() -> None:
     assert not {"torch", "mmdet", "mmcv", "openvino", "onnx", "cv2", "numpy"} & set(done.stdout.split("'"))
 
 
-@pytest.mark.parametrize("verb", ["train", "export", "detect", "parity", "info", "demo"])
+@pytest.mark.parametrize("verb", ["train", "export", "detect", "parity", "benchmark", "info", "demo"])
 def test_every_verb_explains_itself(verb: str) -> None:
     done = facedet(verb, "--help")
     assert done.exit_code == 0
