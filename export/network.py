@@ -38,15 +38,11 @@ class DeployedDetector(nn.Module):
         return rows[order], labels[order]
 
 
-class DenseDetector(nn.Module):
+class DenseDetector(DeployedDetector):
     """The same without NMS.
 
     forward: images as there -> boxes [anchors, 4] x1 y1 x2 y2, scores [anchors]; with b in front like there.
     """
-
-    def __init__(self, detector: Detector):
-        super().__init__()
-        self.detector = detector.eval()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         boxes, scores = dense(self.detector, images)

@@ -48,7 +48,8 @@ def save_ir(model: ov.Model, path: Path, *, fp16: bool) -> None:
 
 def _model_api(variant: Variant, size: int) -> dict[str, str]:
     """The metadata for Model API; none where it cannot open the file."""
-    if not variant.nms or variant.batch > 1 or variant.input == "u8":
+    for_model_api = variant.layout == MODEL_API
+    if not for_model_api and variant != UNCHANGED:
         return {}
     metadata = {
         "model_type": "ssd",  # the parser in Model API for outputs `boxes` and `labels`
@@ -57,6 +58,6 @@ def _model_api(variant: Variant, size: int) -> dict[str, str]:
         "confidence_threshold": str(SHOW_ABOVE),
         "reverse_input_channels": "False",
     }
-    if variant.layout == MODEL_API:  # it resizes itself otherwise, and rounds differently
+    if for_model_api:  # it resizes itself otherwise, and rounds differently
         metadata |= {"embedded_processing": "True", "orig_height": str(size), "orig_width": str(size)}
     return metadata

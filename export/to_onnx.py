@@ -19,9 +19,7 @@ from facedet.core.weights.ir.graph import SECTION
 _OPSET = 18
 
 
-def write_onnx(
-    network: DeployedDetector | DenseDetector, size: int, facts: dict[str, str], path: Path, batch: int = 1
-) -> None:
+def write_onnx(network: DeployedDetector, size: int, facts: dict[str, str], path: Path, batch: int = 1) -> None:
     """Trace the network for `batch` images of `size` x `size` and write a checked ONNX file.
 
     facts: stored in its metadata.

@@ -76,7 +76,7 @@ def _resize(picture: ov.Node, shape: ov.Node, size: int) -> ov.Node:
     top, bottom, down = _neighbours(_length(shape, _ROWS), size)
     left, right, across = _neighbours(_length(shape, _COLUMNS), size)
     down, across = ops.reshape(down, [-1, 1, 1], False), ops.reshape(across, [-1, 1], False)
-    parts = []
+    parts = []  # of the line above and of the one below; OpenCV drops the fraction after each of these steps
     for line, share in ((top, _f32(_UNIT) - down), (bottom, down)):
         row = ops.gather(picture, line, ops.constant(_ROWS))
         first, second = (ops.convert(ops.gather(row, place, ops.constant(_COLUMNS)), "f32") for place in (left, right))

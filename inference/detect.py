@@ -55,10 +55,7 @@ def detect_images(
     (name, count), *_ = Counter(path.name for path in paths).most_common(1)
     if count > 1:
         raise UserError(f"{name}: {count} images have this name; give their folders one at a time")
-    image_ids, category = read_ids(ids) if ids else ({}, 0)
-    unknown = next((path.name for path in paths if ids and path.name not in image_ids), None)
-    if unknown:
-        raise UserError(f"{ids}: does not list {unknown}; give the images of this file only")
+    image_ids, category = _read_ids(ids, paths) if ids else ({}, 0)
     session = open_session(model)
     stems = Counter(path.stem for path in paths)
     found, left_out = [], []
@@ -75,6 +72,14 @@ def detect_images(
         raise UserError(left_out[0])
     _write_json(found, folder / "detections.json", image_ids, category)
     return found, left_out
+
+
+def _read_ids(ids: Path, paths: Sequence[Path]) -> tuple[dict[str, int], int]:
+    image_ids, category = read_ids(ids)
+    unknown = [path.name for path in paths if path.name not in image_ids]
+    if unknown:
+        raise UserError(f"{ids}: does not list {unknown[0]}; give the images of this file only")
+    return image_ids, category
 
 
 def _write_json(found: list[ImageDetections], path: Path, image_ids: dict[str, int], category: int) -> None:

@@ -81,7 +81,8 @@ def test_model_api(format: str, exported_as: Exports, agrees: Callable[..., None
 
 
 def test_model_api_reads_its_metadata(exported_as: Exports) -> None:
-    model = Model.create_model(str(exported_as(layout="model-api")["fp32"]), device="CPU")
+    path = exported_as(layout="model-api", input="u8", formats="fp32")["fp32"]  # u8 goes without saying
+    model = Model.create_model(str(path), device="CPU")
     assert (model.params.confidence_threshold, model.params.labels) == (0.3, ["face"])
     assert model.params.embedded_processing
 
