@@ -94,7 +94,7 @@ def _lines(network: Any, passes: list[float], peak: float, shortest: dict[str, f
         f"{gflops:.1f} GFLOPs in convolutions: {1000 * rate:.0f} GFLOP/s",
         f"the fastest of three large 3x3 convolutions of the model, in turns with it: {1000 * peak:.0f} GFLOP/s",
         f"so all layers together reach {100 * rate / peak:.0f} % of the peak, and the convolutions more",
-        f"sum of the layers below, each at its shortest: {layers:.0f} ms",
+        f"sum of the layers below, each at its shortest: {layers:.0f} ms (other programs lengthen it)",
         "",
         columns(rows, numbers=True),
     ]
