@@ -23,6 +23,7 @@ lint: install
 bench: install
 	$(BIN)/python bench/export_speed.py
 	$(BIN)/python bench/layers.py
+	$(BIN)/python bench/int8_speed.py
 
 install: $(VENV)/installed
 
