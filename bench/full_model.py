@@ -1,6 +1,6 @@
 """The full model for benchmarks of exports: a checkpoint and, if possible, the published graph with the same weights.
 
-`../shared/reference`, or the folder that FACEDETSHARED names, holds the script that makes the published graph with
+`../shared/reference`, or the folder that FACEDET_SHARED names, holds the script that makes the published graph with
 invented weights. Without it, the checkpoint has random weights.
 """
 
@@ -14,7 +14,7 @@ from facedet.core.detector.model import build_detector
 from facedet.core.weights.checkpoint import META_KEY, write_torch_file
 from facedet.core.weights.importing import import_weights
 
-SHARED = Path(os.environ.get("FACEDETSHARED", Path(__file__).parents[2] / "shared"))
+SHARED = Path(os.environ.get("FACEDET_SHARED", Path(__file__).parents[2] / "shared")).resolve()
 _SCRIPT = SHARED / "reference" / "standin" / "make_standin.py"
 
 

@@ -29,15 +29,16 @@ def main() -> None:
         folder = Path(scratch)
         checkpoint, reference = full_model(folder)
         fp32 = export(checkpoint, folder / "folded", "fp32")["fp32"]
+        name = "published graph, f32" if reference else "unfolded, f32"
         reference = reference or export(checkpoint, folder / "unfolded", "fp32", fold=False)["fp32"]
         int8 = folder / "detector-int8.xml"
         quantize(fp32, _images(folder), int8)
-        models = {"published graph, f32": (reference, "f32"), "folded, f32": (fp32, "f32")}
+        models = {name: (reference, "f32"), "folded, f32": (fp32, "f32")}
         models |= {"folded, bf16": (fp32, "bf16")}
         models |= {"INT8, rest in f32": (int8, "f32"), "INT8, rest in bf16": (int8, "bf16")}
         rates = throughput(models)
-    first = rates["published graph, f32"]
-    lines = [f"{name:20} {rate:6.3f} images/s, {rate / first:.2f}x" for name, rate in rates.items()]
+    first = rates[name]
+    lines = [f"{each:20} {rate:6.3f} images/s, {rate / first:.2f}x" for each, rate in rates.items()]
     machine = f"{describe_machine()}, load before {load:.1f}"
     text = "\n".join([f"{machine}; OpenVINO {version('openvino')}, NNCF {version('nncf')}", *lines]) + "\n"
     (Path(__file__).parent / "results" / "int8_speed.txt").write_text(text)

@@ -1,7 +1,9 @@
 """The accuracy that quantization must keep."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from facedet.core.common.errors import UserError
 from facedet.core.common.progress import Progress, silent
 from facedet.core.data.image import read_image, to_tensor
 from facedet.core.data.structures import Detections, Photo
@@ -14,22 +16,36 @@ from facedet.core.inference.predict import predict
 from facedet.core.inference.session import Session, to_image_detections
 from facedet.core.inference.session_parts import join_outputs
 
-ENOUGH_FACES = 10  # with fewer, one face can move the AP of a height range by more than 0.1
+ENOUGH_FACES = 10  # with fewer, one face is worth more than 0.1
 
 
-def gated_figures(photos: Sequence[Photo], detections: Sequence[Detections]) -> dict[str, float]:
-    """COCO AP, and AP at IoU 0.5 of each height range with at least ENOUGH_FACES faces, in 0..1, by name."""
+@dataclass(frozen=True)
+class Figure:
+    """A measured accuracy, 0..1, and the share of it that one face is worth, which may be lost in any case."""
+
+    value: float
+    one_face: float = 0.0
+
+    def drop(self, after: "Figure") -> float:
+        """How much more than one face is lost."""
+        return self.value - after.value - self.one_face
+
+
+def gated_figures(photos: Sequence[Photo], detections: Sequence[Detections]) -> dict[str, Figure]:
+    """COCO AP, and AP at IoU 0.5 of each height range with at least ENOUGH_FACES faces, by name."""
     boxes, ignored = [photo.boxes for photo in photos], [photo.ignored for photo in photos]
-    figures = {"AP": average_precision(photos, detections)["AP"]}
+    ap = average_precision(photos, detections)["AP"]
+    figures = {} if ap is None else {"AP": Figure(ap)}
     for height in ap_by_height(boxes, detections, ignored):
-        if height.faces >= ENOUGH_FACES:
-            figures[f"AP50 {height_range(height.lowest, height.highest)} px"] = height.ap
-    return {name: value for name, value in figures.items() if value is not None}
+        if height.faces >= ENOUGH_FACES and height.ap is not None:
+            name = f"AP50 {height_range(height.lowest, height.highest)} px"
+            figures[name] = Figure(height.ap, 1 / height.faces)
+    return figures
 
 
-def largest_drop(before: dict[str, float], after: dict[str, float]) -> float:
+def largest_drop(before: dict[str, Figure], after: dict[str, Figure]) -> float:
     """The largest drop of any figure."""
-    return max((value - after[name] for name, value in before.items()), default=0.0)
+    return max((figure.drop(after[name]) for name, figure in before.items()), default=0.0)
 
 
 class AccuracyJudge:
@@ -44,6 +60,8 @@ class AccuracyJudge:
         self._session, self.left_out = session, list(unreadable.values())
         self.photos, self.detections = [photos[k] for k in kept], [found[k] for k in kept]
         self.images = len(kept)
+        if not gated_figures(self.photos, self.detections):
+            raise UserError("--val: has no face to measure accuracy on")
 
     def drop(self, run: Run, images: Sequence[int]) -> tuple[float, list[float]]:
         found = [self._detect(run, self.photos[k]) for k in images]

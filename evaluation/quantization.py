@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from facedet.core.common.errors import UserError
-from facedet.core.common.files import write_beside
+from facedet.core.common.files import check_writable, write_beside
 from facedet.core.common.progress import Progress, silent
 from facedet.core.data.dataset import DatasetSource, read_annotations, read_dataset
-from facedet.core.data.image import find_images
+from facedet.core.data.formats.recognise import find_annotations
+from facedet.core.data.image import find_images, image_size
 from facedet.core.data.structures import Detections
 from facedet.core.evaluation.compare import Comparison, compare_detections
-from facedet.core.evaluation.gate import AccuracyJudge, gated_figures
+from facedet.core.evaluation.gate import AccuracyJudge, Figure, gated_figures
 from facedet.core.export.export import FORMATS, export
 from facedet.core.export.interface import SHOW_ABOVE
 from facedet.core.export.quantize import quantize
@@ -45,14 +46,16 @@ class Variant:
 class Quantization:
     """The result of a quantization.
 
-    reasons: why the INT8 file was not written; empty if it was. variants: the float ones first, INT8 last. facts: of
-    the INT8 file. comparison: the faces that INT8 gained and lost, None without validation images.
+    reasons: why the INT8 file was not written; empty if it was. left_out: calibration images that were not used.
+    variants: the float ones first, INT8 last. facts: of the INT8 file. comparison: the faces that INT8 gained and lost,
+    None without validation images.
     """
 
     model: str
     path: Path
     max_drop: float
     reasons: list[str]
+    left_out: list[str]
     variants: list[Variant]
     facts: dict[str, str] = field(repr=False)
     comparison: Comparison | None = field(repr=False)
@@ -60,6 +63,7 @@ class Quantization:
     def as_dict(self) -> dict:
         """Plain values for JSON."""
         head = {"model": self.model, "max_drop": self.max_drop, "reasons": self.reasons, "facts": self.facts}
+        head["left_out"] = self.left_out
         comparison = self.comparison.as_dict() if self.comparison else None
         return {**head, "variants": [asdict(each) for each in self.variants], "comparison": comparison}
 
@@ -76,43 +80,59 @@ def quantize_model(
     """Quantize a checkpoint or an FP32 IR and write `detector-int8.xml` into `folder`. Raises UserError.
 
     calibrate: a dataset, whose boxes are not used, or a folder of images. val: a dataset; if a figure of INT8 is lower
-    than in float32 by more than `max_drop`, layers that hurt stay in float, and if that is not enough, nothing is
-    written and the result tells why.
+    than in float32 by more than `max_drop` (and one face, for a range of heights), layers that hurt stay in float, and
+    if that is not enough, nothing is written and the result tells why.
     """
     if not 0 <= max_drop <= 1:
         raise UserError(f"--max-drop {max_drop:g}: AP lies between 0 and 1")
-    model, images = Path(model), _calibration_images(DatasetSource.of(calibrate, "train"))
+    left_out: list[str] = []
+    model, images = Path(model), _calibration_images(DatasetSource.of(calibrate, "train"), left_out)
     dataset = read_dataset(DatasetSource.of(val, "val")) if val else None
     with tempfile.TemporaryDirectory() as scratch:
         files = _float_files(model, Path(scratch), progress)
         files["int8"] = (Path(scratch) / INT8, "f32")
         session = open_session(files["fp32"][0])
         judge = AccuracyJudge(session, dataset.photos, progress) if dataset else None
+        check_writable(Path(folder))
         quantize(session.path, images, files["int8"][0], judge=judge, max_drop=max_drop, progress=progress)
         found = {name: _detect(file, judge, progress) for name, file in files.items()} if judge else {}
         figures = {name: gated_figures(judge.photos, detections) for name, detections in found.items()} if judge else {}
+        reasons, path = _reasons(figures, max_drop), Path(folder) / INT8
+        if not reasons:
+            _copy(files["int8"][0], path)
         speed = throughput(files, progress)
-        done = Quantization(
+        return Quantization(
             str(model),
-            Path(folder) / INT8,
+            path,
             max_drop,
-            _reasons(figures, max_drop),
+            reasons,
+            left_out,
             [_variant(name, *file, speed[name], figures.get(name, {})) for name, file in files.items()],
             read_facts(files["int8"][0], read_model(files["int8"][0])),
             _comparison(judge, found, [*dataset.skipped, *judge.left_out]) if judge and dataset else None,
         )
-        if not done.reasons:
-            _copy(files["int8"][0], done.path)
-    return done
 
 
-def _calibration_images(source: DatasetSource) -> list[Path]:
+def _calibration_images(source: DatasetSource, left_out: list[str]) -> list[Path]:
+    """The images of a dataset, or of a folder without annotations; those that cannot be opened are left out."""
     try:
-        return [photo.path for photo in read_annotations(source, [])]
+        find_annotations(source.path, source.format)
     except UserError:
-        if source.names or source.format or not source.path.is_dir():
+        if source.names or not source.path.is_dir():
             raise
-        return find_images(source.path)
+        paths = find_images(source.images or source.path)
+    else:
+        paths = [photo.path for photo in read_annotations(source, left_out)]
+    usable = []
+    for path in paths:
+        try:
+            image_size(path)
+            usable.append(path)
+        except UserError as error:
+            left_out.append(str(error))
+    if not usable:
+        raise UserError(f"{source.path}: no image to calibrate on" + (f" ({left_out[0]})" if left_out else ""))
+    return usable
 
 
 def _float_files(model: Path, scratch: Path, progress: Progress) -> dict[str, tuple[Path, str]]:
@@ -134,17 +154,19 @@ def _detect(file: tuple[Path, str], judge: AccuracyJudge, progress: Progress) ->
     return predict(open_session(*file), [photo.path for photo in judge.photos], progress)[0]
 
 
-def _reasons(figures: dict[str, dict[str, float]], max_drop: float) -> list[str]:
-    if not figures:
-        return []
-    before, after = figures["fp32"], figures["int8"]
-    fallen = [name for name in before if before[name] - after[name] > max_drop]
-    return [f"{name} falls from {before[name]:.3f} to {after[name]:.3f}, allowed {max_drop:g}" for name in fallen]
+def _reasons(figures: dict[str, dict[str, Figure]], max_drop: float) -> list[str]:
+    reasons = []
+    for name, before in figures["fp32"].items() if figures else []:
+        after = figures["int8"][name]
+        if before.drop(after) > max_drop:
+            allowed = max_drop + before.one_face
+            reasons.append(f"{name} falls from {before.value:.3f} to {after.value:.3f}, allowed {allowed:.2g}")
+    return reasons
 
 
-def _variant(name: str, path: Path, precision: str, speed: float, figures: dict[str, float]) -> Variant:
+def _variant(name: str, path: Path, precision: str, speed: float, figures: dict[str, Figure]) -> Variant:
     size = sum(file.stat().st_size for file in (path, path.with_suffix(".bin")))
-    return Variant(name, precision, size, speed, figures)
+    return Variant(name, precision, size, speed, {figure: each.value for figure, each in figures.items()})
 
 
 def _comparison(judge: AccuracyJudge, found: dict[str, list[Detections]], left_out: Sequence[str]) -> Comparison:

@@ -4,7 +4,6 @@ import contextlib
 import datetime
 import io
 import logging
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -55,7 +54,8 @@ def quantize(
     model = read_model(ir)
     if stored_precision(model) != "f32":
         raise UserError(f"{ir}: its weights are stored in {stored_precision(model)}; give the checkpoint or an FP32 IR")
-    chosen = images[:: math.ceil(len(images) / _MOST_IMAGES)]
+    count = min(len(images), _MOST_IMAGES)
+    chosen = [images[k * len(images) // count] for k in range(count)]
     with _nncf() as nncf:
         options = {
             "calibration_dataset": nncf.Dataset(chosen, _reader(chosen, model.input(0).shape[2], progress)),
@@ -69,7 +69,9 @@ def quantize(
                 quantized = nncf.quantize(model, **options)
             else:
                 quantized = _quantize_within(nncf, model, judge, max_drop, options)
-        except (RuntimeError, ValueError) as error:
+        except UserError:
+            raise
+        except Exception as error:  # NNCF's own errors have no common type
             raise UserError(f"{ir}: NNCF cannot quantize it ({first_line(error)})") from error
     for key, value in _facts(ir, len(chosen), quantized).items():
         quantized.set_rt_info(value, [SECTION, key])

@@ -11,7 +11,8 @@ def quantization_table(done: Quantization) -> str:
     for v in done.variants:
         speed = (f"{v.images_per_second:.2f}", f"{v.images_per_second / first.images_per_second:.2f}x")
         figures = (f"{100 * value:.1f} %" for value in v.figures.values())
-        rows.append((v.name, v.precision, f"{v.bytes / 1e6:.1f}", *speed, *figures))
+        precision = f"int8, rest {v.precision}" if v.name == "int8" else v.precision
+        rows.append((v.name, precision, f"{v.bytes / 1e6:.1f}", *speed, *figures))
     lines = [columns(rows, numbers=True)]
     facts = done.facts
     lines.append(

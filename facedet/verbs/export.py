@@ -22,7 +22,9 @@ from facedet.verbs.options import FILE
     "--no-nms", is_flag=True, help="For devices without NMS: boxes and scores of all anchors, and a postprocess.py."
 )
 @click.option(
-    "--layout", default="published", help="Shapes of the outputs: published, or model-api for OpenVINO Model API."
+    "--layout",
+    default="published",
+    help="published, or model-api: an IR that OpenVINO Model API opens; it takes a uint8 picture.",
 )
 @click.option("--input", default="f32", help="f32, or u8 for pictures of any size; boxes are in their pixels. IR only.")
 @click.option("--batch", type=int, default=1, help="Number of images that the files take at once.")

@@ -46,6 +46,8 @@ def quantize(
     from facedet.tables.quantization import quantization_table
 
     refuse_inputs([output, report], [calibrate, val, images])
+    if not val and (val_list or max_drop is not None):
+        raise UserError("--val-list and --max-drop are for --val; give it too")
     done = quantize_model(
         model,
         DatasetSource(calibrate, images, calibrate_list, format),
@@ -55,6 +57,8 @@ def quantize(
         progress=bar,
     )
     click.echo(quantization_table(done))
+    for line in done.left_out:
+        click.echo(f"left out: {line}", err=True)
     if report:
         click.echo(f"wrote {write_quantization(done, report)}")
     if done.reasons:

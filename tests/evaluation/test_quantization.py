@@ -12,6 +12,8 @@ from openvino import opset13 as ops
 
 from facedet.cli import main
 from facedet.core.common.errors import UserError
+from facedet.core.data.dataset import DatasetSource
+from facedet.core.data.synthetic import draw_dataset
 from facedet.core.evaluation import quantization
 from facedet.core.evaluation.quantization import quantize_model
 from facedet.core.export.graph_parts import last_convolutions
@@ -26,7 +28,13 @@ def no_speed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_calibration(quantized: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every quantization gives the file of `quantized`."""
-    monkeypatch.setattr(quantization, "quantize", lambda ir, images, target, **_: _copy(quantized, target))
+
+    def give(ir: Path, images: list[Path], target: Path, *, judge: Any, max_drop: float, **_: Any) -> None:
+        assert judge.images == 8
+        assert max_drop == 1
+        _copy(quantized, target)
+
+    monkeypatch.setattr(quantization, "quantize", give)
 
 
 def _copy(source: Path, target: Path, shift: float = 0.0) -> None:
@@ -74,7 +82,6 @@ def test_figures_of_all_variants_and_the_lost_faces_are_shown(
     assert "8 images, scores above 0.3" in (tmp_path / "report" / "quantization.html").read_text()
 
 
-@pytest.mark.usefixtures("no_calibration")
 def test_a_file_that_loses_too_much_is_refused_with_the_figures(
     exported: dict[str, Path], quantized: Path, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,17 +92,37 @@ def test_a_file_that_loses_too_much_is_refused_with_the_figures(
     assert "INT8 loses too much accuracy, nothing was written: AP falls from" in done.stderr
     assert done.stderr.count("\n") == 1
     assert "int8" in done.stdout
-    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_what_cannot_be_quantized_is_refused(exported: dict[str, Path], drawn: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("gone.png")
     wrong: list[tuple[Any, Any, dict, str]] = [
         (exported["onnx"], drawn / "val.json", {}, r"give a checkpoint \(.pth\) or an FP32 IR"),
         (exported["fp16"], drawn / "val.json", {}, "its weights are stored in f16"),
         (exported["fp32"], drawn / "gone", {}, "no such file or folder"),
         (exported["fp32"], drawn / "val.json", {"max_drop": 2}, "--max-drop 2: AP lies between 0 and 1"),
+        (exported["fp32"], DatasetSource(drawn / "val.json", names=names), {}, r"no image to calibrate on \(gone\.png"),
     ]
     for model, calibrate, options, message in wrong:
         with pytest.raises(UserError, match=message):
             quantize_model(model, calibrate, tmp_path / "out", **options)
-    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_settings_of_the_gate_need_images_to_judge_on(tmp_path: Path) -> None:
+    arguments = ["x.pth", "--calibrate", "set", "--max-drop", "0.1", "-o", str(tmp_path)]
+    done = CliRunner().invoke(main, ["quantize", *arguments])
+    assert done.exit_code == 2
+    assert "--val-list and --max-drop are for --val; give it too" in done.stderr
+
+
+def test_calibration_images_that_cannot_be_opened_are_left_out(tmp_path: Path) -> None:
+    draw_dataset(tmp_path, 3, seed=1, name="set")
+    (tmp_path / "set.json").unlink()
+    (tmp_path / "images" / "set-001.png").write_bytes(b"not an image")
+    left_out: list[str] = []
+    names = [path.name for path in quantization._calibration_images(DatasetSource(tmp_path / "images"), left_out)]
+    assert names == ["set-000.png", "set-002.png"]
+    assert len(left_out) == 1
