@@ -24,7 +24,8 @@ def test_onnx_file_and_ir_have_the_same_facts(exported: dict[str, Path]) -> None
     onnx, ir = (read_facts(exported[format], read_model(exported[format])) for format in ("onnx", "fp32"))
     assert onnx == ir
     assert ir.keys() == {
-        "version", "config", "network", "checkpoint", "checkpoint_sha256", "date", "score_threshold", "folded",
+        "version", "config", "network", "checkpoint", "checkpoint_sha256", "date", "score_threshold",
+        "iou_threshold", "max_boxes", "folded",
     }  # fmt: skip
 
 
