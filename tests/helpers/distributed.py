@@ -69,8 +69,8 @@ def train(rank: int, before: Callable[[int], None] | None, options: dict[str, An
     kept, build_runner = [], training.build_runner
     training.build_runner = lambda *args: kept.append(build_runner(*args)) or kept[-1]  # type: ignore[func-returns-value]
     training.finetune(**options)
-    average = kept[0].train_loop.average
-    return {"trained": _copy(unwrapped(kept[0].model)), "state_dict": _copy(average.network)}
+    network, average = unwrapped(kept[0].model), kept[0].train_loop.average
+    return {"trained": _copy(network), "state_dict": _copy(average.network if average else network)}
 
 
 def _copy(network: torch.nn.Module) -> dict[str, Any]:
