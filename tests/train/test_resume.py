@@ -129,9 +129,10 @@ def _kill_until_complete(command: list[str], folder: Path, moments: random.Rando
         for name in ("best.pth", "last.pth"):
             if (folder / name).is_file():
                 assert read_torch_file(folder / name)["state_dict"]
-        if process.returncode == 0:
+        if process.returncode == 0 or (folder / "training.html").is_file():  # killed after its last file
             return kills
-        assert process.returncode in (-signal.SIGKILL, 130, 143), errors
+        # the negative ones: killed after training, when it does not listen for signals any more
+        assert process.returncode in (-signal.SIGKILL, 130, 143, -signal.SIGINT, -signal.SIGTERM), errors
 
 
 def _wait_for_training(process: subprocess.Popen) -> None:
