@@ -95,7 +95,7 @@ def quantize_model(
         judge = AccuracyJudge(session, dataset.photos, progress) if dataset else None
         check_writable(Path(folder))
         quantize(session.path, images, files["int8"][0], judge=judge, max_drop=max_drop, progress=progress)
-        found = {name: _detect(file, judge, progress) for name, file in files.items()} if judge else {}
+        found = _detect(files, judge, progress) if judge else {}
         figures = {name: gated_figures(judge.photos, detections) for name, detections in found.items()} if judge else {}
         reasons, path = _reasons(figures, max_drop), Path(folder) / INT8
         if not reasons:
@@ -150,8 +150,14 @@ def _float_files(model: Path, scratch: Path, progress: Progress) -> dict[str, tu
     return files
 
 
-def _detect(file: tuple[Path, str], judge: AccuracyJudge, progress: Progress) -> list[Detections]:
-    return predict(open_session(*file), [photo.path for photo in judge.photos], progress)[0]
+def _detect(
+    files: dict[str, tuple[Path, str]], judge: AccuracyJudge, progress: Progress
+) -> dict[str, list[Detections]]:
+    """What each variant detects in the judge's photos; the judge knows it of `fp32`."""
+    paths = [photo.path for photo in judge.photos]
+    others = {name: file for name, file in files.items() if name != "fp32"}
+    found = {name: predict(open_session(*file), paths, progress)[0] for name, file in others.items()}
+    return {"fp32": judge.detections, **found}
 
 
 def _reasons(figures: dict[str, dict[str, Figure]], max_drop: float) -> list[str]:

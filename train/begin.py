@@ -18,7 +18,7 @@ from facedet.core.train.checkpoints import read_last
 from facedet.core.train.dataset import FaceDataset
 from facedet.core.train.device import prepare
 from facedet.core.train.distributed import gather, is_first, synchronize_norms
-from facedet.core.train.hooks import MAX_UNREADABLE
+from facedet.core.train.hooks import too_many
 from facedet.core.train.memory import checkpoint_gradients, fitting_batch_size
 from facedet.core.train.options import Options, choose_precision, effective_batch
 from facedet.core.train.schedule import scale_learning_rate, set_accumulation, set_epochs, set_fewest_steps
@@ -163,7 +163,7 @@ def _datasets(cfg: Config, sources: tuple[list[DatasetSource], DatasetSource]) -
 def _check_usable(path: Path, dataset: FaceDataset) -> None:
     unusable = dataset.faces.unusable
     images = len(unusable) + len(dataset.faces.photos)
-    if len(unusable) > max(1, MAX_UNREADABLE * images):
+    if too_many(unusable, images):
         raise UserError(
             f"{path}: {len(unusable)} of {images} images cannot be used, more than 1 % (first: {unusable[0]}); "
             "repair or remove them; `facedet data check` lists all"

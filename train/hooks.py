@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from facedet.core.common.errors import UserError
 from facedet.core.train.distributed import gather, is_first, total, world
 from facedet.core.train.memory import peak_memory_mb
 
-MAX_UNREADABLE = 0.01  # share of the images
+_MAX_UNREADABLE = 0.01  # share of the images
 
 
 class _Pending(NamedTuple):
@@ -26,6 +27,11 @@ class _Pending(NamedTuple):
     lr: float
     losses: dict[str, Tensor]
     images: list[str]
+
+
+def too_many(unreadable: Sequence[str], images: int) -> bool:
+    """Whether so many of a number of images cannot be used that training stops: more than one, and more than 1 %."""
+    return len(unreadable) > max(1, _MAX_UNREADABLE * images)
 
 
 def learning_rate(runner: Any) -> float:
@@ -144,7 +150,7 @@ class History(Hook):
         for line in new:
             runner.logger.warning(f"left out: {line}")
         self.unreadable += new
-        if len(self.unreadable) > max(1, MAX_UNREADABLE * self.readable):
+        if too_many(self.unreadable, self.readable):
             raise UserError(
                 f"{len(self.unreadable)} of {self.readable} images cannot be read, more than 1 % "
                 f"(first: {self.unreadable[0]}); repair or remove them"
