@@ -4,7 +4,8 @@
 
 DATASET: annotated photographs, for example ../shared/faces. Each run trains on four folds, from random weights, and
 measures its last checkpoint, not its best one, on the fifth. Prints a table with mean and spread over the seeds, and
-keeps every run in RESULTS.json, so that an interrupted benchmark continues. `before` is the recipe that tiny had.
+keeps every run in RESULTS.json, so that an interrupted benchmark continues. `before` is the recipe that tiny had. A run
+of `tiny` is measured twice: as `no-average` with the weights of its last step instead of their average.
 """
 
 import json
@@ -54,8 +55,8 @@ RECIPES: dict[str, dict[str, Any]] = {  # changes to configs/tiny.py
     "tiny": {},
     "no-mosaic": {"train_dataloader": {"dataset": {"mosaic": None}}},
     "full-size": {"train_dataloader": {"sampler": {"scales": ()}}},
-    "no-average": {"train_cfg": {"average": None}},
 }
+NO_AVERAGE = "no-average"
 
 
 def folds(dataset: AnnotatedDataset, count: int) -> list[list[str]]:
@@ -72,9 +73,10 @@ def folds(dataset: AnnotatedDataset, count: int) -> list[list[str]]:
     return parts
 
 
-def run_one(dataset: Path, recipe: str, seed: int, fold: int, parts: list[list[str]]) -> dict[str, Any]:
+def run_one(dataset: Path, recipe: str, seed: int, fold: int, parts: list[list[str]]) -> list[dict[str, Any]]:
     """Train on all folds but one and measure the last checkpoint on that one."""
     from facedet.core.train import finetune
+    from facedet.core.weights.checkpoint import read_torch_file, write_torch_file
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -86,7 +88,20 @@ def run_one(dataset: Path, recipe: str, seed: int, fold: int, parts: list[list[s
         lists[1].write_text("\n".join(parts[fold]))
         sources = [DatasetSource(dataset, names=names) for names in lists]
         summary = finetune(config, *sources, work_dir=folder / "run", weights="random", seed=seed)
-    return {"recipe": recipe, "seed": seed, "fold": fold, **summary.last, "seconds": summary.seconds}
+        last = folder / "run" / "last.pth"
+        content, checkpoints = read_torch_file(last), {recipe: last}
+        if recipe == "tiny":
+            checkpoints[NO_AVERAGE] = last.with_name("no-average.pth")
+            write_torch_file({**content, "state_dict": content["trained"]}, checkpoints[NO_AVERAGE])
+        facts = {"seed": seed, "fold": fold, "steps": content["meta"]["iter"], "seconds": summary.seconds}
+        return [{"recipe": name, **facts, **_accuracy(path, sources[1])} for name, path in checkpoints.items()]
+
+
+def _accuracy(checkpoint: Path, source: DatasetSource) -> dict[str, float]:
+    from facedet.core.evaluation.evaluate import evaluate
+
+    metrics = evaluate(checkpoint, source, metrics=["coco"]).metrics["coco"]
+    return {name: metrics[name] for name in METRICS}
 
 
 @click.command()
@@ -106,15 +121,14 @@ def main(dataset: Path, recipes: list[str], seeds: int, count: int, jobs: int, o
     done = {(r["recipe"], r["seed"], r["fold"]) for r in results}
     wanted = [(name, seed, fold) for seed in range(seeds) for name in recipes for fold in range(count)]
     with ThreadPoolExecutor(jobs) as pool:
-        for result in pool.map(
-            lambda run: _run(dataset, count, jobs, *run), [run for run in wanted if run not in done]
-        ):
-            results.append(result)
+        runs = [run for run in wanted if run not in done]
+        for of_run in pool.map(lambda run: _run(dataset, count, jobs, *run), runs):
+            results += of_run
             write_json(results, output)
             print(table(results), flush=True)
 
 
-def _run(dataset: Path, count: int, jobs: int, recipe: str, seed: int, fold: int) -> dict[str, Any]:
+def _run(dataset: Path, count: int, jobs: int, recipe: str, seed: int, fold: int) -> list[dict[str, Any]]:
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
     command = [sys.executable, __file__, str(dataset), "--recipe", recipe, "--folds", str(count)]
     done = subprocess.run(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
+from unittest.mock import patch
 
 import numpy as np
 import openvino as ov
@@ -20,7 +21,7 @@ from facedet.core.data.image import read_image, to_tensor
 from facedet.core.export.graph_parts import convolutions, outside_network
 from facedet.core.export.to_ir import save_ir
 from facedet.core.weights.checkpoint import sha256
-from facedet.core.weights.ir.graph import SECTION, read_model, stored_precision
+from facedet.core.weights.ir.graph import SECTION, core, read_model, stored_precision
 
 _MOST_IMAGES = 300  # to calibrate on
 _RANKED_IMAGES = 20  # on which NNCF tries every layer, if some have to stay in float
@@ -126,10 +127,12 @@ def _weight_type(convolution: ov.Node) -> str:
 
 @contextmanager
 def _nncf() -> Iterator[Any]:
-    """NNCF without its own output on the terminal, and without its reports over the network."""
+    """NNCF on one instance of OpenVINO, without its own output on the terminal and its reports over the network."""
     os.environ.setdefault("NNCF_CI", "1")
     import nncf
 
     nncf.set_log_level(logging.ERROR)
-    with contextlib.redirect_stdout(io.StringIO()):
+    # NNCF creates many instances of OpenVINO: see `core`
+    one_instance = patch.multiple(ov, Core=core, compile_model=core().compile_model)
+    with one_instance, contextlib.redirect_stdout(io.StringIO()):
         yield nncf

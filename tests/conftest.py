@@ -5,7 +5,7 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from helpers.boxes import detections
 from helpers.formats import WRITERS
+from helpers.signals import signal_stack_is_usable
 
 from facedet.core.data.structures import Detections
 from facedet.core.data.synthetic import draw_dataset
@@ -20,6 +21,13 @@ from facedet.core.evaluation.metrics.wider import WiderTruth, read_truth
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("FACEDET_SHARED", ROOT.parent / "shared"))
+
+
+@pytest.fixture(autouse=True)
+def signal_stack() -> Iterator[None]:
+    """No test leaves a process that the next signal would kill, see `core` in weights/ir/graph.py."""
+    yield
+    assert signal_stack_is_usable()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 import onnxruntime
-import openvino as ov
 import pytest
 import supervision
 from helpers.boxes import assert_same
@@ -28,6 +27,7 @@ from facedet.core.evaluation.evaluate import evaluate
 from facedet.core.inference.detect import detect_image, detect_images
 from facedet.core.inference.info import describe
 from facedet.core.inference.session import open_session
+from facedet.core.weights.ir.graph import core
 
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 ABOVE = 0.1  # the detector has seen drawn faces only
@@ -122,7 +122,7 @@ def test_opencv_opens_no_other_file(options: dict, operation: str, exported_as: 
 
 
 def test_a_reader_like_those_of_the_open_model_zoo(exported: dict[str, Path], agrees: Callable[..., None]) -> None:
-    model: Any = ov.Core().compile_model(exported["fp32"], "CPU", F32)
+    model: Any = core().compile_model(exported["fp32"], "CPU", F32)
     height, width = model.input("image").shape[2:]
     (name,) = (next(iter(output.names)) for output in model.outputs if len(output.shape) == 2)
 
@@ -138,7 +138,7 @@ def test_a_reader_like_those_of_the_open_model_zoo(exported: dict[str, Path], ag
 
 
 def test_supervision(exported_as: Exports, agrees: Callable[..., None]) -> None:
-    model: Any = ov.Core().compile_model(exported_as(input="u8")["fp32"], "CPU", F32)
+    model: Any = core().compile_model(exported_as(input="u8")["fp32"], "CPU", F32)
 
     def client(image: np.ndarray) -> Detections:
         result = model(image[None])

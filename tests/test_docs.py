@@ -23,6 +23,7 @@ from facedet.core.parity.matching import box_iou, match
 from facedet.core.parity.tolerances import TOLERANCES
 from facedet.core.train.dataset import FaceDataset
 from facedet.core.weights.importing import import_weights
+from facedet.core.weights.ir.graph import core
 
 FULL_MODEL = ("importing",)  # pages whose commands need the published model's stand-in
 JUDGED = ("quantization",)  # pages with a test of their own, which judges the result
@@ -181,7 +182,7 @@ def test_int8_is_as_accurate_and_parity_tells_it_from_a_wrong_one(own: Path, fac
         run(block, own)  # fails if a figure falls by more than 0.005
     figures = {v["name"]: v for v in json.loads((own / "int8-report" / "quantization.json").read_text())["variants"]}
     assert figures["int8"]["figures"].keys() == {"AP", "AP50 64 to 128 px", "AP50 128 to 256 px"}
-    model = ov.Core().read_model(own / "int8" / "detector-int8.xml")
+    model = core().read_model(own / "int8" / "detector-int8.xml")
     (image,) = model.inputs
     readers = image.get_target_inputs()
     swapped = ops.gather(image, np.array([2, 1, 0]), np.int64(1)).output(0)

@@ -17,6 +17,7 @@ from facedet.core.data.synthetic import draw_dataset
 from facedet.core.evaluation import quantization
 from facedet.core.evaluation.quantization import quantize_model
 from facedet.core.export.graph_parts import last_convolutions
+from facedet.core.weights.ir.graph import core
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +40,7 @@ def no_calibration(quantized: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _copy(source: Path, target: Path, shift: float = 0.0) -> None:
     """Copy an INT8 IR and add `shift` to the outputs of its last convolutions."""
-    model = ov.Core().read_model(source)
+    model = core().read_model(source)
     for node in last_convolutions(model) if shift else []:
         readers = node.output(0).get_target_inputs()
         shifted = ops.add(node, np.float32(shift)).output(0)

@@ -19,6 +19,7 @@ from facedet.core.parity.check import check_parity
 from facedet.core.train import finetune
 from facedet.core.weights.checkpoint import read_checkpoint, sha256
 from facedet.core.weights.importing import Origin, import_weights
+from facedet.core.weights.ir.graph import core
 
 pytestmark = pytest.mark.slow
 PUBLISHED = os.environ.get("FACEDET_REFERENCE_IR")
@@ -83,7 +84,7 @@ def test_an_imported_ir_gives_the_detections_of_the_ir(from_ir: Path, reference:
 
 
 def test_an_fp16_ir_of_an_older_version_can_be_imported(reference_ir: Path, from_ir: Path, tmp_path: Path) -> None:
-    model = ov.Core().read_model(reference_ir)
+    model = core().read_model(reference_ir)
     ov.save_model(model, tmp_path / "fp16.xml", compress_to_fp16=True)
     text = (tmp_path / "fp16.xml").read_text()
     (tmp_path / "fp16.xml").write_text(text.replace('version="11"', 'version="10"', 1))  # the IR version before 2022

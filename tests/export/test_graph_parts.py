@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-import openvino as ov
 import pytest
 
 from facedet.core.export.graph_parts import convolutions, last_convolutions, outside_network
+from facedet.core.weights.ir.graph import core
 
 
 @pytest.mark.parametrize("format", ["fp32", "fp16"])
 def test_the_parts_of_a_graph_are_found(format: str, exported: dict[str, Path]) -> None:
-    model = ov.Core().read_model(exported[format])
+    model = core().read_model(exported[format])
     last = last_convolutions(model)
     assert sorted(node.get_output_shape(0)[1] for node in last) == [1] * 10 + [4] * 5  # of five levels
     outside = set(outside_network(model))
@@ -27,11 +27,11 @@ def test_the_parts_of_a_graph_are_found(format: str, exported: dict[str, Path]) 
 def test_the_last_convolutions_compute_in_float32_where_the_device_chooses_bf16(
     format: str, exported: dict[str, Path]
 ) -> None:
-    if "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         pytest.skip("this processor does not compute in bf16")
-    model = ov.Core().read_model(exported[format])
+    model = core().read_model(exported[format])
     last = {node.get_friendly_name() for node in last_convolutions(model)}
-    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
+    compiled = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
     computed: dict[bool, set[str]] = {True: set(), False: set()}
     for node in compiled.get_runtime_model().get_ordered_ops():
         info = {

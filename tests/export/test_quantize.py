@@ -15,6 +15,7 @@ from facedet.core.inference.info import describe
 from facedet.core.inference.session import open_session
 from facedet.core.parity.interface import interface_reasons
 from facedet.core.weights.checkpoint import sha256
+from facedet.core.weights.ir.graph import core
 
 
 def test_an_int8_ir_has_the_published_interface(quantized: Path, exported: dict[str, Path]) -> None:
@@ -42,7 +43,7 @@ def test_an_int8_ir_has_the_cost_of_its_source_in_a_quarter_of_the_bytes(
 
 
 def test_pre_and_postprocessing_stay_in_float(quantized: Path) -> None:
-    model = ov.Core().read_model(quantized)
+    model = core().read_model(quantized)
     outside = set(outside_network(model))
     kinds = {node.get_type_name() for node in model.get_ops() if node.get_friendly_name() in outside}
     assert {"Sigmoid", "Exp", "NonMaxSuppression"} <= kinds
@@ -87,9 +88,9 @@ def test_layers_that_hurt_stay_in_float(
 ) -> None:
     images = sorted(unseen_images.iterdir())
     judge = ScoreJudge(exported["fp32"], to_tensor(read_image(images[0]), 320))
-    before, _ = judge.drop(ov.Core().compile_model(quantized, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}), [0])
+    before, _ = judge.drop(core().compile_model(quantized, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}), [0])
     quantize(exported["fp32"], images, tmp_path / "int8.xml", judge=judge, max_drop=before / 2)
-    careful = ov.Core().compile_model(tmp_path / "int8.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    careful = core().compile_model(tmp_path / "int8.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     assert judge.drop(careful, [0])[0] <= before / 2
     in_float, _, convolutions = describe(tmp_path / "int8.xml").origin["float_convolutions"].split()
     assert 0 < int(in_float) < int(convolutions)

@@ -8,11 +8,12 @@ import pytest
 
 from facedet.core.export.interface import CLASSES
 from facedet.core.weights.checkpoint import sha256
+from facedet.core.weights.ir.graph import core
 
 
 @pytest.mark.parametrize("format", ["fp32", "fp16"])
 def test_an_ir_has_the_published_interface(exported: dict[str, Path], format: str) -> None:
-    model = ov.Core().read_model(exported[format])
+    model = core().read_model(exported[format])
     assert (list(model.input(0).shape), model.input(0).element_type) == ([1, 3, 320, 320], ov.Type.f32)
     assert model.input("input") == model.input("image") == model.input(0)
     assert (list(model.output("boxes").shape), model.output("boxes").element_type) == ([750, 5], ov.Type.f32)
@@ -25,7 +26,7 @@ def test_fp16_halves_the_size_of_the_weights(exported: dict[str, Path]) -> None:
 
 
 def test_an_ir_states_its_origin_and_model_api_metadata(exported: dict[str, Path], trained: Path) -> None:
-    model = ov.Core().read_model(exported["fp32"])
+    model = core().read_model(exported["fp32"])
     facts = model.get_rt_info(["facedet"]).value
     assert facts["checkpoint_sha256"] == sha256(trained / "best.pth")
     assert facts["config"] == "tiny"

@@ -21,13 +21,14 @@ from facedet.core.inference.detect import detect_image
 from facedet.core.inference.info import describe
 from facedet.core.inference.session import open_session
 from facedet.core.weights.importing import import_weights
+from facedet.core.weights.ir.graph import core
 
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 Exports = Callable[..., dict[str, Path]]
 
 
 def compiled(model: Path | ov.Model) -> Any:
-    return ov.Core().compile_model(model, "CPU", F32)
+    return core().compile_model(model, "CPU", F32)
 
 
 def runner(path: Path) -> Callable[[np.ndarray], list[np.ndarray]]:
@@ -99,7 +100,7 @@ def test_a_batch_gives_what_its_images_give(
 
 
 def test_a_batch_without_nms(exported_as: Exports) -> None:
-    model = ov.Core().read_model(exported_as(nms=False, batch=2, formats="fp32", input="u8")["fp32"])
+    model = core().read_model(exported_as(nms=False, batch=2, formats="fp32", input="u8")["fp32"])
     shapes = [list(output.shape) for output in model.outputs]
     assert (str(model.input(0).partial_shape), shapes) == ("[2,?,?,3]", [[2, 8525, 4], [2, 8525]])
 

@@ -22,6 +22,7 @@ from facedet.core.export.to_onnx import write_onnx
 from facedet.core.parity.check import check_parity
 from facedet.core.parity.tolerances import TOLERANCES
 from facedet.core.weights.checkpoint import read_torch_file, write_torch_file
+from facedet.core.weights.ir.graph import core
 
 
 def swapped_channels(network: DeployedDetector) -> None:
@@ -161,7 +162,7 @@ def test_the_same_weights_agree_before_and_after_nms(
 def test_an_error_on_one_level_is_reported_with_its_stride(
     exported: dict[str, Path], trained: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
-    model = ov.Core().read_model(exported["fp32"])
+    model = core().read_model(exported["fp32"])
     convolutions = [node for node in model.get_ordered_ops() if node.get_type_name() == "Convolution"]
     (conv,) = (node for node in convolutions if node.get_output_shape(0)[1:3] == [4, 20])  # boxes of stride 16
     weight = conv.input_value(1).get_node().data
@@ -176,7 +177,7 @@ def test_an_error_on_one_level_is_reported_with_its_stride(
 def test_a_model_with_a_damaged_network_description_is_refused(
     exported: dict[str, Path], unseen_images: Path, tmp_path: Path
 ) -> None:
-    model = ov.Core().read_model(exported["fp32"])
+    model = core().read_model(exported["fp32"])
     model.set_rt_info("{", ["facedet", "network"])
     ov.serialize(model, tmp_path / "damaged.xml")
     with pytest.raises(UserError, match=r"damaged\.xml: the description of its network is damaged"):

@@ -10,6 +10,7 @@ from facedet.core.data.image import read_image, to_tensor
 from facedet.core.inference.session import open_session
 from facedet.core.parity.tolerances import TOLERANCES
 from facedet.core.parity.verdict import compare, measure
+from facedet.core.weights.ir.graph import core
 
 
 def test_differences_are_measured_in_pixels_and_scores() -> None:
@@ -85,9 +86,8 @@ def test_int8_is_judged_by_the_shown_boxes_that_are_alike() -> None:
 
 
 def test_a_session_that_computes_in_bf16_is_reported(exported: dict[str, Path], unseen_images: Path) -> None:
-    import openvino as ov
 
-    if "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         pytest.skip("this processor does not compute in bf16; test_check.py tests bf16 weights everywhere")
     exact, rough = open_session(exported["fp32"]), open_session(exported["fp32"], "bf16")
     tensors = [to_tensor(image, exact.size) for image in map(read_image, sorted(unseen_images.iterdir()))]

@@ -11,6 +11,7 @@ from openvino import opset13 as ops
 
 from facedet.core.common.errors import UserError
 from facedet.core.weights.importing import import_weights
+from facedet.core.weights.ir.graph import core
 
 
 def weight_of_one_level(model: ov.Model) -> None:
@@ -79,7 +80,7 @@ def quantised(model: ov.Model) -> None:
 def test_the_graph_of_another_network_is_refused(
     change: Callable[[ov.Model], None], message: str, unfolded: dict[str, Path], tmp_path: Path
 ) -> None:
-    model = ov.Core().read_model(unfolded["fp32"])
+    model = core().read_model(unfolded["fp32"])
     change(model)
     ov.serialize(model, tmp_path / "other.xml")
     with pytest.raises(UserError, match=message) as caught:

@@ -14,6 +14,7 @@ from facedet.core.detector.model import build_detector
 from facedet.core.export.export import export
 from facedet.core.weights.checkpoint import META_KEY, read_checkpoint, write_torch_file
 from facedet.core.weights.importing import import_weights
+from facedet.core.weights.ir.graph import core
 
 
 @pytest.mark.parametrize("format", ["onnx", "fp32"])
@@ -48,7 +49,7 @@ def test_an_fp16_file_is_imported_as_stored(unfolded: dict[str, Path], tmp_path:
 def test_an_ir_of_version_10_can_be_imported(
     half: bool, unfolded: dict[str, Path], trained: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
-    model = ov.Core().read_model(unfolded["fp32"])
+    model = core().read_model(unfolded["fp32"])
     if half:  # such an IR computes everything in float16, without conversions
         passes = ov.passes.Manager()
         passes.register_pass(ov.passes.ConvertFP32ToFP16())
@@ -67,7 +68,7 @@ def test_an_ir_of_version_10_can_be_imported(
 def test_batch_normalization_that_was_not_folded_keeps_its_statistics(
     unfolded: dict[str, Path], trained: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
-    model, rng, means = ov.Core().read_model(unfolded["fp32"]), np.random.default_rng(0), []
+    model, rng, means = core().read_model(unfolded["fp32"]), np.random.default_rng(0), []
     for conv in backbone_convolutions(model):
         (port,) = conv.output(0).get_target_inputs()
         add, channels = port.get_node(), conv.get_output_shape(0)[1]
@@ -91,7 +92,7 @@ def test_batch_normalization_that_was_not_folded_keeps_its_statistics(
 def test_scales_and_shifts_that_were_not_fused_are_recovered(
     unfolded: dict[str, Path], trained: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
-    model, rng = ov.Core().read_model(unfolded["fp32"]), np.random.default_rng(0)
+    model, rng = core().read_model(unfolded["fp32"]), np.random.default_rng(0)
     for conv in backbone_convolutions(model):
         scale = rng.uniform(0.5, 2, (1, conv.get_output_shape(0)[1], 1, 1)).astype(np.float32)
         (port,) = conv.output(0).get_target_inputs()
