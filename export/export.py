@@ -46,6 +46,7 @@ def export(
     formats = _formats(formats, variant)
     network, size, facts = load_network(Path(checkpoint))
     facts["folded"] = "yes" if fold else "no"
+    facts |= {"variant": variant.options} if variant.options else {}
     detector = fold_layers(network.detector) if fold else network.detector
     paths = {name: Path(folder) / FORMATS[name] for name in formats}
     with tempfile.TemporaryDirectory() as scratch:

@@ -41,6 +41,14 @@ class Variant:
             raise UserError("--layout model-api: needs NMS and takes one image; leave out --no-nms and --batch")
 
     @property
+    def options(self) -> str:
+        """The options of `facedet export` that give this variant; empty for the default."""
+        words = [] if self.nms else ["--no-nms"]
+        words += [f"--layout {self.layout}"] if self.layout != PUBLISHED else []
+        words += [f"--input {self.input}"] if self.input != "f32" else []
+        return " ".join(words + ([f"--batch {self.batch}"] if self.batch > 1 else []))
+
+    @property
     def takes_pictures(self) -> bool:
         """Whether the graph resizes. Only an IR can: `adapt` adds it to the graph that ONNX describes."""
         return self.input == "u8" or self.layout == MODEL_API

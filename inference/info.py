@@ -20,7 +20,7 @@ class Info:
     """Figures and facts of a model.
 
     parameters: number of trained values; for an ONNX file or an IR, of the float constants in it.
-    card_million_parameters: counted as the published model card counts. gflops: for one input of `input_size`.
+    card_million_parameters: counted as the published model card counts. gflops: for one image of `input_size`.
     bin_bytes: size of an IR's .bin.
     """
 
@@ -99,6 +99,7 @@ def _count(model: ov.Model, size: int) -> _Count:
             continue  # part of the decompression of a weight
         count.card += _card_parameters(node, constants)
         count.flops += _flops(node, constants)
+    count.flops //= images
     return count
 
 

@@ -15,7 +15,7 @@ import onnxruntime
 import pytest
 import supervision
 from helpers.boxes import assert_same
-from model_api.adapters import OpenvinoAdapter, create_core
+from model_api.adapters import OpenvinoAdapter
 from model_api.models import Model
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -69,7 +69,7 @@ def test_benchmark_app(options: dict, exported_as: Exports, faces: Path, tmp_pat
 @pytest.mark.parametrize("format", ["fp32", "fp16"])
 def test_model_api(format: str, exported_as: Exports, agrees: Callable[..., None]) -> None:
     path = str(exported_as(layout="model-api")[format])
-    adapter = OpenvinoAdapter(create_core(), path, device="CPU", plugin_config=F32)
+    adapter = OpenvinoAdapter(core(), path, device="CPU", plugin_config=F32)
     model = Model.create_model(adapter, configuration={"confidence_threshold": ABOVE / 2})
 
     def client(image: np.ndarray) -> Detections:

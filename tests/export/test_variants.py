@@ -121,11 +121,23 @@ def test_what_cannot_be_is_refused(options: dict, message: str, exported_as: Exp
         exported_as(**options)
 
 
-@pytest.mark.parametrize("options", [{"nms": False}, {"input": "u8"}, {"layout": "model-api"}, {"batch": 2}])
-def test_a_variant_is_described_and_runs_only_in_its_clients(options: dict, exported_as: Exports) -> None:
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"nms": False}, "--no-nms"),
+        ({"input": "u8"}, "--input u8"),
+        ({"layout": "model-api"}, "--layout model-api"),
+        ({"batch": 2}, "--batch 2"),
+    ],
+)
+def test_a_variant_is_described_and_runs_only_in_its_clients(
+    options: dict, words: str, exported_as: Exports, exported: dict[str, Path]
+) -> None:
     path = exported_as(**options)["fp32"]
-    info = describe(path)
-    assert (info.input_size, info.origin["checkpoint"]) == (320, "best.pth")
+    info, plain = describe(path), describe(exported["fp32"])
+    assert (info.input_size, info.origin["checkpoint"], info.origin["variant"]) == (320, "best.pth", words)
+    assert "variant" not in plain.origin
+    assert info.gflops == pytest.approx(plain.gflops, rel=0.01)  # of one image
     with pytest.raises(UserError, match="does not have the interface of this project"):
         open_session(path)
 
