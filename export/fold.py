@@ -3,6 +3,9 @@
 A context module is linear: its channels are a fixed linear map of the output of its first convolution. So that
 convolution is combined with the FPN's convolution before it, and the linear map with the first convolutions of the
 head's two towers after it.
+
+The head's last convolutions have one to four channels, but OpenVINO computes 16 at least. They become 1x1 convolutions
+with a channel for each weight of the kernel, whose shifted outputs are added.
 """
 
 import copy
@@ -37,6 +40,8 @@ def fold_layers(detector: Detector) -> Detector:
             neck.fpn_convs[k] = _combine(neck.fpn_convs[k].conv, conv1)
     for k, tower in enumerate(towers):
         tower[0] = _Part(k, len(towers))
+    for name in ("atss_cls", "atss_reg", "atss_centerness"):
+        setattr(folded.bbox_head, name, _by_taps(getattr(folded.bbox_head, name)))
     return folded
 
 
@@ -71,6 +76,19 @@ class _Part(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.chunk(self.parts, dim=1)[self.part]
+
+
+def _by_taps(conv: nn.Conv2d) -> nn.Sequential:
+    """A 1x1 convolution to a channel for each tap (place in the kernel) of each output, and a sum of shifted taps."""
+    (height, width), outputs = conv.kernel_size, conv.out_channels
+    count = height * width
+    taps = nn.Conv2d(conv.in_channels, outputs * count, 1, bias=False)
+    taps.weight = nn.Parameter(conv.weight.detach().permute(0, 2, 3, 1).reshape(outputs * count, -1, 1, 1))
+    add = copy.deepcopy(conv)  # with its bias, stride and padding
+    add.in_channels = outputs * count
+    shifts = torch.einsum("oi,ts->oits", torch.eye(outputs), torch.eye(count))  # each tap to its output and its place
+    add.weight = nn.Parameter(shifts.reshape(outputs, outputs * count, height, width).to(conv.weight))
+    return nn.Sequential(taps, add)
 
 
 def _linear_map(context: RSSH) -> tuple[Tensor, Tensor]:

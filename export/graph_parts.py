@@ -1,17 +1,14 @@
 """The parts of an exported graph, found by its structure: what lies before, in and after the network's convolutions."""
 
+import numpy as np
 import openvino as ov
 
 _CONVOLUTION = "Convolution"
 
 
 def convolutions(model: ov.Model) -> list[ov.Node]:
-    """The convolutions of the network, in topological order; not those that read only constants."""
-    read: set[str] = set()
-    for node in model.get_ordered_ops():
-        if node.get_type_name() == "Parameter" or read & _sources(node):
-            read.add(node.get_friendly_name())
-    return [n for n in model.get_ordered_ops() if n.get_type_name() == _CONVOLUTION and n.get_friendly_name() in read]
+    """The convolutions of the network, in topological order; not those that read only constants or only add taps."""
+    return [node for node in _on_the_image(model) if not _adds_taps(node)]
 
 
 def last_convolutions(model: ov.Model) -> list[ov.Node]:
@@ -20,19 +17,26 @@ def last_convolutions(model: ov.Model) -> list[ov.Node]:
     return [node for node in convolutions(model) if node.get_friendly_name() not in followed]
 
 
+def sums_of_taps(model: ov.Model) -> list[ov.Node]:
+    """The convolutions that only add what the last ones of a folded network computed, see export/fold.py."""
+    return [node for node in _on_the_image(model) if _adds_taps(node)]
+
+
 def outside_network(model: ov.Model) -> list[str]:
     """Names of the operations before the first convolution and after the last ones, except the biases of the latter.
 
-    They normalise the image, decode boxes, multiply scores and run NMS.
+    They normalise the image, add taps, decode boxes, multiply scores and run NMS.
     """
-    followed, last = _before_a_convolution(model), {node.get_friendly_name() for node in last_convolutions(model)}
+    followed, last, sums = _before_a_convolution(model), _names(last_convolutions(model)), _names(sums_of_taps(model))
     before: set[str] = set()
     names = []
     for node in model.get_ordered_ops():
         kind, name, sources = node.get_type_name(), node.get_friendly_name(), _sources(node)
         if kind == "Parameter" or (kind != _CONVOLUTION and before & sources):
             before.add(name)
-        if kind in ("Parameter", "Constant", "Result", _CONVOLUTION) or (kind == "Add" and last & sources):
+        if kind in ("Parameter", "Constant", "Result") or (kind == "Add" and last & sources):
+            continue
+        if kind == _CONVOLUTION and name not in sums:
             continue
         if name in before or name not in followed:
             names.append(name)
@@ -40,11 +44,34 @@ def outside_network(model: ov.Model) -> list[str]:
 
 
 def _before_a_convolution(model: ov.Model) -> set[str]:
-    names: set[str] = set()
+    inside, names = _names(convolutions(model)), set[str]()
     for node in reversed(model.get_ordered_ops()):
-        if node.get_type_name() == _CONVOLUTION or node.get_friendly_name() in names:
+        if node.get_friendly_name() in inside or node.get_friendly_name() in names:
             names |= _sources(node)
     return names
+
+
+def _on_the_image(model: ov.Model) -> list[ov.Node]:
+    read: set[str] = set()
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "Parameter" or read & _sources(node):
+            read.add(node.get_friendly_name())
+    return [n for n in model.get_ordered_ops() if n.get_type_name() == _CONVOLUTION and n.get_friendly_name() in read]
+
+
+def _adds_taps(convolution: ov.Node) -> bool:
+    """Whether each input channel has one weight that is not zero, which takes it to one output and one place."""
+    weights = convolution.input_value(1).get_node()
+    while weights.get_type_name() == "Convert":
+        weights = weights.input_value(0).get_node()
+    outputs, inputs, *kernel = convolution.input_value(1).get_shape()
+    if weights.get_type_name() != "Constant" or inputs != outputs * kernel[0] * kernel[1] or kernel == [1, 1]:
+        return False
+    return bool((np.count_nonzero(weights.data, axis=(0, 2, 3)) == 1).all())
+
+
+def _names(nodes: list[ov.Node]) -> set[str]:
+    return {node.get_friendly_name() for node in nodes}
 
 
 def _sources(node: ov.Node) -> set[str]:

@@ -6,7 +6,7 @@ import openvino as ov
 
 from facedet.core.common.errors import UserError, first_line
 from facedet.core.common.files import write_beside
-from facedet.core.export.graph_parts import last_convolutions
+from facedet.core.export.graph_parts import last_convolutions, sums_of_taps
 from facedet.core.export.interface import CLASSES, INPUT_ALIAS, SHOW_ABOVE
 from facedet.core.export.variants import MODEL_API, UNCHANGED, Variant, adapt
 from facedet.core.weights.ir.graph import SECTION
@@ -37,7 +37,7 @@ def save_ir(model: ov.Model, path: Path, *, fp16: bool) -> None:
     The last convolutions are marked: a device that computes in bf16 computes them in float32. It costs no measurable
     time, and scores differ less than half as much.
     """
-    for node in last_convolutions(model):
+    for node in last_convolutions(model) + sums_of_taps(model):
         node.get_rt_info()[_COMPUTE_IN_F32] = ""
     with write_beside(path) as graph, write_beside(path.with_suffix(".bin")):  # OpenVINO writes the .bin beside
         try:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from facedet.core.export.graph_parts import convolutions, last_convolutions, outside_network
+from facedet.core.export.graph_parts import convolutions, last_convolutions, outside_network, sums_of_taps
 from facedet.core.weights.ir.graph import core
 
 
@@ -12,8 +12,12 @@ from facedet.core.weights.ir.graph import core
 def test_the_parts_of_a_graph_are_found(format: str, exported: dict[str, Path]) -> None:
     model = core().read_model(exported[format])
     last = last_convolutions(model)
-    assert sorted(node.get_output_shape(0)[1] for node in last) == [1] * 10 + [4] * 5  # of five levels
+    sums = sums_of_taps(model)
+    assert sorted(node.get_output_shape(0)[1] for node in sums) == [1] * 10 + [4] * 5  # of five levels
+    assert sorted(node.get_output_shape(0)[1] for node in last) == [9] * 10 + [36] * 5
+    assert [node.input_value(0).get_node() for node in sums] == last
     outside = set(outside_network(model))
+    assert {node.get_friendly_name() for node in sums} <= outside
     assert not outside & {node.get_friendly_name() for node in convolutions(model)}
     kinds = {n.get_type_name() for n in model.get_ops() if n.get_friendly_name() in outside}
     assert {"Sigmoid", "Exp", "NonMaxSuppression", "TopK"} <= kinds  # scores, decoding, NMS
@@ -23,6 +27,12 @@ def test_the_parts_of_a_graph_are_found(format: str, exported: dict[str, Path]) 
     assert readers <= outside  # the normalization of the image
 
 
+def test_the_parts_of_a_graph_that_is_not_folded_are_found(unfolded: dict[str, Path]) -> None:
+    model = core().read_model(unfolded["fp32"])
+    assert sorted(node.get_output_shape(0)[1] for node in last_convolutions(model)) == [1] * 10 + [4] * 5
+    assert sums_of_taps(model) == []
+
+
 @pytest.mark.parametrize("format", ["fp32", "fp16"])
 def test_the_last_convolutions_compute_in_float32_where_the_device_chooses_bf16(
     format: str, exported: dict[str, Path]
@@ -30,7 +40,7 @@ def test_the_last_convolutions_compute_in_float32_where_the_device_chooses_bf16(
     if "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         pytest.skip("this processor does not compute in bf16")
     model = core().read_model(exported[format])
-    last = {node.get_friendly_name() for node in last_convolutions(model)}
+    last = {node.get_friendly_name() for node in last_convolutions(model) + sums_of_taps(model)}
     compiled = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
     computed: dict[bool, set[str]] = {True: set(), False: set()}
     for node in compiled.get_runtime_model().get_ordered_ops():
