@@ -86,7 +86,6 @@ def test_int8_is_judged_by_the_shown_boxes_that_are_alike() -> None:
 
 
 def test_a_session_that_computes_in_bf16_is_reported(exported: dict[str, Path], unseen_images: Path) -> None:
-
     if "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         pytest.skip("this processor does not compute in bf16; test_check.py tests bf16 weights everywhere")
     exact, rough = open_session(exported["fp32"]), open_session(exported["fp32"], "bf16")
