@@ -108,7 +108,7 @@ def _kind(node: Any) -> tuple[str, float]:
     """The group of a layer of a compiled graph, and its GFLOPs if it is a convolution."""
     kind = str(node.get_rt_info()["layerType"].value)
     if kind != "Convolution":
-        return {"MVN": "group normalization: MVN", "Reorder": "change of layout"}.get(kind, kind), 0.0
+        return {"Reduce": "group normalization: moments", "Reorder": "change of layout"}.get(kind, kind), 0.0
     out, weights = node.get_output_shape(0), node.input_value(1).get_shape()
     size = f"{weights[2]}x{weights[3]}"
     name = f"convolution {size}, {'fewer than 8' if weights[0] < 8 else 'to many'} channels"

@@ -1,8 +1,8 @@
 """Exact folding: the same function with fewer operations, by combining linear layers.
 
 A context module is linear: its channels are a fixed linear map of the output of its first convolution. So that
-convolution is combined with the FPN's convolution before it, and the linear map with the first convolutions of the
-head's two towers after it.
+convolution is combined with the FPN's convolution before it, and the linear map with the first convolution of each of
+the head's two towers after it.
 
 The head's last convolutions have one to four channels, but OpenVINO computes 16 at least. They become 1x1 convolutions
 with a channel for each weight of the kernel, whose shifted outputs are added.
@@ -18,64 +18,73 @@ from torch import Tensor, nn
 from facedet.core.common.errors import UserError
 from facedet.core.detector.model import Detector
 from facedet.core.detector.neck import RSSH
+from facedet.core.export.group_norm import ChannelGroupNorm
 
 
 def fold_layers(detector: Detector) -> Detector:
     """A copy of the detector that computes the same with fewer operations, for inference only. Raises UserError."""
     folded: Any = copy.deepcopy(detector).eval()
-    neck, towers = folded.neck, [folded.bbox_head.cls_convs, folded.bbox_head.reg_convs]
+    neck, head = folded.neck, folded.bbox_head
+    towers = [head.cls_convs, head.reg_convs]
     if not all(tower and isinstance(tower[0].norm, nn.GroupNorm) for tower in towers):
         raise UserError(
             "model.bbox_head: its towers do not begin with a convolution and a group normalization, so it cannot be "
             "folded; export with --no-fold"
         )
-    first = [tower[0].conv for tower in towers]
-    norm = _side_by_side([tower[0].norm for tower in towers])
+    for layer in (layer for tower in towers for layer in tower):
+        setattr(layer, layer.norm_name, ChannelGroupNorm(layer.norm))
     for k, context in enumerate(neck.context_modules):
-        conv1 = context.conv1.conv
-        neck.context_modules[k] = nn.Sequential(FirstOfTowers(context, first), norm, nn.ReLU())
+        conv1, first = context.conv1.conv, FirstOfTowers([FirstOfTower(context, tower[0]) for tower in towers])
         if neck.num_ins - 1 <= k < neck.num_outs - 1:  # the next level is computed from all channels of this one
-            neck.context_modules[k].insert(0, conv1)
+            neck.context_modules[k] = nn.Sequential(conv1, first)
         else:
+            neck.context_modules[k] = first
             neck.fpn_convs[k] = _combine(neck.fpn_convs[k].conv, conv1)
     for k, tower in enumerate(towers):
-        tower[0] = _Part(k, len(towers))
+        tower[0] = _Pick(k)
     for name in ("atss_cls", "atss_reg", "atss_centerness"):
-        setattr(folded.bbox_head, name, _by_taps(getattr(folded.bbox_head, name)))
+        setattr(head, name, _by_taps(getattr(head, name)))
     return folded
 
 
-class FirstOfTowers(nn.Module):
-    """A context module after its first convolution, and the first convolutions of the towers: one convolution.
+class FirstOfTower(nn.Module):
+    """A context module after its first convolution, and a tower's first layer: one layer.
 
-    forward: output of the context module's first convolution [b, c, h, w] -> outputs of the towers' first convolutions
-    [b, channels of all towers, h, w].
+    forward: output of the context module's first convolution [b, c, h, w] -> output of the tower's first layer
+    [b, tower's channels, h, w].
     """
 
-    def __init__(self, context: RSSH, towers: list[nn.Conv2d]):
+    def __init__(self, context: RSSH, layer: Any):
         super().__init__()
-        weight = torch.cat([_weight(conv) for conv in towers])
+        weight, dtype = _weight(layer.conv), layer.conv.weight.dtype
         matrix, constant = _linear_map(context)
-        dtype = towers[0].weight.dtype
         self.weight = nn.Parameter(torch.einsum("oikl,ij->ojkl", weight, matrix).to(dtype))
         self.constant = nn.Parameter(torch.einsum("oikl,i->okl", weight, constant)[:, None].to(dtype))
-        self.bias = nn.Parameter(torch.cat([_bias(conv) for conv in towers]).to(dtype))
+        self.bias = nn.Parameter(_bias(layer.conv).to(dtype))
+        self.norm, self.activate = layer.norm, layer.activate
 
     def forward(self, x: Tensor) -> Tensor:
-        # The towers read zeros outside the image, also in place of the constant: less of it arrives at the border.
+        # The tower reads zeros outside the image, also in place of the constant: less of it arrives at the border.
         inside = x.new_ones(1, 1, *x.shape[2:])
         constant = F.conv2d(inside, self.constant, self.bias, padding=1)  # known when the graph is compiled
-        return F.conv2d(x, self.weight, padding=1) + constant
+        return self.activate(self.norm(F.conv2d(x, self.weight, padding=1), constant))
 
 
-class _Part(nn.Module):
-    # in place of a tower's first convolution: its channels, which FirstOfTowers has computed
-    def __init__(self, part: int, parts: int):
+class FirstOfTowers(nn.ModuleList):
+    """The first layers of all towers, in place of a context module: [b, c, h, w] -> a tensor for each tower."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(layer(x) for layer in self)
+
+
+class _Pick(nn.Module):
+    # in place of a tower's first layer: its output, which FirstOfTowers has computed
+    def __init__(self, tower: int):
         super().__init__()
-        self.part, self.parts = part, parts
+        self.tower = tower
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x.chunk(self.parts, dim=1)[self.part]
+    def forward(self, outputs: tuple[Tensor, ...]) -> Tensor:
+        return outputs[self.tower]
 
 
 def _by_taps(conv: nn.Conv2d) -> nn.Sequential:
@@ -108,14 +117,6 @@ def _combine(first: nn.Conv2d, second: nn.Conv2d) -> nn.Conv2d:
     combined.weight = nn.Parameter(torch.einsum("oi,ijkl->ojkl", matrix, _weight(first)).to(dtype))
     combined.bias = nn.Parameter((matrix @ _bias(first) + _bias(second)).to(dtype))
     return combined
-
-
-def _side_by_side(norms: list[nn.GroupNorm]) -> nn.GroupNorm:
-    """One group normalization for the concatenated channels of several equal ones."""
-    joined = nn.GroupNorm(sum(n.num_groups for n in norms), sum(n.num_channels for n in norms), norms[0].eps)
-    joined.weight = nn.Parameter(torch.cat([n.weight.detach() for n in norms]))
-    joined.bias = nn.Parameter(torch.cat([n.bias.detach() for n in norms]))
-    return joined
 
 
 def _weight(conv: nn.Conv2d) -> Tensor:

@@ -43,6 +43,18 @@ def outside_network(model: ov.Model) -> list[str]:
     return names
 
 
+def group_normalizations(model: ov.Model) -> list[str]:
+    """Names of the operations of a folded network's group normalizations up to the scale, see export/group_norm.py."""
+    norms = [node.input_value(0) for node in model.get_ops() if node.get_type_name() == "ReduceL2"]
+    names = {port.get_node().get_friendly_name() for centered in norms for port in centered.get_target_inputs()}
+    found = []
+    for node in reversed(model.get_ordered_ops()):
+        if node.get_friendly_name() in names and node.get_type_name() not in (_CONVOLUTION, "Constant"):
+            found.append(node.get_friendly_name())
+            names |= _sources(node)
+    return found
+
+
 def _before_a_convolution(model: ov.Model) -> set[str]:
     inside, names = _names(convolutions(model)), set[str]()
     for node in reversed(model.get_ordered_ops()):

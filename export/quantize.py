@@ -18,7 +18,7 @@ import openvino as ov
 from facedet.core.common.errors import UserError, first_line
 from facedet.core.common.progress import Progress, silent
 from facedet.core.data.image import read_image, to_tensor
-from facedet.core.export.graph_parts import convolutions, outside_network
+from facedet.core.export.graph_parts import convolutions, group_normalizations, outside_network
 from facedet.core.export.to_ir import save_ir
 from facedet.core.weights.checkpoint import sha256
 from facedet.core.weights.ir.graph import SECTION, core, read_model, stored_precision
@@ -63,7 +63,7 @@ def quantize(
             "subset_size": len(chosen),
             "preset": nncf.QuantizationPreset.PERFORMANCE,
             "target_device": nncf.TargetDevice.CPU,
-            "ignored_scope": nncf.IgnoredScope(names=outside_network(model)),
+            "ignored_scope": nncf.IgnoredScope(names=outside_network(model) + group_normalizations(model)),
         }
         try:
             if judge is None:

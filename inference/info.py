@@ -111,22 +111,29 @@ def _card_parameters(node: ov.Node, constants: list[ov.Node]) -> int:
         return _floats(constants[0])
     if kind == "NonMaxSuppression":
         return 8 * node.input(0).get_partial_shape()[1].get_length()  # the clip bounds of every anchor
+    if kind == "Divide" and _constant(node.input(0)):  # the scale of group normalization in a folded export
+        return _floats(constants[0])
     # biases, and scale and shift of group normalization; mean and std of the input are not parameters
     if kind in ("Add", "Multiply") and constants and _is_feature_map(node) and not _reads_input(node):
-        return _floats(constants[0])
+        shape = constants[0].get_output_shape(0)
+        of_pixels = len(shape) > 2 and math.prod(shape[-2:]) > 1  # what a folded network adds at its border
+        return 0 if of_pixels else _floats(constants[0])
     return 0
 
 
 _FLOPS_PER_ELEMENT = {
     "Relu": complexity.RELU,
     "MVN": complexity.NORMALISE + complexity.AFFINE,
+    "ReduceL2": complexity.NORMALISE + complexity.AFFINE,  # in a folded export
     "MaxPool": complexity.MAX_POOL,
     "Interpolate": complexity.UPSAMPLE,
 }
 
 
 def _flops(node: ov.Node, constants: list[ov.Node]) -> int:
-    kind, elements = node.get_type_name(), _elements(node)
+    kind, elements = node.get_type_name(), _elements(node.output(0))
+    if kind == "ReduceL2":
+        elements = _elements(node.input_value(0))
     if kind == "Convolution":
         return 2 * elements * math.prod(constants[0].get_output_shape(0)[1:])
     if kind == "Add" and not constants and _is_feature_map(node):
@@ -166,8 +173,8 @@ def _floats(node: ov.Node) -> int:
     return math.prod(node.get_output_shape(0)) if kind.is_real() or kind == ov.Type.i8 else 0  # i8: quantized weights
 
 
-def _elements(node: ov.Node) -> int:
-    shape = node.get_output_partial_shape(0)
+def _elements(port: ov.Output) -> int:
+    shape = port.get_partial_shape()
     return math.prod(shape.to_shape()) if shape.is_static else 0
 
 

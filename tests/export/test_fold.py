@@ -101,9 +101,9 @@ def test_a_constant_in_place_of_the_border_values_would_be_noticed(released: Any
     image = torch.rand(1, 3, 64, 64, dtype=torch.float64) * 255
     wrong: Any = fold_layers(exact)
     for context in wrong.neck.context_modules:
-        first = next(module for module in context if hasattr(module, "constant"))
-        first.bias.data += first.constant.data.sum(dim=(1, 2, 3))
-        first.constant.data.zero_()
+        for first in (module for module in context.modules() if hasattr(module, "constant")):
+            first.bias.data += first.constant.data.sum(dim=(1, 2, 3))
+            first.constant.data.zero_()
     expected, found = head_outputs(exact, image), head_outputs(wrong, image)
     assert all((a - b).abs().max() > 1e-3 * a.abs().max() for a, b in zip(expected, found, strict=True))
 

@@ -1,10 +1,18 @@
 """The parts of an exported graph, and what the mark on its last convolutions does."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from facedet.core.export.graph_parts import convolutions, last_convolutions, outside_network, sums_of_taps
+from facedet.core.detector.config import load_config
+from facedet.core.export.graph_parts import (
+    convolutions,
+    group_normalizations,
+    last_convolutions,
+    outside_network,
+    sums_of_taps,
+)
 from facedet.core.weights.ir.graph import core
 
 
@@ -21,16 +29,28 @@ def test_the_parts_of_a_graph_are_found(format: str, exported: dict[str, Path]) 
     assert not outside & {node.get_friendly_name() for node in convolutions(model)}
     kinds = {n.get_type_name() for n in model.get_ops() if n.get_friendly_name() in outside}
     assert {"Sigmoid", "Exp", "NonMaxSuppression", "TopK"} <= kinds  # scores, decoding, NMS
-    assert not {"MaxPool", "MVN", "Relu", "Interpolate"} & kinds
+    assert not {"MaxPool", "ReduceL2", "Relu", "Interpolate"} & kinds
     (image,) = (node for node in model.get_ops() if node.get_type_name() == "Parameter")
     readers = {port.get_node().get_friendly_name() for port in image.output(0).get_target_inputs()}
     assert readers <= outside  # the normalization of the image
 
 
+def test_the_group_normalizations_of_a_graph_are_found(exported: dict[str, Path]) -> None:
+    model = core().read_model(exported["fp32"])
+    names = group_normalizations(model)
+    kinds = Counter(node.get_type_name() for node in model.get_ops() if node.get_friendly_name() in names)
+    config = load_config("tiny").model.bbox_head
+    layers = 2 * config.stacked_convs * len(config.anchor_generator.strides)  # of two towers on each level
+    assert (kinds["ReduceL2"], kinds["Subtract"], kinds["Multiply"]) == (layers, layers, 2 * layers)  # square, scale
+    assert not {"Convolution", "Relu", "Constant", "Interpolate"} & kinds.keys()
+    assert not set(names) & set(outside_network(model))
+    assert len(set(names)) == len(names)
+
+
 def test_the_parts_of_a_graph_that_is_not_folded_are_found(unfolded: dict[str, Path]) -> None:
     model = core().read_model(unfolded["fp32"])
     assert sorted(node.get_output_shape(0)[1] for node in last_convolutions(model)) == [1] * 10 + [4] * 5
-    assert sums_of_taps(model) == []
+    assert sums_of_taps(model) == group_normalizations(model) == []
 
 
 @pytest.mark.parametrize("format", ["fp32", "fp16"])

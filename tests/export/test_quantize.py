@@ -30,7 +30,7 @@ def test_an_int8_ir_states_its_origin(quantized: Path, exported: dict[str, Path]
     assert origin["checkpoint_sha256"] == sha256(trained / "best.pth")
     assert (origin["quantized_from"], origin["preset"]) == ("detector-fp32.xml", "performance")
     assert origin["quantized_from_sha256"] == sha256(exported["fp32"].with_suffix(".bin"))
-    assert (origin["calibration_images"], origin["float_convolutions"]) == ("32", "0 of 60")
+    assert (origin["calibration_images"], origin["float_convolutions"]) == ("32", "0 of 65")
     assert origin["nncf"].startswith("3.")
 
 
@@ -53,6 +53,12 @@ def test_pre_and_postprocessing_stay_in_float(quantized: Path) -> None:
         n for n in model.get_ops() if n.get_type_name() == "FakeQuantize" and n.get_friendly_name() in outside
     ]
     assert all(_readers(node) == {"Convolution"} for node in quantizers)
+
+
+def test_what_is_quantized_is_read_by_the_network_alone(quantized: Path) -> None:
+    quantizers = [n for n in core().read_model(quantized).get_ops() if n.get_type_name() == "FakeQuantize"]
+    read_by = {kind for node in quantizers for kind in _readers(node)}
+    assert read_by == {"Convolution", "Add", "Interpolate", "MaxPool"}  # and not by group normalization
 
 
 def _readers(node: ov.Node) -> set[str]:
