@@ -4,11 +4,14 @@ A context module is linear: its channels are a fixed linear map of the output of
 convolution is combined with the FPN's convolution before it, and the linear map with the first convolution of each of
 the head's two towers after it.
 
+The towers' group normalizations are replaced, see export/group_norm.py.
+
 The head's last convolutions have one to four channels, but OpenVINO computes 16 at least. They become 1x1 convolutions
 with a channel for each weight of the kernel, whose shifted outputs are added.
 """
 
 import copy
+from itertools import chain
 from typing import Any
 
 import torch
@@ -26,12 +29,12 @@ def fold_layers(detector: Detector) -> Detector:
     folded: Any = copy.deepcopy(detector).eval()
     neck, head = folded.neck, folded.bbox_head
     towers = [head.cls_convs, head.reg_convs]
-    if not all(tower and isinstance(tower[0].norm, nn.GroupNorm) for tower in towers):
+    if not all(tower and all(_has_group_norm(layer) for layer in tower) for tower in towers):
         raise UserError(
-            "model.bbox_head: its towers do not begin with a convolution and a group normalization, so it cannot be "
+            "model.bbox_head: its towers are not layers with a group normalization that has weights, so it cannot be "
             "folded; export with --no-fold"
         )
-    for layer in (layer for tower in towers for layer in tower):
+    for layer in chain(*towers):
         setattr(layer, layer.norm_name, ChannelGroupNorm(layer.norm))
     for k, context in enumerate(neck.context_modules):
         conv1, first = context.conv1.conv, FirstOfTowers([FirstOfTower(context, tower[0]) for tower in towers])
@@ -45,6 +48,10 @@ def fold_layers(detector: Detector) -> Detector:
     for name in ("atss_cls", "atss_reg", "atss_centerness"):
         setattr(head, name, _by_taps(getattr(head, name)))
     return folded
+
+
+def _has_group_norm(layer: Any) -> bool:
+    return isinstance(layer.norm, nn.GroupNorm) and layer.norm.affine
 
 
 class FirstOfTower(nn.Module):
@@ -71,7 +78,10 @@ class FirstOfTower(nn.Module):
 
 
 class FirstOfTowers(nn.ModuleList):
-    """The first layers of all towers, in place of a context module: [b, c, h, w] -> a tensor for each tower."""
+    """The first layers of all towers, in place of a context module: [b, c, h, w] -> a tensor for each tower.
+
+    So the folded neck gives a tuple for each level, which `_Pick` reads.
+    """
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         return tuple(layer(x) for layer in self)

@@ -44,9 +44,9 @@ def outside_network(model: ov.Model) -> list[str]:
 
 
 def group_normalizations(model: ov.Model) -> list[str]:
-    """Names of the operations of a folded network's group normalizations up to the scale, see export/group_norm.py."""
-    norms = [node.input_value(0) for node in model.get_ops() if node.get_type_name() == "ReduceL2"]
-    names = {port.get_node().get_friendly_name() for centered in norms for port in centered.get_target_inputs()}
+    """Names of the operations of a folded network's group normalizations (see export/group_norm.py), without biases."""
+    centered = [node.input_value(0) for node in model.get_ops() if node.get_type_name() == "ReduceL2"]
+    names = {port.get_node().get_friendly_name() for tensor in centered for port in tensor.get_target_inputs()}
     found = []
     for node in reversed(model.get_ordered_ops()):
         if node.get_friendly_name() in names and node.get_type_name() not in (_CONVOLUTION, "Constant"):

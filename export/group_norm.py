@@ -1,7 +1,7 @@
-"""Group normalization for inference, in the order of dimensions that convolutions use.
+"""Group normalization for inference, in the memory layout of convolutions.
 
-OpenVINO computes nn.GroupNorm on a tensor of whole groups, and copies what lies before and after into another order of
-dimensions. Here only the moments of the channels are combined to groups.
+OpenVINO computes nn.GroupNorm on a tensor of whole groups, and copies what lies before and after into another memory
+layout. Here only the moments of the channels are combined into those of groups.
 """
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class ChannelGroupNorm(nn.Module):
-    """The same function as a nn.GroupNorm.
+    """The same function as an nn.GroupNorm with weight and bias.
 
     forward: x [b, c, h, w], and what to add to it first [1, c, h, w] if anything -> [b, c, h, w]
     """
@@ -22,12 +22,12 @@ class ChannelGroupNorm(nn.Module):
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         mean = x.mean((2, 3), keepdim=True)
-        if add is not None:  # here and below, so that OpenVINO adds while it subtracts
+        if add is not None:  # after the mean of x: OpenVINO then computes sum and subtraction in one pass
             x, mean = x + add, mean + add.mean((2, 3), keepdim=True)
         b, c, h, w = x.shape
         groups = b, self.groups, c // self.groups
         centered = x - mean.reshape(groups).mean(2, keepdim=True).expand(groups).reshape(b, c, 1, 1)
         norms = torch.linalg.vector_norm(centered, dim=(2, 3), keepdim=True).reshape(groups)
-        variance = norms.square().mean(2, keepdim=True) / (h * w)
-        scale = self.weight / torch.sqrt(variance + self.eps)
+        deviations = norms * (h * w) ** -0.5  # before the square, which float16 could not hold
+        scale = self.weight / torch.sqrt(deviations.square().mean(2, keepdim=True) + self.eps)
         return centered * scale.reshape(b, c, 1, 1) + self.bias

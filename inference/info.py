@@ -115,9 +115,7 @@ def _card_parameters(node: ov.Node, constants: list[ov.Node]) -> int:
         return _floats(constants[0])
     # biases, and scale and shift of group normalization; mean and std of the input are not parameters
     if kind in ("Add", "Multiply") and constants and _is_feature_map(node) and not _reads_input(node):
-        shape = constants[0].get_output_shape(0)
-        of_pixels = len(shape) > 2 and math.prod(shape[-2:]) > 1  # what a folded network adds at its border
-        return 0 if of_pixels else _floats(constants[0])
+        return 0 if _adds_border_values(node) else _floats(constants[0])
     return 0
 
 
@@ -136,9 +134,16 @@ def _flops(node: ov.Node, constants: list[ov.Node]) -> int:
         elements = _elements(node.input_value(0))
     if kind == "Convolution":
         return 2 * elements * math.prod(constants[0].get_output_shape(0)[1:])
-    if kind == "Add" and not constants and _is_feature_map(node):
+    if kind == "Add" and not constants and _is_feature_map(node) and not _adds_border_values(node):
         return complexity.SUM * elements
     return _FLOPS_PER_ELEMENT.get(kind, 0) * elements
+
+
+def _adds_border_values(node: ov.Node) -> bool:
+    """Whether a folded network adds here what is known before the image, or its mean: see export/group_norm.py."""
+    readers = {port.get_node().get_type_name() for port in node.output(0).get_target_inputs()}
+    sources = {port.get_node().get_type_name() for port in node.input_values()}
+    return "Subtract" in readers or "ReduceMean" in sources
 
 
 def _is_feature_map(node: ov.Node) -> bool:

@@ -10,7 +10,7 @@ from facedet.verbs.options import FILE
 
 @click.command()
 @click.option("-o", "--output", type=FILE, default=Path("demo-out"), show_default=True, help="Folder for all results.")
-@click.option("--epochs", type=click.IntRange(1), help="Epochs of training.  [default: about four minutes on 2 cores]")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of training.  [default: about two minutes on 2 cores]")
 def demo(output: Path, epochs: int | None) -> None:
     """Run the whole workflow on drawn faces.
 

@@ -135,7 +135,11 @@ def without_group_normalization(config: Config) -> None:
     config.model.bbox_head.norm_cfg = dict(type="BN")
 
 
-@pytest.mark.parametrize("change", [without_towers, without_group_normalization])
+def without_weights_of_the_norms(config: Config) -> None:
+    config.model.bbox_head.norm_cfg.affine = False
+
+
+@pytest.mark.parametrize("change", [without_towers, without_group_normalization, without_weights_of_the_norms])
 def test_another_kind_of_head_is_refused(change: Callable[[Config], None]) -> None:
     config = load_config("tiny")
     change(config)

@@ -31,6 +31,16 @@ def test_a_file_has_the_figures_of_its_config(unfolded: dict[str, Path], format:
     assert any("boxes [750,5] f32" in line for line in file.interface)
 
 
+def test_folded_files_of_one_network_have_the_same_figures(
+    exported: dict[str, Path], unfolded: dict[str, Path]
+) -> None:
+    infos = [describe(path) for path in exported.values()]
+    assert len({round(info.gflops * 1e9) for info in infos}) == 1
+    parameters = {round(info.card_million_parameters * 1e6) for info in infos}
+    assert max(parameters) - min(parameters) <= 5  # an IR holds the scales of five levels in their weights
+    assert max(parameters) < describe(unfolded["fp32"]).card_million_parameters * 1e6
+
+
 def test_the_published_graph_has_the_figures_of_its_card(standin: Path) -> None:
     info = describe(standin / "face-detection-0206.xml")
     assert round(info.card_million_parameters, 3) == pytest.approx(69.920)

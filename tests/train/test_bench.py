@@ -16,3 +16,4 @@ def test_the_gpu_benchmark_runs_on_a_cpu(quick: Path, tmp_path: Path) -> None:
     assert result["facedet_over_plain"] > 0
     assert 0 < result["facedet"]["mfu"] < 1
     assert result["plain"]["precision"] == "float32"
+    assert result["plain-amp"]["precision"] == result["facedet"]["precision"]
