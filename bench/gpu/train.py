@@ -2,10 +2,11 @@
 
     python bench/gpu/train.py [--config face_detection_0206] [--size 640] [--batch-size 8] [-o RESULT.json]
 
-`plain` is mmdet's ATSSHead and ATSSAssigner in float32 with PyTorch's defaults; `plain-amp` is the same in the precision
-of `facedet`, which is what `facedet train` does on the device; `compiled` is `facedet` with torch.compile. Each variant runs in its own process, in turns, because the
-memory allocator is set for a process. Decoding and augmentation are not measured. MFU is the share of the bfloat16
-peak, which a large matrix product measures, that 3 x the network's operations for one image reach.
+`plain` is mmdet's ATSSHead and ATSSAssigner in float32 with PyTorch's defaults; `plain-amp` is the same in the
+precision of `facedet`, which is what `facedet train` does on the device; `compiled` is `facedet` with torch.compile.
+Each variant runs in its own process, in turns, because the memory allocator is set for a process. Decoding and
+augmentation are not measured. MFU is the share of the bfloat16 peak, which a large matrix product measures, that 3 x
+the network's operations for one image reach.
 """
 
 import json
