@@ -16,10 +16,11 @@ from openvino import opset13 as ops
 from facedet.core.common.errors import UserError
 from facedet.core.data.image import find_images, read_image, to_tensor
 from facedet.core.data.structures import Detections
+from facedet.core.export.postprocess import postprocess
 from facedet.core.export.variants import Variant, adapt
 from facedet.core.inference.detect import detect_image
 from facedet.core.inference.info import describe
-from facedet.core.inference.session import open_session
+from facedet.core.inference.session import open_session, to_detections
 from facedet.core.weights.importing import import_weights
 from facedet.core.weights.ir.graph import core
 
@@ -52,14 +53,30 @@ def test_without_nms_the_file_beside_gives_the_rows_of_the_plain_export(
     facts = describe(files[format]).origin
     postprocess = runpy.run_path(str(files["postprocess"]))["postprocess"]
     thresholds = {name: float(facts[name]) for name in ("score_threshold", "iou_threshold")}
-    raw, plain = runner(files[format]), runner(exported[format])
+    raw, plain = runner(files[format]), open_session(exported[format])
     for image in images_of(unseen_images, faces / "images"):
         tensor = to_tensor(image, 320)
-        (boxes, scores), (rows, _) = raw(tensor), plain(tensor)
+        (boxes, scores), dense = raw(tensor), plain.dense(tensor)
         assert (boxes.shape, scores.shape) == ((8525, 4), (8525,))
-        found = postprocess(boxes, scores, max_boxes=int(facts["max_boxes"]), **thresholds)
+        np.testing.assert_allclose(boxes, dense[0], rtol=0, atol=2e-3)  # two graphs are compiled in two ways
+        np.testing.assert_allclose(scores, dense[1], rtol=0, atol=5e-6)
+        rows = postprocess(boxes, scores, max_boxes=int(facts["max_boxes"]), **thresholds)
+        assert_same(to_detections(rows), to_detections(plain.run(tensor)), above=0.05, px=2e-3, score=5e-6)
+
+
+def test_numpy_selects_what_the_graph_selects(exported: dict[str, Path], unseen_images: Path, faces: Path) -> None:
+    """On the very same boxes and scores: the same rows. The graph does not say which of equal scores comes first."""
+    rule = open_session(exported["fp32"]).nms_rule
+    model = core().read_model(exported["fp32"])
+    (nms,) = (node for node in model.get_ops() if node.get_type_name() == "NonMaxSuppression")
+    model.add_outputs([nms.input_value(0), nms.input_value(1)])
+    network = compiled(model)
+    for image in images_of(unseen_images, faces / "images"):
+        rows, _, boxes, scores = network(to_tensor(image, 320)).values()
+        found = postprocess(boxes[0], scores[0, 0], **rule)
         assert len(found) == (rows[:, 4] > 0).sum() > 0
-        np.testing.assert_array_equal(found, rows[: len(found)])
+        np.testing.assert_array_equal(found[:, 4], rows[: len(found), 4])
+        assert sorted(found.tolist()) == sorted(rows[: len(found)].tolist())
 
 
 @pytest.mark.parametrize("format", ["fp32", "fp16"])
