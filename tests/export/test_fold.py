@@ -136,7 +136,7 @@ def without_group_normalization(config: Config) -> None:
 
 
 def without_weights_of_the_norms(config: Config) -> None:
-    config.model.bbox_head.norm_cfg.affine = False
+    config.model.bbox_head.norm_cfg = dict(type="GN", num_groups=32, affine=False)
 
 
 @pytest.mark.parametrize("change", [without_towers, without_group_normalization, without_weights_of_the_norms])
