@@ -33,10 +33,9 @@ _MOVED_PX = 0.5
 def main(checkpoint: Path, images: Path, count: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         ir = export(checkpoint, scratch, "fp32")["fp32"]
-        models = {"as converted": _without_marks(ir), "as exported": core().read_model(ir)}
-        size = models["as exported"].input(0).shape[2]
-        tensors = [to_tensor(read_image(path), size) for path in find_images(images)[:count]]
-        threshold = (open_session(ir).nms_rule or {})["score_threshold"]
+        models, session = {"as converted": _without_marks(ir), "as exported": core().read_model(ir)}, open_session(ir)
+        tensors = [to_tensor(read_image(path), session.size) for path in find_images(images)[:count]]
+        threshold = (session.nms_rule or {})["score_threshold"]
         exact = _run(models["as exported"], "f32", tensors)
         found = {name: _differences(exact, _run(model, "bf16", tensors), threshold) for name, model in models.items()}
     rows = [("difference of bf16 from float32", *found)]
@@ -48,10 +47,11 @@ def main(checkpoint: Path, images: Path, count: int) -> None:
 
 
 def _without_marks(ir: Path) -> ov.Model:
-    lines = [line for line in ir.read_text().splitlines() if "DisablePrecisionConversion" not in line]
-    assert len(lines) < len(ir.read_text().splitlines())
+    lines = ir.read_text().splitlines()
+    others = [line for line in lines if "DisablePrecisionConversion" not in line]
+    assert len(others) < len(lines)
     unmarked = ir.with_name("unmarked.xml")
-    unmarked.write_text("\n".join(lines))
+    unmarked.write_text("\n".join(others))
     return core().read_model(unmarked, ir.with_suffix(".bin"))
 
 

@@ -35,10 +35,10 @@ def run_variant(variant: str, config: str, size: int, batch_size: int, steps: in
     from facedet.core.train.device import choose_device, prepare
     from facedet.core.train.options import Options, choose_precision, override
 
-    cfg, device = load_config(config), choose_device(device)
+    plain, cfg, device = variant.startswith("plain"), load_config(config), choose_device(device)
     cfg.input_size = size
     override(cfg, Options(batch_size=batch_size))
-    if variant.startswith("plain"):
+    if plain:
         from mmdet.models.losses import GIoULoss  # only after our substitutes for mmcv's compiled code
 
         cfg.model.bbox_head.type, cfg.model.train_cfg.assigner.type = "ATSSHead", "ATSSAssigner"
@@ -47,7 +47,7 @@ def run_variant(variant: str, config: str, size: int, batch_size: int, steps: in
     gflops = measure(load_config(config)).gflops * (size / load_config(config).input_size) ** 2
     torch.manual_seed(0)
     model: Any = build_detector(cfg).train()
-    model = model.to(device) if variant.startswith("plain") else prepare(model, device)
+    model = model.to(device) if plain else prepare(model, device)
     if variant == "compiled":
         model.backbone.compile()
         model.neck.compile()

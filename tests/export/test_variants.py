@@ -51,7 +51,7 @@ def test_without_nms_the_file_beside_gives_the_rows_of_the_plain_export(
 ) -> None:
     files = exported_as(nms=False)
     facts = describe(files[format]).origin
-    postprocess = runpy.run_path(str(files["postprocess"]))["postprocess"]
+    beside = runpy.run_path(str(files["postprocess"]))["postprocess"]
     thresholds = {name: float(facts[name]) for name in ("score_threshold", "iou_threshold")}
     raw, plain = runner(files[format]), open_session(exported[format])
     for image in images_of(unseen_images, faces / "images"):
@@ -60,7 +60,7 @@ def test_without_nms_the_file_beside_gives_the_rows_of_the_plain_export(
         assert (boxes.shape, scores.shape) == ((8525, 4), (8525,))
         np.testing.assert_allclose(boxes, dense[0], rtol=0, atol=2e-3)  # two graphs are compiled in two ways
         np.testing.assert_allclose(scores, dense[1], rtol=0, atol=5e-6)
-        rows = postprocess(boxes, scores, max_boxes=int(facts["max_boxes"]), **thresholds)
+        rows = beside(boxes, scores, max_boxes=int(facts["max_boxes"]), **thresholds)
         assert_same(to_detections(rows), to_detections(plain.run(tensor)), above=0.05, px=2e-3, score=5e-6)
 
 
