@@ -73,6 +73,14 @@ def folds(dataset: AnnotatedDataset, count: int) -> list[list[str]]:
     return parts
 
 
+def split(dataset: Path, parts: list[list[str]], fold: int, folder: Path) -> tuple[DatasetSource, DatasetSource]:
+    """All folds but one to train on, and that one to validate on. folder: for the lists of names."""
+    lists = folder / "train.txt", folder / "val.txt"
+    lists[0].write_text("\n".join(name for k, part in enumerate(parts) if k != fold for name in part))
+    lists[1].write_text("\n".join(parts[fold]))
+    return DatasetSource(dataset, names=lists[0]), DatasetSource(dataset, names=lists[1])
+
+
 def run_one(dataset: Path, recipe: str, seed: int, fold: int, parts: list[list[str]]) -> list[dict[str, Any]]:
     """Train on all folds but one and measure the last checkpoint on that one."""
     from facedet.core.train import finetune
@@ -83,10 +91,7 @@ def run_one(dataset: Path, recipe: str, seed: int, fold: int, parts: list[list[s
         changes = "".join(f"{key} = {value!r}\n" for key, value in RECIPES[recipe].items())
         config = folder / f"{recipe}.py"
         config.write_text(f"_base_ = {str(FOLDER / 'tiny.py')!r}\n{changes}")
-        lists = folder / "train.txt", folder / "val.txt"
-        lists[0].write_text("\n".join(name for k, part in enumerate(parts) if k != fold for name in part))
-        lists[1].write_text("\n".join(parts[fold]))
-        sources = [DatasetSource(dataset, names=names) for names in lists]
+        sources = split(dataset, parts, fold, folder)
         summary = finetune(config, *sources, work_dir=folder / "run", weights="random", seed=seed)
         last = folder / "run" / "last.pth"
         content, checkpoints = read_torch_file(last), {recipe: last}

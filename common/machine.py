@@ -12,6 +12,13 @@ def describe_machine() -> str:
     return f"{platform.platform()}, {_processor()}, {os.cpu_count()} cores"
 
 
+def usable_cores() -> frozenset[int]:
+    """The cores that this process may use, by number."""
+    if sys.platform == "linux":
+        return frozenset(os.sched_getaffinity(0))
+    return frozenset(range(os.cpu_count() or 1))
+
+
 def peak_memory_mb() -> int:
     """The most memory that this process used so far, MiB."""
     for line in _lines("/proc/self/status"):

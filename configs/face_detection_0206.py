@@ -47,12 +47,7 @@ model = dict(
         loss_bbox=dict(type="GIoULoss", loss_weight=2.0),
         loss_centerness=dict(type="CrossEntropyLoss", use_sigmoid=True, loss_weight=1.0),
     ),
-    train_cfg=dict(
-        assigner=dict(type="FaceATSSAssigner", topk=9, ignore_iof_thr=0.5),
-        allowed_border=-1,
-        pos_weight=-1,
-        debug=False,
-    ),
+    train_cfg=dict(assigner=dict(type="FaceATSSAssigner", topk=9)),
     test_cfg=dict(score_thr=0.02, nms=dict(type="nms", iou_threshold=0.5), max_per_img=750),
 )
 initial_weights = "torchvision:resnet152"

@@ -3,6 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterable
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,11 @@ _KEYS = {
     "auto_scale_lr", "custom_hooks",
 }  # fmt: skip
 
-_NESTED = {"auto_scale_lr": {"enable", "base_batch_size"}, "test_cfg": {"score_thr", "nms", "max_per_img"}}
+_NESTED = {
+    "auto_scale_lr": {"enable", "base_batch_size"},
+    "model.train_cfg": {"assigner"},
+    "model.test_cfg": {"score_thr", "nms", "max_per_img"},
+}
 _TYPES = {
     "ATSS", "DetDataPreprocessor", "ResNet", "RSSHFPN", "FaceATSSHead", "ATSSAssigner", "FaceATSSAssigner",
     "AnchorGenerator", "DeltaXYWHBBoxCoder", "FocalLoss", "CrossEntropyLoss", "IoULoss", "GIoULoss", "DIoULoss",
@@ -85,7 +90,8 @@ def _check_keys(config: Config, path: str) -> None:
             f"{path}: '{missing[0]}' is missing; start the file with _base_ = one of the configs in configs/"
         )
     for name, known in _NESTED.items():
-        _refuse_unknown((config.get(name) or config.model.get(name) or {}).keys(), known, f"{path}: {name}")
+        node = reduce(lambda outer, key: outer.get(key) or {}, name.split("."), config)
+        _refuse_unknown(node, known, f"{path}: {name}")
     if not isinstance(config.input_size, int) or config.input_size < 64:
         raise UserError(f"{path}: input_size {config.input_size!r} is not a number of pixels; give 64 or more")
     try:

@@ -29,7 +29,7 @@ MAX_DROP = 0.005
 
 
 @dataclass(frozen=True)
-class Variant:
+class MeasuredModel:
     """One form of the model: its name, what it computes in, and its cost and accuracy.
 
     figures: those that the gate looks at, in 0..1 by name; empty without validation images.
@@ -56,7 +56,7 @@ class Quantization:
     max_drop: float
     reasons: list[str]
     left_out: list[str]
-    variants: list[Variant]
+    variants: list[MeasuredModel]
     facts: dict[str, str] = field(repr=False)
     comparison: Comparison | None = field(repr=False)
 
@@ -170,9 +170,9 @@ def _reasons(figures: dict[str, dict[str, Figure]], max_drop: float) -> list[str
     return reasons
 
 
-def _variant(name: str, path: Path, precision: str, speed: float, figures: dict[str, Figure]) -> Variant:
+def _variant(name: str, path: Path, precision: str, speed: float, figures: dict[str, Figure]) -> MeasuredModel:
     size = sum(file.stat().st_size for file in (path, path.with_suffix(".bin")))
-    return Variant(name, precision, size, speed, {figure: each.value for figure, each in figures.items()})
+    return MeasuredModel(name, precision, size, speed, {figure: each.value for figure, each in figures.items()})
 
 
 def _comparison(judge: AccuracyJudge, found: dict[str, list[Detections]], left_out: Sequence[str]) -> Comparison:

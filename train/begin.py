@@ -20,7 +20,7 @@ from facedet.core.train.device import prepare
 from facedet.core.train.distributed import gather, is_first, synchronize_norms
 from facedet.core.train.hooks import too_many
 from facedet.core.train.memory import checkpoint_gradients, fitting_batch_size
-from facedet.core.train.options import Options, choose_precision, effective_batch
+from facedet.core.train.options import Options, choose_precision, choose_workers, effective_batch
 from facedet.core.train.schedule import scale_learning_rate, set_accumulation, set_epochs, set_fewest_steps
 from facedet.core.train.validation_set import warnings_about
 from facedet.core.weights.checkpoint import load_weights
@@ -64,6 +64,7 @@ def begin(
     """
     set_random_seed(cfg.randomness.seed)
     precision = choose_precision(cfg, options.amp, device)
+    choose_workers(cfg, options.workers, device)
     content, last = read_last(resume_in) if resume_in else (None, Path())
     initial = initial_from(content, str(last)) if content else read_initial(weights)
     if initial.config:  # its mean belongs to its weights: a half-precision IR stores a rounded one
@@ -110,7 +111,7 @@ def _fitting_batch_size(
 
 def _fit_schedule(cfg: Config, images: int, epochs: int | None) -> None:
     batch = effective_batch(cfg)
-    set_accumulation(cfg, cfg.train_cfg.get("accumulate", 1))
+    set_accumulation(cfg, cfg.train_cfg.accumulate)
     if epochs:
         set_epochs(cfg, epochs)
     else:
@@ -134,7 +135,7 @@ def _check_schedule(last: Path, meta: dict[str, Any], cfg: Config) -> None:
         raise UserError(f"{last}: an earlier version wrote it; start a new run with --weights {last}")
     if planned != epochs:
         raise UserError(f"{last}: was started for {planned} epochs, not {epochs}; give --epochs {planned}")
-    if meta["accumulate"] != cfg.train_cfg.get("accumulate", 1):
+    if meta["accumulate"] != cfg.train_cfg.accumulate:
         raise UserError(f"{last}: was started with other steps; give --accumulate {meta['accumulate']}")
     if meta["effective_batch"] != batch:
         raise UserError(

@@ -110,7 +110,7 @@ def read_last(folder: Path) -> tuple[dict[str, Any], Path]:
 
 
 def restore(content: dict[str, Any], runner: Any, history: History) -> None:
-    """Continue a runner, whose network has the weights, from the content of last.pth."""
+    """Continue a runner, whose network has the weights, from the content of last.pth; leaves only its `meta`."""
     loop: TrainLoop = runner.train_loop
     meta = content["meta"]
     if meta["iter"] // len(loop.dataloader) != meta["epoch"]:
@@ -121,6 +121,8 @@ def restore(content: dict[str, Any], runner: Any, history: History) -> None:
     for scheduler, state in zip(runner.param_schedulers, content["param_schedulers"], strict=True):
         scheduler.load_state_dict(state)
     history.load_state_dict(meta["history"])
+    for tensors in content.keys() - {"meta"}:
+        del content[tensors]
 
 
 def sweep(folder: Path) -> None:

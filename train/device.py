@@ -48,18 +48,24 @@ def prepare(network: Any, device: str) -> Any:
 
 
 @OPTIM_WRAPPERS.register_module()
-class MixedPrecision(OptimWrapper):
-    """Runs the network in bfloat16 where that is exact enough; weights, losses and updates stay in float32.
+class FaceOptimWrapper(OptimWrapper):
+    """mmengine's OptimWrapper that never waits for the device.
 
+    bfloat16: run the network in bfloat16 where that is exact enough; weights, losses and updates stay in float32.
     mmengine's AmpOptimWrapper refuses CPUs. bfloat16 has the range of float32, so gradients need no scaling.
     """
 
+    def __init__(self, *, bfloat16: bool = False, **settings: Any):
+        super().__init__(**settings)
+        self.bfloat16 = bfloat16
+
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        with super().optim_context(model), torch.autocast(next(model.parameters()).device.type, torch.bfloat16):
+        device = next(model.parameters()).device.type
+        with super().optim_context(model), torch.autocast(device, torch.bfloat16, enabled=self.bfloat16):
             yield
 
-    def _clip_grad(self) -> None:  # mmengine's logs the norm, and waits for the device
+    def _clip_grad(self) -> None:  # mmengine's logs the norm, for which it waits
         groups = self.optimizer.param_groups
         params = [p for group in groups for p in group["params"] if p.requires_grad and p.grad is not None]
         if params:

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import platform
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from facedet.core.common.errors import UserError
+from facedet.core.common.machine import usable_cores
 from facedet.core.train.device import choose_device
 
 LAUNCHERS = {  # rank, number of processes, rank on this machine, as each launcher names them in the environment
@@ -144,6 +146,12 @@ def world() -> tuple[int, int]:
 def is_first() -> bool:
     """Whether this process is the one that writes and prints."""
     return world()[0] == 0
+
+
+def sharing_cores() -> int:
+    """How many processes, with this one, use the cores of this one."""
+    here = platform.node(), usable_cores()
+    return gather(here).count(here)
 
 
 def wrap(network: nn.Module, device: str) -> nn.Module:

@@ -7,8 +7,11 @@ from pathlib import Path
 from mmengine.config import Config
 
 from facedet.core.common.errors import UserError
+from facedet.core.common.machine import usable_cores
 from facedet.core.train.device import bfloat16_is_fast
-from facedet.core.train.distributed import world
+from facedet.core.train.distributed import sharing_cores, world
+
+_MOST_WORKERS = 16
 
 
 @dataclass(frozen=True)
@@ -17,16 +20,17 @@ class Options:
 
     epochs: exactly so many; otherwise the config's, and more if its `min_steps` need them. batch_size: images of a
     process in an iteration, or `auto` for what fits the GPU. accumulate: iterations in a step of the optimizer.
-    patience: validations without a better AP after which training stops. freeze: stages of the backbone that are not
-    trained, 0 to 4. allow_partial: load only the weights that fit. amp: `on`, `off` or `auto`. sync_bn: batch
-    normalization uses the images of all processes. compile: with torch.compile. cache: folder that keeps decoded
-    images. checkpoint_gradients: less memory, more time. save_every: minutes between two checkpoints.
-    loggers: some of `loggers.LOGGERS`.
+    workers: processes that read images, see `choose_workers`. patience: validations without a better AP after which
+    training stops. freeze: stages of the backbone that are not trained, 0 to 4. allow_partial: load only the weights
+    that fit. amp: `on`, `off` or `auto`. sync_bn: batch normalization uses the images of all processes. compile: with
+    torch.compile. cache: folder that keeps decoded images. checkpoint_gradients: less memory, more time. save_every:
+    minutes between two checkpoints. loggers: some of `loggers.LOGGERS`.
     """
 
     epochs: int | None = None
     batch_size: int | str | None = None
     accumulate: int | None = None
+    workers: int | None = None
     seed: int | None = None
     patience: int | None = None
     freeze: int | None = None
@@ -54,23 +58,36 @@ def override(cfg: Config, options: Options) -> None:
         cfg.model.backbone.frozen_stages = options.freeze
     if options.patience is not None:
         cfg.train_cfg.patience = options.patience
-    if options.accumulate is not None:
-        cfg.train_cfg.accumulate = options.accumulate
-    cfg.optim_wrapper.accumulative_counts = cfg.train_cfg.get("accumulate", 1)
+    cfg.train_cfg.accumulate = options.accumulate or cfg.train_cfg.get("accumulate", 1)
+    cfg.optim_wrapper.accumulative_counts = cfg.train_cfg.accumulate
 
 
 def effective_batch(cfg: Config) -> int:
     """Images in a step of the optimizer. Raises UserError."""
     if cfg.train_dataloader.batch_size < 1:
         raise UserError(f"{cfg.filename}: train_dataloader.batch_size must be 1 or more")
-    return cfg.train_dataloader.batch_size * world()[1] * cfg.train_cfg.get("accumulate", 1)
+    return cfg.train_dataloader.batch_size * world()[1] * cfg.train_cfg.accumulate
 
 
 def choose_precision(cfg: Config, amp: str, device: str) -> str:
-    """Set bfloat16 in the config where it is wanted: `on`, `off` or `auto`. Returns the precision's name."""
+    """Let the config's optimizer use bfloat16 where it is wanted: `on`, `off` or `auto`. Returns the precision's name.
+
+    An optimizer wrapper of the config's own stays as it is.
+    """
     if amp not in ("on", "off", "auto"):
         raise UserError(f"--amp {amp}: give on, off or auto")
     chosen = amp == "on" or (amp == "auto" and bfloat16_is_fast(device))
-    if chosen and cfg.optim_wrapper.get("type", "OptimWrapper") == "OptimWrapper":
-        cfg.optim_wrapper.type = "MixedPrecision"
+    if cfg.optim_wrapper.get("type", "OptimWrapper") == "OptimWrapper":
+        cfg.optim_wrapper.update(type="FaceOptimWrapper", bfloat16=chosen)
     return "bfloat16" if chosen else "float32"
+
+
+def choose_workers(cfg: Config, workers: int | None, device: str) -> None:
+    """Set, for training and for validation, the number of processes that read images, in place.
+
+    workers: None takes the config's on a CPU; on a GPU, which would wait for so few, this rank's share of the cores, at
+    most 16, if that is more.
+    """
+    share = 0 if device == "cpu" else min(_MOST_WORKERS, len(usable_cores()) // sharing_cores())
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        loader.num_workers = max(loader.num_workers, share) if workers is None else workers

@@ -92,7 +92,7 @@ def _train_loader(cfg: Config, dataset: FaceDataset) -> DataLoader:
         cfg.randomness.seed,
         rank=rank,
         world_size=world_size,
-        accumulate=cfg.train_cfg.get("accumulate", 1),
+        accumulate=cfg.train_cfg.accumulate,
         parts=dataset.parts,
         sizes=[view_side(scale * cfg.input_size) for scale in loader.sampler.get("scales", ())],
         **settings,

@@ -169,7 +169,7 @@ def _runner(
         "stop": stop,
         "average": beginning.average,
         "effective_batch": effective_batch(cfg),
-        "accumulate": cfg.train_cfg.get("accumulate", 1),
+        "accumulate": cfg.train_cfg.accumulate,
         "restore": partial(restore, content, history=history) if content else None,
     }
     network = wrap(beginning.network, beginning.device)

@@ -43,7 +43,8 @@ def run_variant(variant: str, config: str, size: int, batch_size: int, steps: in
 
         cfg.model.bbox_head.type, cfg.model.train_cfg.assigner.type = "ATSSHead", "ATSSAssigner"
         cfg.model.bbox_head.loss_bbox.type = GIoULoss  # the class: the name is that of ours
-    precision = choose_precision(cfg, "off" if variant == "plain" else "auto", device)
+        cfg.model.train_cfg.update(allowed_border=-1, pos_weight=-1)
+    precision = "float32" if variant == "plain" else choose_precision(cfg, "auto", device)
     gflops = measure(load_config(config)).gflops * (size / load_config(config).input_size) ** 2
     torch.manual_seed(0)
     model: Any = build_detector(cfg).train()

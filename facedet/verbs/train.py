@@ -62,6 +62,9 @@ class WeightedSet(click.ParamType):
     "--batch-size", type=BatchSize(), help="Images per batch, or auto to fill the GPU.  [default: from CONFIG]"
 )
 @click.option("--accumulate", type=click.IntRange(1), help="Batches in one step of the optimizer.  [default: 1]")
+@click.option(
+    "--workers", type=click.IntRange(0), help="Processes that read images.  [default: from CONFIG; more on a GPU]"
+)
 @click.option("--seed", type=click.IntRange(0), help="Of initial weights, order and views.  [default: 0]")
 @click.option("--patience", type=click.IntRange(1), help="Stop after this number of validations without a better AP.")
 @click.option("--freeze", type=click.IntRange(0, 4), help="Do not train the stem and this number of backbone stages.")

@@ -44,6 +44,7 @@ def test_unknown_settings_are_reported(tmp_path: Path) -> None:
     [
         ("auto_scale_lr = dict(enabled=True)", "auto_scale_lr: unknown key 'enabled'; did you mean 'enable'"),
         ("model = dict(test_cfg=dict(scor_thr=0.5))", "test_cfg: unknown key 'scor_thr'; did you mean 'score_thr'"),
+        ("model = dict(train_cfg=dict(pos_weight=2))", "model.train_cfg: unknown key 'pos_weight'"),
         ("input_size = 'big'", "input_size 'big' is not a number of pixels; give 64 or more"),
         ("model = dict(backbone=dict(type='Swin'))", "type 'Swin' is not allowed; give one of ATSS, ATSSAssigner, "),
     ],

@@ -1,0 +1,54 @@
+"""What the caller of a training run chooses beside its config."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.optim import build_optim_wrapper
+
+from facedet.core.detector.config import load_config
+from facedet.core.train import options
+from facedet.core.train.options import Options, choose_precision, choose_workers, override
+
+
+@pytest.mark.parametrize(
+    ("workers", "device", "cores", "sharing", "expected"),
+    [
+        (None, "cpu", 64, 1, (2, 1)),
+        (None, "cuda:0", 12, 1, (12, 12)),
+        (None, "cuda:0", 12, 4, (3, 3)),
+        (None, "cuda:0", 128, 2, (16, 16)),
+        (None, "cuda:0", 8, 8, (2, 1)),
+        (0, "cuda:0", 12, 1, (0, 0)),
+        (5, "cpu", 12, 1, (5, 5)),
+    ],
+)
+def test_gpus_get_the_cores_for_reading_images(
+    workers: int | None,
+    device: str,
+    cores: int,
+    sharing: int,
+    expected: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(options, "usable_cores", lambda: frozenset(range(cores)))
+    monkeypatch.setattr(options, "sharing_cores", lambda: sharing)
+    config = load_config("face_detection_0206")
+    choose_workers(config, workers, device)
+    assert (config.train_dataloader.num_workers, config.val_dataloader.num_workers) == expected
+
+
+@pytest.mark.parametrize("amp", ["on", "off"])
+def test_the_optimizer_computes_in_the_wanted_precision_and_clips(quick: Path, amp: str) -> None:
+    config = load_config(quick)
+    override(config, Options())
+    config.optim_wrapper.clip_grad = {"max_norm": 1.0}
+    precision = choose_precision(config, amp, "cpu")
+    layer = torch.nn.Linear(3, 3)
+    wrapper = build_optim_wrapper(layer, config.optim_wrapper)
+    with wrapper.optim_context(layer):
+        out = layer(torch.ones(1, 3))
+    assert str(out.dtype) == f"torch.{precision}"
+    layer.weight.grad = torch.full_like(layer.weight, 9.0)
+    wrapper._clip_grad()
+    torch.testing.assert_close(layer.weight.grad.norm(), torch.tensor(1.0))
