@@ -30,7 +30,7 @@ _TARGETS = {  # the folded IR is at least so many times as fast as these
 
 
 @click.command()
-@click.option("--rounds", default=10, show_default=True)
+@click.option("--rounds", default=12, show_default=True)
 def main(rounds: int) -> None:
     results = Path(__file__).resolve().parent / "results"
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):

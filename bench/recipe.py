@@ -1,10 +1,10 @@
 """How well recipes generalise from few photographs: 5-fold cross-validation, near-duplicates in the same fold.
 
-    python bench/recipe.py DATASET [--recipe NAME ...] [--seeds 3] [--folds 5] [--jobs 2] [-o RESULTS.json]
+    python bench/recipe.py DATASET [--recipe NAME ...] [--seeds 3] [--folds 5] [-o recipe.json]
 
 DATASET: annotated photographs, for example ../shared/faces. Each run trains on four folds, from random weights, and
 measures its last checkpoint, not its best one, on the fifth. Prints a table with mean and spread over the seeds, and
-keeps every run in RESULTS.json, so that an interrupted benchmark continues. `before` is the recipe that tiny had. A run
+keeps every run in recipe.json, so that an interrupted benchmark continues. `before` is the recipe that tiny had. A run
 of `tiny` is measured twice: as `no-average` with the weights of its last step instead of their average.
 """
 
@@ -28,7 +28,6 @@ from facedet.core.data.inspect.hashing import groups_of_near_duplicates
 from facedet.core.data.inspect.images import inspect_images
 from facedet.core.data.structures import AnnotatedDataset
 
-RESULTS = Path(__file__).parent / "results" / "recipe.json"
 METRICS = ("AP", "AP50", "AP75")
 RECIPES: dict[str, dict[str, Any]] = {  # changes to configs/tiny.py
     "before": {
@@ -115,7 +114,7 @@ def _accuracy(checkpoint: Path, source: DatasetSource) -> dict[str, float]:
 @click.option("--seeds", default=3)
 @click.option("--folds", "count", default=5)
 @click.option("--jobs", default=2, help="Runs side by side, each with its share of the cores.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=RESULTS)
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("recipe.json"))
 @click.option("--only", nargs=2, type=int, hidden=True)
 def main(dataset: Path, recipes: list[str], seeds: int, count: int, jobs: int, output: Path, only: Any) -> None:
     if only:

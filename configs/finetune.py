@@ -12,6 +12,7 @@ train_dataloader = dict(
     batch_size=4,
     dataset=dict(
         repeat=1,
+        largest_side=2048,  # pixels of larger photographs would be lost in the views
         augment=dict(
             swap_channels=0.1,
             crop_min_iou=(0.3, 0.5, 0.7, 0.9),

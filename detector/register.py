@@ -6,6 +6,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # about mmdet's own code, while it is imported
     import mmdet.models
 
-from facedet.core.detector import assigner, head, neck
+from facedet.core.detector import assigner, head, neck, preprocessor
 
-__all__ = ["assigner", "head", "mmdet", "neck"]
+__all__ = ["assigner", "head", "mmdet", "neck", "preprocessor"]

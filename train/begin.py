@@ -79,7 +79,7 @@ def begin(
         start = f"iteration {content['meta']['iter']} of {last}"
     else:
         start = initial.load(network, options.allow_partial)
-    network = prepare(network, device)
+    network = prepare(network, device, cudnn_benchmark=cfg.get("env_cfg", {}).get("cudnn_benchmark", True))
     if options.sync_bn:
         network = synchronize_norms(network, device)
     if options.checkpoint_gradients:
@@ -103,10 +103,13 @@ def begin(
 def _fitting_batch_size(
     cfg: Config, network: torch.nn.Module, dataset: FaceDataset, device: str, content: dict[str, Any] | None
 ) -> int:
-    """The batch size that fits every process; that of the run that continues, which is measured once."""
+    """The batch size that fits every process, with no image twice in a step; that of the run that continues, which is
+    measured once."""
+    batches = effective_batch(cfg) // cfg.train_dataloader.batch_size
     if content:
-        return int(content["meta"]["effective_batch"]) // (effective_batch(cfg) // cfg.train_dataloader.batch_size)
-    return min(gather(fitting_batch_size(cfg, network, dataset, device)))
+        return int(content["meta"]["effective_batch"]) // batches
+    fitting = min(gather(fitting_batch_size(cfg, network, dataset, device)))
+    return min(fitting, max(1, len(dataset) // batches))
 
 
 def _fit_schedule(cfg: Config, images: int, epochs: int | None) -> None:

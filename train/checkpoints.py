@@ -12,15 +12,18 @@ from mmengine.hooks import Hook
 
 from facedet.core.common.errors import UserError
 from facedet.core.detector.config import network_to_json
-from facedet.core.train.distributed import is_first
+from facedet.core.train.distributed import is_first, wait
 from facedet.core.train.hooks import History
 from facedet.core.train.loop import TrainLoop, unwrapped
 from facedet.core.weights.checkpoint import META_KEY, read_torch_file, write_torch_file
 
+_SHARE = 1 / 20  # of the time that saving after epochs may take
+
 
 class Checkpoints(Hook):
-    """Writes last.pth after each epoch, every `minutes` and when training is stopped; best.pth after a validation with
-    a higher AP; previous.pth is the last.pth before. Only the first process writes.
+    """Writes last.pth every `minutes`, when training ends or is stopped, and after an epoch, unless its saving would
+    take more than a twentieth of the time; best.pth after a validation with a higher AP; previous.pth is the last.pth
+    before. Only the first process writes.
 
     All are torch files that `weights_only=True` can load:
 
@@ -39,7 +42,8 @@ class Checkpoints(Hook):
         self.history, self.folder, self.seconds = history, folder, minutes * 60
 
     def before_train(self, runner: Any) -> None:
-        self._saved = time.monotonic()
+        self._saved, self._took = time.monotonic(), 0.0
+        self._config = runner.cfg.pretty_text  # which takes long to format
 
     def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
         if is_first() and self.history.is_best():
@@ -53,16 +57,20 @@ class Checkpoints(Hook):
             self.save_last(runner)
 
     def after_round(self, runner: Any) -> None:
-        self.save_last(runner)
+        loop = runner.train_loop
+        ends = loop.stop_training or loop.epoch == loop.max_epochs
+        if ends or time.monotonic() - self._saved >= min(self.seconds, self._took / _SHARE):
+            self.save_last(runner)
 
     def before_stop(self, runner: Any) -> None:
         self.save_last(runner)
+        wait()  # slurm and mpirun kill the first process when another one ends with an exit code
 
     def save_last(self, runner: Any) -> None:
         """Write last.pth; the one before becomes previous.pth."""
-        self._saved = time.monotonic()
         if not is_first():
             return
+        started = time.monotonic()
         network, average = unwrapped(runner.model), runner.train_loop.average
         content = self._content(runner, average.network if average else network)
         content["optimizer"] = runner.optim_wrapper.state_dict()
@@ -70,12 +78,14 @@ class Checkpoints(Hook):
         if average:
             content["trained"] = network.state_dict()
         write_torch_file(content, self.folder / "last.pth", keep=self.folder / "previous.pth")
+        self._saved = time.monotonic()
+        self._took = self._saved - started
 
     def _content(self, runner: Any, network: torch.nn.Module) -> dict[str, Any]:
         loop = runner.train_loop
         meta = {
             META_KEY: network_to_json(runner.cfg),
-            "cfg": runner.cfg.pretty_text,
+            "cfg": self._config,
             "epoch": loop.epoch,
             "iter": loop.iter,
             "max_epochs": loop.max_epochs,

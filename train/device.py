@@ -37,12 +37,12 @@ def bfloat16_is_fast(device: str) -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
-def prepare(network: Any, device: str) -> Any:
+def prepare(network: Any, device: str, *, cudnn_benchmark: bool = True) -> Any:
     """Move the network to the device, in the memory layout that its convolutions like, and set the device up."""
     if device == "cpu":
         keep_freed_memory()
     else:
-        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.benchmark = cudnn_benchmark
     network.data_preprocessor._non_blocking = True
     return network.to(device=device, memory_format=torch.channels_last)
 

@@ -161,7 +161,8 @@ def wrap(network: nn.Module, device: str) -> nn.Module:
     from mmengine.model import MMDistributedDataParallel
 
     index = torch.device(device).index
-    return MMDistributedDataParallel(network, device_ids=None if index is None else [index])
+    devices = None if index is None else [index]
+    return MMDistributedDataParallel(network, device_ids=devices, broadcast_buffers=False)  # see average_statistics
 
 
 def synchronize_norms(network: nn.Module, device: str) -> nn.Module:

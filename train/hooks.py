@@ -94,6 +94,8 @@ class History(Hook):
         if len(self.pending) >= self.interval or batch_idx + 1 == len(runner.train_dataloader):
             self._read_losses(runner)
             self._agree(runner)
+        elif world()[1] == 1:  # with nobody to agree with
+            runner.train_loop.stop.agreed = runner.train_loop.stop.signal_number
 
     def _read_losses(self, runner: Any) -> None:
         """Read the pending losses from the device: the only point at which training waits for it."""
@@ -129,6 +131,7 @@ class History(Hook):
     def before_stop(self, runner: Any) -> None:
         if self.pending:
             self._read_losses(runner)
+            self._agree(runner)
 
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self._note_unreadable(data_batch)

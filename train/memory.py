@@ -29,12 +29,14 @@ def checkpoint_gradients(network: Any) -> None:
 
     Both passes update the running statistics; with the momentum that is set here, two updates make the usual one.
     """
+    learns = any(parameter.requires_grad for parameter in network.backbone.conv1.parameters())
     for block in network.backbone.modules():
         if hasattr(block, "with_cp") and block is not network.backbone:
-            block.with_cp = True
-            for module in block.modules():
-                if isinstance(module, _BatchNorm) and module.momentum:
-                    module.momentum = 1 - (1 - module.momentum) ** 0.5
+            block.with_cp = learns  # mmdet passes over a block with nothing to learn before it
+            for norm in block.modules() if learns else ():
+                if isinstance(norm, _BatchNorm) and norm.momentum:
+                    norm.momentum = 1 - (1 - norm.momentum) ** 0.5
+            learns = learns or any(parameter.requires_grad for parameter in block.parameters())
 
 
 def fitting_batch_size(cfg: Config, network: nn.Module, dataset: FaceDataset, device: str) -> int:
@@ -54,13 +56,15 @@ def fitting_batch_size(cfg: Config, network: nn.Module, dataset: FaceDataset, de
 
 def extrapolate(sizes: tuple[int, int], peaks: list[int], limit: int) -> int:
     """The largest batch size, at least 1, whose memory is within the limit, if memory grows linearly. Bytes."""
-    per_image = (peaks[1] - peaks[0]) / (sizes[1] - sizes[0])
+    per_image = max(1, peaks[1] - peaks[0]) / (sizes[1] - sizes[0])
     return max(1, int((limit - (peaks[0] - per_image * sizes[0])) // per_image))
 
 
 def _peak(cfg: Config, network: nn.Module, dataset: FaceDataset, size: int) -> int:
     trial: Any = copy.deepcopy(network).train()  # the step must not change the network
     batch = pseudo_collate([dataset[k % len(dataset)] for k in range(size)])
-    torch.cuda.reset_peak_memory_stats()
-    trial.train_step(batch, build_optim_wrapper(trial, copy.deepcopy(cfg.optim_wrapper)))
+    optimizer = build_optim_wrapper(trial, copy.deepcopy(cfg.optim_wrapper))
+    for _ in range(2):  # in the first step, cuDNN tries algorithms, which takes memory
+        torch.cuda.reset_peak_memory_stats()
+        trial.train_step(batch, optimizer)
     return torch.cuda.max_memory_allocated()

@@ -58,8 +58,11 @@ def override(cfg: Config, options: Options) -> None:
         cfg.model.backbone.frozen_stages = options.freeze
     if options.patience is not None:
         cfg.train_cfg.patience = options.patience
-    cfg.train_cfg.accumulate = options.accumulate or cfg.train_cfg.get("accumulate", 1)
+    given = cfg.train_cfg.get("accumulate") or cfg.optim_wrapper.get("accumulative_counts", 1)  # mmengine's name
+    cfg.train_cfg.accumulate = options.accumulate or given
     cfg.optim_wrapper.accumulative_counts = cfg.train_cfg.accumulate
+    if options.compile and options.checkpoint_gradients:
+        raise UserError("--compile --checkpoint-gradients: give one of them, they do not work together")
 
 
 def effective_batch(cfg: Config) -> int:
@@ -72,13 +75,17 @@ def effective_batch(cfg: Config) -> int:
 def choose_precision(cfg: Config, amp: str, device: str) -> str:
     """Let the config's optimizer use bfloat16 where it is wanted: `on`, `off` or `auto`. Returns the precision's name.
 
-    An optimizer wrapper of the config's own stays as it is.
+    A config with an optimizer wrapper of its own chooses by that; its name is returned. Raises UserError.
     """
     if amp not in ("on", "off", "auto"):
         raise UserError(f"--amp {amp}: give on, off or auto")
+    kind = cfg.optim_wrapper.get("type", "OptimWrapper")
+    if kind != "OptimWrapper":
+        if amp == "on":
+            raise UserError(f"--amp on: {cfg.filename} chooses the precision itself, by optim_wrapper.type {kind}")
+        return f"the precision of {kind}"
     chosen = amp == "on" or (amp == "auto" and bfloat16_is_fast(device))
-    if cfg.optim_wrapper.get("type", "OptimWrapper") == "OptimWrapper":
-        cfg.optim_wrapper.update(type="FaceOptimWrapper", bfloat16=chosen)
+    cfg.optim_wrapper.update(type="FaceOptimWrapper", bfloat16=chosen)
     return "bfloat16" if chosen else "float32"
 
 

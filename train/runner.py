@@ -22,6 +22,7 @@ from facedet.core.train.sampler import OrderSampler
 from facedet.core.train.stop import leave_signals_to_the_main_process
 
 _STRIDE = 32  # of the backbone: the neck adds maps of its stages
+_OPEN_FILES = 65536  # at most: each tensor that a worker sends is one
 
 
 class QuietRunner(Runner):
@@ -72,7 +73,7 @@ def build_runner(
         custom_hooks=[history, Progress(history), *hooks, *cfg.get("custom_hooks", [])],
         visualizer={"type": "Visualizer", "vis_backends": backends(loggers, folder)},
         randomness=cfg.get("randomness", {}),
-        env_cfg=cfg.get("env_cfg", {}),
+        env_cfg={"resource_limit": _OPEN_FILES, **cfg.get("env_cfg", {})},
         default_scope="mmdet",
         experiment_name=f"{config_name(cfg)}-{time.time_ns()}",  # mmengine allows one runner per name in a process
         cfg=cfg,
@@ -83,6 +84,8 @@ def build_runner(
 
 def _train_loader(cfg: Config, dataset: FaceDataset) -> DataLoader:
     loader = cfg.train_dataloader
+    if loader.sampler.type != "OrderSampler":
+        raise ValueError(f"train_dataloader.sampler.type is {loader.sampler.type}, not OrderSampler")
     rank, world_size = world()
     settings = {name: value for name, value in loader.sampler.items() if name not in ("type", "scales")}
     sampler = OrderSampler(

@@ -5,8 +5,8 @@
 `plain` is mmdet's ATSSHead and ATSSAssigner in float32 with PyTorch's defaults; `plain-amp` is the same in the
 precision of `facedet`, which is what `facedet train` does on the device; `compiled` is `facedet` with torch.compile.
 Each variant runs in its own process, in turns, because the memory allocator is set for a process. Decoding and
-augmentation are not measured. MFU is the share of the bfloat16 peak, which a large matrix product measures, that 3 x
-the network's operations for one image reach.
+augmentation are not measured. `mmcv_operators` says whose focal loss all variants compute on a GPU. MFU is the share of
+the bfloat16 peak, which a large matrix product measures, that 3 x the network's operations for one image reach.
 """
 
 import json
@@ -21,11 +21,12 @@ from typing import Any
 
 import click
 
+_WARM_UP = 3  # steps
 VARIANTS = ("plain", "plain-amp", "facedet", "compiled")
 
 
 def run_variant(variant: str, config: str, size: int, batch_size: int, steps: int, device: str) -> dict[str, Any]:
-    """Train for some steps in this process. Returns images per second (median step), peak memory and settings."""
+    """Train for some steps in this process. Returns images per second, peak memory and settings."""
     import torch
     from mmengine.optim import build_optim_wrapper
 
@@ -39,10 +40,13 @@ def run_variant(variant: str, config: str, size: int, batch_size: int, steps: in
     cfg.input_size = size
     override(cfg, Options(batch_size=batch_size))
     if plain:
-        from mmdet.models.losses import GIoULoss  # only after our substitutes for mmcv's compiled code
+        # only after our substitutes for mmcv's compiled code
+        from mmdet.models.data_preprocessors import DetDataPreprocessor
+        from mmdet.models.losses import GIoULoss
 
+        cfg.model.data_preprocessor.type = DetDataPreprocessor
         cfg.model.bbox_head.type, cfg.model.train_cfg.assigner.type = "ATSSHead", "ATSSAssigner"
-        cfg.model.bbox_head.loss_bbox.type = GIoULoss  # the class: the name is that of ours
+        cfg.model.bbox_head.loss_bbox.type = GIoULoss
         cfg.model.train_cfg.update(allowed_border=-1, pos_weight=-1)
     precision = "float32" if variant == "plain" else choose_precision(cfg, "auto", device)
     gflops = measure(load_config(config)).gflops * (size / load_config(config).input_size) ** 2
@@ -53,20 +57,25 @@ def run_variant(variant: str, config: str, size: int, batch_size: int, steps: in
         model.backbone.compile()
         model.neck.compile()
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
-    batches, seconds = _batches(cfg, batch_size), []
-    for k in range(steps + 3):
-        started = time.perf_counter()
-        loss = model.train_step(batches[k % len(batches)], optimizer)["loss"]
-        if device != "cpu":
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - started)
-    assert torch.isfinite(loss), "the loss is not finite"
-    rate = batch_size / median(seconds[3:])
+    batches = _batches(cfg, batch_size, pinned=device != "cpu")
+    _train(model, optimizer, batches, _WARM_UP)
+    rate = batch_size * steps / _train(model, optimizer, batches, steps)
     peak = torch.cuda.max_memory_allocated() // 2**20 if device != "cpu" else None
     return {"images_per_second": rate, "gflops": gflops, "precision": precision, "peak_memory_mb": peak}
 
 
-def _batches(cfg: Any, batch_size: int) -> list[dict]:
+def _train(model: Any, optimizer: Any, batches: list[dict], steps: int) -> float:
+    """Seconds for so many steps. A GPU is waited for at the end only: until then, the host prepares steps ahead."""
+    import torch
+
+    started = time.perf_counter()
+    for k in range(steps):
+        loss = model.train_step(batches[k % len(batches)], optimizer)["loss"]
+    assert torch.isfinite(loss), "the loss is not finite"
+    return time.perf_counter() - started
+
+
+def _batches(cfg: Any, batch_size: int, pinned: bool) -> list[dict]:
     from mmengine.dataset import pseudo_collate
 
     from facedet.core.data.synthetic import draw_dataset
@@ -77,6 +86,9 @@ def _batches(cfg: Any, batch_size: int) -> list[dict]:
         augment = cfg.train_dataloader.dataset.augment
         dataset = FaceDataset(str(path), input_size=cfg.input_size, augment=augment)
         samples = [dataset[k] for k in range(len(dataset))]
+    if pinned:
+        for sample in samples:
+            sample["inputs"] = sample["inputs"].pin_memory()
     return [pseudo_collate(samples[k : k + batch_size]) for k in range(0, len(samples), batch_size)]
 
 
@@ -124,6 +136,7 @@ def main(variants: tuple[str, ...], rounds: int, output: Path | None, here: bool
 def _summary(runs: dict[str, list[dict]], device: str) -> dict[str, Any]:
     import torch
 
+    from facedet.core.detector.ops import install
     from facedet.core.train.device import choose_device
 
     device = choose_device(device)
@@ -132,6 +145,7 @@ def _summary(runs: dict[str, list[dict]], device: str) -> dict[str, Any]:
         "machine": torch.cuda.get_device_name() if device != "cpu" else platform.machine(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
+        "mmcv_operators": "torchvision's instead" if install() else "compiled",
         "bfloat16_peak_tflops": round(peak / 1e12, 3),
     }
     for variant, results in runs.items():

@@ -42,7 +42,8 @@ def export(
 ) -> None:
     """Export CHECKPOINT to ONNX and OpenVINO IR.
 
-    The files are drop-in replacements for the published model, without --no-nms, --layout, --input and --batch.
+    Of the configs finetune and face_detection_0206, the files are drop-in replacements for the published model, unless
+    --no-nms, --layout, --input or --batch is given.
     """
     from facedet.core.export.export import export as write
 

@@ -37,7 +37,7 @@ def quantize(
     """Quantize MODEL to INT8.
 
     MODEL is a checkpoint or an FP32 IR. With --val, layers that hurt stay in float; a result that loses more than
-    --max-drop of AP, or of AP by face height, is refused with exit code 2.
+    --max-drop of AP, or one face more than that by face height, is refused with exit code 2.
     """
     from facedet.core.common.files import refuse_inputs
     from facedet.core.data.dataset import DatasetSource

@@ -65,7 +65,7 @@ class WeightedSet(click.ParamType):
 @click.option(
     "--workers", type=click.IntRange(0), help="Processes that read images.  [default: from CONFIG; more on a GPU]"
 )
-@click.option("--seed", type=click.IntRange(0), help="Of initial weights, order and views.  [default: 0]")
+@click.option("--seed", type=click.IntRange(0), help="Random seed of initial weights, order and views.  [default: 0]")
 @click.option("--patience", type=click.IntRange(1), help="Stop after this number of validations without a better AP.")
 @click.option("--freeze", type=click.IntRange(0, 4), help="Do not train the stem and this number of backbone stages.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
@@ -75,7 +75,7 @@ class WeightedSet(click.ParamType):
 @click.option("--checkpoint-gradients", is_flag=True, help="Less memory for a batch; steps take longer.")
 @click.option("--save-every", type=float, default=5, show_default=True, help="Minutes between two checkpoints.")
 @click.option("--logger", "loggers", multiple=True, help="Log to wandb or mlflow too; can be given twice.")
-@click.option("--launcher", help="What started the processes: torchrun, slurm, mpi.  [default: torchrun if it did]")
+@click.option("--launcher", help="What started the processes: torchrun (is detected), slurm or mpi.")
 @click.option("--sync-bn", is_flag=True, help="Let batch normalization use the images of all processes.  [GPUs only]")
 @click.option("--resume", is_flag=True, help="Continue the training run in the work dir from its last.pth.")
 @click.option("--dry-run", is_flag=True, help="Try the first steps; tell time and memory; write nothing.")

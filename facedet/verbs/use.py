@@ -17,7 +17,7 @@ from facedet.verbs.options import FILE
     "-o", "--output", type=FILE, required=True, help="Folder for the images with boxes drawn, and detections.json."
 )
 @click.option("--threshold", type=float, help="Lowest score to show.  [default: 0.3]")
-@click.option("--ids", type=FILE, help="COCO JSON of these images, whose ids detections.json shall hold.")
+@click.option("--ids", type=FILE, help="COCO JSON of these images: detections.json gets its image ids.")
 def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float | None, ids: Path | None) -> None:
     """Detect faces in IMAGES (files or folders) with MODEL.
 
@@ -40,7 +40,7 @@ def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float
 def info(target: str, as_json: bool) -> None:
     """Show size, cost, interface and origin of TARGET.
 
-    TARGET is a config, a checkpoint, an ONNX file or an IR. The published card's figures stand beside.
+    TARGET is a config, a checkpoint, an ONNX file or an IR. The published card's figures are shown next to its own.
     """
     from facedet.core.inference.info import describe
     from facedet.tables.model import info_table

@@ -1,16 +1,20 @@
 """Hooks: the content of checkpoints, and what stops training."""
 
+import os
 import re
 import shutil
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from facedet.core.common.errors import UserError
 from facedet.core.configs import FOLDER
 from facedet.core.detector.config import load_config
-from facedet.core.train import finetune
+from facedet.core.train import checkpoints, finetune, training
 from facedet.core.train.checkpoints import Checkpoints
+from facedet.core.train.hooks import History
 from facedet.core.weights.checkpoint import read_torch_file
 
 
@@ -57,6 +61,42 @@ def test_patience_ends_training_and_a_resumed_run_does_not_go_on(drawn: Path, qu
     summary = finetune(still, **sets, epochs=9, patience=2)
     assert summary.last["epoch"] == 3  # no AP is better than the first
     assert finetune(still, **sets, epochs=9, patience=2, resume=True).iterations == summary.iterations
+
+
+def test_saving_after_epochs_does_not_slow_training_down(
+    drawn: Path, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = []
+    monkeypatch.setattr(Checkpoints, "save_last", _noted(saved, Checkpoints.save_last))
+    monkeypatch.setattr(checkpoints, "_SHARE", 1e-9)
+    finetune(quick, drawn / "train.json", drawn / "val.json", work_dir=tmp_path / "run", epochs=4)
+    assert saved == [1, 4]
+    assert read_torch_file(tmp_path / "run" / "last.pth")["meta"]["epoch"] == 4
+
+
+def _noted(epochs: list[int], save: Any) -> Any:
+    def noted(hook: Checkpoints, runner: Any) -> None:
+        epochs.append(runner.epoch)
+        save(hook, runner)
+
+    return noted
+
+
+def test_a_single_process_stops_at_once_although_losses_are_read_rarely(
+    drawn: Path, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(hook: History, runner: Any, *args: Any, **kwargs: Any) -> None:
+        if runner.iter == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        after_train_iter(hook, runner, *args, **kwargs)
+
+    after_train_iter = History.after_train_iter
+    monkeypatch.setattr(History, "after_train_iter", interrupted)
+    monkeypatch.setitem(training._READ_LOSSES_EVERY, "cpu", 100)
+    with pytest.raises(UserError, match="stopped after iteration 2 of"):
+        finetune(quick, drawn / "train.json", drawn / "val.json", work_dir=tmp_path / "run", epochs=2)
+    meta = read_torch_file(tmp_path / "run" / "last.pth")["meta"]
+    assert meta["iter"] == len(meta["history"]["losses"]) == 2
 
 
 def test_more_than_one_percent_of_missing_images_stop_training(drawn: Path, quick: Path, tmp_path: Path) -> None:

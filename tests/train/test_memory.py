@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from mmengine.dataset import pseudo_collate
 
@@ -24,18 +25,21 @@ def test_on_a_cpu_the_batch_size_is_that_of_the_config(drawn: Path, quick: Path)
     assert fitting_batch_size(config, build_detector(config), dataset, "cpu") == config.train_dataloader.batch_size
 
 
-def test_checkpointed_gradients_and_running_statistics_are_the_same(drawn: Path, quick: Path) -> None:
+@pytest.mark.parametrize("frozen", [-1, 1])
+def test_checkpointed_gradients_and_running_statistics_are_the_same(drawn: Path, quick: Path, frozen: int) -> None:
     dataset = FaceDataset(str(drawn / "val.json"), input_size=96)
     gradients, statistics = [], []
     for checkpointed in (False, True):
         torch.manual_seed(0)
-        network: Any = build_detector(load_config(quick)).train()
+        config = load_config(quick)
+        config.model.backbone.frozen_stages = frozen
+        network: Any = build_detector(config).train()
         if checkpointed:
             checkpoint_gradients(network)
         data = network.data_preprocessor(pseudo_collate([dataset[0], dataset[1]]), training=True)
         network.parse_losses(network(**data, mode="loss"))[0].backward()
         gradients.append(network.backbone.layer2[0].downsample[0].weight.grad)
-        statistics.append(network.backbone.layer2[0].bn1.running_mean)
+        statistics.append(torch.stack([block.bn1.running_mean for block in network.backbone.layer2]))
     torch.testing.assert_close(*gradients)
     torch.testing.assert_close(*statistics)
     assert gradients[0].abs().max() > 0

@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
 
+from facedet.core.common.errors import UserError
 from facedet.core.detector.config import load_config
 from facedet.core.train import options
 from facedet.core.train.options import Options, choose_precision, choose_workers, override
@@ -36,6 +37,30 @@ def test_gpus_get_the_cores_for_reading_images(
     config = load_config("face_detection_0206")
     choose_workers(config, workers, device)
     assert (config.train_dataloader.num_workers, config.val_dataloader.num_workers) == expected
+
+
+def test_a_config_with_an_optimizer_wrapper_of_its_own_chooses_the_precision(quick: Path) -> None:
+    config = load_config(quick)
+    config.optim_wrapper.type = "AmpOptimWrapper"
+    assert choose_precision(config, "auto", "cpu") == "the precision of AmpOptimWrapper"
+    with pytest.raises(
+        UserError, match=r"quick\.py chooses the precision itself, by optim_wrapper\.type AmpOptimWrapper"
+    ):
+        choose_precision(config, "on", "cpu")
+
+
+def test_mmengines_key_for_accumulation_counts(quick: Path) -> None:
+    config = load_config(quick)
+    config.optim_wrapper.accumulative_counts = 3
+    override(config, Options())
+    assert config.train_cfg.accumulate == 3
+    override(config, Options(accumulate=2))
+    assert config.optim_wrapper.accumulative_counts == 2
+
+
+def test_options_that_do_not_work_together_are_refused(quick: Path) -> None:
+    with pytest.raises(UserError, match="--compile --checkpoint-gradients: give one of them"):
+        override(load_config(quick), Options(compile=True, checkpoint_gradients=True))
 
 
 @pytest.mark.parametrize("amp", ["on", "off"])
