@@ -19,6 +19,21 @@ def usable_cores() -> frozenset[int]:
     return frozenset(range(os.cpu_count() or 1))
 
 
+def core_count() -> float:
+    """How many cores this process may use: a container may have a share of them only."""
+    quota, _, period = "".join(_lines("/sys/fs/cgroup/cpu.max")).partition(" ")
+    return min(len(usable_cores()), int(quota) / int(period)) if quota.isdigit() else len(usable_cores())
+
+
+def shared_memory() -> int:
+    """Bytes of shared memory that are free; no limit where it is not a file system."""
+    try:
+        facts = os.statvfs("/dev/shm")
+    except OSError:
+        return sys.maxsize
+    return facts.f_bavail * facts.f_frsize
+
+
 def peak_memory_mb() -> int:
     """The most memory that this process used so far, MiB."""
     for line in _lines("/proc/self/status"):

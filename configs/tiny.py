@@ -13,7 +13,6 @@ model = dict(
 
 train_dataloader = dict(
     batch_size=8,
-    dataset=dict(largest_side=1024),
     sampler=dict(scales=(0.5, 0.6, 0.7, 0.8, 1.0), full_size_from=0.85),  # smaller views are faster
 )
 val_dataloader = dict(batch_size=8)

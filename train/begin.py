@@ -64,7 +64,6 @@ def begin(
     """
     set_random_seed(cfg.randomness.seed)
     precision = choose_precision(cfg, options.amp, device)
-    choose_workers(cfg, options.workers, device)
     content, last = read_last(resume_in) if resume_in else (None, Path())
     initial = initial_from(content, str(last)) if content else read_initial(weights)
     if initial.config:  # its mean belongs to its weights: a half-precision IR stores a rounded one
@@ -86,6 +85,7 @@ def begin(
         checkpoint_gradients(network)
     if options.batch_size == "auto":
         cfg.train_dataloader.batch_size = _fitting_batch_size(cfg, network, datasets[0], device, content)
+    choose_workers(cfg, options.workers, device)
     _fit_schedule(cfg, len(datasets[0]), options.epochs)
     decay = cfg.train_cfg.get("average")
     average = WeightAverage(network, decay) if decay else None
@@ -103,8 +103,8 @@ def begin(
 def _fitting_batch_size(
     cfg: Config, network: torch.nn.Module, dataset: FaceDataset, device: str, content: dict[str, Any] | None
 ) -> int:
-    """The batch size that fits every process, with no image twice in a step; that of the run that continues, which is
-    measured once."""
+    """The batch size that fits every process, at most the views of an epoch in a step; that of the run that continues,
+    which is measured once."""
     batches = effective_batch(cfg) // cfg.train_dataloader.batch_size
     if content:
         return int(content["meta"]["effective_batch"]) // batches

@@ -21,9 +21,9 @@ _SHARE = 1 / 20  # of the time that saving after epochs may take
 
 
 class Checkpoints(Hook):
-    """Writes last.pth every `minutes`, when training ends or is stopped, and after an epoch, unless its saving would
-    take more than a twentieth of the time; best.pth after a validation with a higher AP; previous.pth is the last.pth
-    before. Only the first process writes.
+    """Writes best.pth after a validation with a higher AP; last.pth then, every `minutes`, when training ends or is
+    stopped, and after each epoch unless its saving would take more than a twentieth of the time; previous.pth is the
+    last.pth before. Only the first process writes.
 
     All are torch files that `weights_only=True` can load:
 
@@ -59,7 +59,8 @@ class Checkpoints(Hook):
     def after_round(self, runner: Any) -> None:
         loop = runner.train_loop
         ends = loop.stop_training or loop.epoch == loop.max_epochs
-        if ends or time.monotonic() - self._saved >= min(self.seconds, self._took / _SHARE):
+        is_best = loop.validated_epoch == loop.epoch and self.history.is_best()  # last.pth knows of best.pth
+        if ends or is_best or time.monotonic() - self._saved >= min(self.seconds, self._took / _SHARE):
             self.save_last(runner)
 
     def before_stop(self, runner: Any) -> None:

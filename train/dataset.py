@@ -28,8 +28,8 @@ class FaceDataset(Dataset):
     path, images, names, format, split, weight: see `DatasetSource`. more: the same of further datasets. input_size:
     width and height of the input, pixels. augment: settings of `Augment`. mosaic: `p`, the probability that a view is a
     mosaic of four, `until`, the share of the run after which none is, and settings of `data.mosaic.mosaic`. repeat: a
-    factor of all weights. largest_side: pixels to which larger images are reduced before the augmentation; None keeps
-    them. cache: folder in which decoded images are kept. test_mode: no augmentation.
+    factor of all weights. reduce_to: so many times the input size, larger images are reduced before the augmentation;
+    None keeps them. cache: folder in which decoded images are kept. test_mode: no augmentation.
 
     If an image cannot be read, the next one is used in its place, and the sample's `unreadable` states the reason.
     """
@@ -50,7 +50,7 @@ class FaceDataset(Dataset):
         augment: dict | None = None,
         mosaic: dict | None = None,
         repeat: int = 1,
-        largest_side: int | None = None,
+        reduce_to: float | None = None,
         cache: str | None = None,
         test_mode: bool = False,
     ):
@@ -66,9 +66,9 @@ class FaceDataset(Dataset):
         used = [max(1, round(n * repeat * source.weight)) for n, source in zip(counts, sources, strict=True)]
         self.parts = list(zip(counts, used, strict=True))  # as `OrderSampler` takes them
         self.input_size = input_size
-        self.test_mode, self.largest_side = test_mode, largest_side
-        reduce = partial(read_reduced, largest_side=largest_side)
-        self._pixels = ImageCache(Path(cache), largest_side).read if cache else reduce
+        self.test_mode, self.largest_side = test_mode, round(reduce_to * input_size) if reduce_to else None
+        reduce = partial(read_reduced, largest_side=self.largest_side)
+        self._pixels = ImageCache(Path(cache), self.largest_side).read if cache else reduce
         self._settings, self._mosaic = augment or {}, mosaic or {"p": 0.0}
         self._augments = {input_size: Augment(input_size, **self._settings)}  # by the size of the view
 

@@ -162,7 +162,9 @@ def wrap(network: nn.Module, device: str) -> nn.Module:
 
     index = torch.device(device).index
     devices = None if index is None else [index]
-    return MMDistributedDataParallel(network, device_ids=devices, broadcast_buffers=False)  # see average_statistics
+    wrapped = MMDistributedDataParallel(network, device_ids=devices)
+    wrapped.broadcast_buffers = False  # `average_statistics` keeps them equal; as an argument, torch warns about it
+    return wrapped
 
 
 def synchronize_norms(network: nn.Module, device: str) -> nn.Module:

@@ -55,8 +55,13 @@ def fitting_batch_size(cfg: Config, network: nn.Module, dataset: FaceDataset, de
 
 
 def extrapolate(sizes: tuple[int, int], peaks: list[int], limit: int) -> int:
-    """The largest batch size, at least 1, whose memory is within the limit, if memory grows linearly. Bytes."""
-    per_image = max(1, peaks[1] - peaks[0]) / (sizes[1] - sizes[0])
+    """The largest batch size, at least 1, whose memory is within the limit, if memory grows linearly. Bytes.
+
+    If it did not grow, the larger of the two sizes.
+    """
+    if peaks[1] <= peaks[0]:
+        return sizes[1]
+    per_image = (peaks[1] - peaks[0]) / (sizes[1] - sizes[0])
     return max(1, int((limit - (peaks[0] - per_image * sizes[0])) // per_image))
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from mmengine.config import Config
 
 from facedet.core.common.errors import UserError
-from facedet.core.common.machine import usable_cores
+from facedet.core.common.machine import core_count, shared_memory
 from facedet.core.train.device import bfloat16_is_fast
 from facedet.core.train.distributed import sharing_cores, world
 
 _MOST_WORKERS = 16
+_BATCHES_OF_A_WORKER = 3  # in shared memory: two are ready, one is in the making
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ def choose_precision(cfg: Config, amp: str, device: str) -> str:
         raise UserError(f"--amp {amp}: give on, off or auto")
     kind = cfg.optim_wrapper.get("type", "OptimWrapper")
     if kind != "OptimWrapper":
-        if amp == "on":
-            raise UserError(f"--amp on: {cfg.filename} chooses the precision itself, by optim_wrapper.type {kind}")
+        if amp != "auto":
+            raise UserError(f"--amp {amp}: {cfg.filename} chooses the precision itself, by optim_wrapper.type {kind}")
         return f"the precision of {kind}"
     chosen = amp == "on" or (amp == "auto" and bfloat16_is_fast(device))
     cfg.optim_wrapper.update(type="FaceOptimWrapper", bfloat16=chosen)
@@ -93,8 +94,10 @@ def choose_workers(cfg: Config, workers: int | None, device: str) -> None:
     """Set, for training and for validation, the number of processes that read images, in place.
 
     workers: None takes the config's on a CPU; on a GPU, which would wait for so few, this rank's share of the cores, at
-    most 16, if that is more.
+    most 16 and as many as shared memory has room for, if that is more.
     """
-    share = 0 if device == "cpu" else min(_MOST_WORKERS, len(usable_cores()) // sharing_cores())
+    each = _BATCHES_OF_A_WORKER * cfg.train_dataloader.batch_size * 3 * cfg.input_size**2
+    share = min(core_count(), shared_memory() / each) / sharing_cores()
+    own = 0 if device == "cpu" else min(_MOST_WORKERS, int(share))
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
-        loader.num_workers = max(loader.num_workers, share) if workers is None else workers
+        loader.num_workers = max(loader.num_workers, own) if workers is None else workers

@@ -4,8 +4,10 @@ import multiprocessing
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,13 @@ import torch
 from mmengine.dataset import DefaultSampler
 
 from facedet.core.common.errors import UserError
-from facedet.core.train import training
+from facedet.core.train import checkpoints, training
 from facedet.core.train.dataset import FaceDataset
 from facedet.core.train.distributed import LAUNCHERS, gather, processes, world
 from facedet.core.train.hooks import History
 from facedet.core.train.loop import unwrapped
 from facedet.core.train.metric import FaceAP
+from facedet.core.weights.checkpoint import read_torch_file
 
 _CONTEXT = multiprocessing.get_context("forkserver")  # one process imports torch, all others are copies of it
 _CONTEXT.set_forkserver_preload([__name__, "facedet.core.train.training"])
@@ -86,6 +89,17 @@ def terminate_the_second(rank: int) -> None:
 def terminate_both(rank: int) -> None:
     """Let all processes receive SIGTERM in their fourth iteration."""
     _in_iteration(4, lambda outputs: os.kill(os.getpid(), signal.SIGTERM))
+
+
+def stop_while_the_first_writes_slowly(rank: int, options: dict[str, Any]) -> int:
+    """The iteration in last.pth when this process ends after a SIGTERM in the fourth; rank 0 takes a second to write."""
+    terminate_both(rank)
+    if rank == 0:
+        write = checkpoints.write_torch_file
+        checkpoints.write_torch_file = lambda *args, **more: (time.sleep(1), write(*args, **more))  # type: ignore[assignment]
+    with suppress(UserError, SystemExit):
+        training.finetune(**options)
+    return int(read_torch_file(Path(options["work_dir"]) / "last.pth")["meta"]["iter"])
 
 
 def spoil_the_second(rank: int) -> None:

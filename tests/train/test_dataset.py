@@ -46,7 +46,7 @@ def test_a_view_depends_on_its_place_alone(drawn: Path) -> None:
 
 def test_views_are_the_same_with_a_cache_and_boxes_follow_a_reduction(drawn: Path, tmp_path: Path) -> None:
     augment = load_config("tiny").train_dataloader.dataset.augment
-    settings = {"input_size": 64, "augment": augment, "largest_side": 200}
+    settings = {"input_size": 64, "augment": augment, "reduce_to": 3.125}
     plain, cached = (FaceDataset(str(drawn / "train.json"), cache=cache, **settings) for cache in (None, tmp_path))
     for k in [*range(6), *range(6)]:  # decoded, then read from the cache
         a, b = plain[Place(k, 7)], cached[Place(k, 7)]
@@ -54,7 +54,7 @@ def test_views_are_the_same_with_a_cache_and_boxes_follow_a_reduction(drawn: Pat
         assert torch.equal(a["data_samples"].gt_instances.bboxes, b["data_samples"].gt_instances.bboxes)
     assert len(list(tmp_path.iterdir())) == 6
     small, full = (
-        FaceDataset(str(drawn / "val.json"), input_size=64, test_mode=True, largest_side=n) for n in (200, None)
+        FaceDataset(str(drawn / "val.json"), input_size=64, test_mode=True, reduce_to=n) for n in (3.125, None)
     )
     torch.testing.assert_close(
         small[0]["data_samples"].gt_instances.bboxes, full[0]["data_samples"].gt_instances.bboxes, rtol=0, atol=1e-3

@@ -19,6 +19,7 @@ from helpers.distributed import (
     in_processes,
     place,
     spoil_the_second,
+    stop_while_the_first_writes_slowly,
     terminate_both,
     terminate_the_second,
     train,
@@ -150,6 +151,11 @@ def test_a_signal_stops_all_processes_and_any_number_continues(
         finetune(**run, resume=True)
     finetune(**run, resume=True, batch_size=8)
     assert_same_training(tmp_path / "run", alone, tolerance=1e-5)
+
+
+def test_no_process_ends_before_the_first_has_written(frozen: Path, sets: dict[str, Path], tmp_path: Path) -> None:
+    run = options(frozen, sets, tmp_path / "run")
+    assert in_processes(2, stop_while_the_first_writes_slowly, run) == [4, 4]
 
 
 def test_a_loss_that_is_not_finite_in_one_process_stops_all(

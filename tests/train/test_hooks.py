@@ -52,11 +52,17 @@ def test_a_loss_that_is_not_finite_stops_training(drawn: Path, tmp_path: Path) -
         finetune(hot, *sets, work_dir=tmp_path / "run", epochs=2)
 
 
-def test_patience_ends_training_and_a_resumed_run_does_not_go_on(drawn: Path, quick: Path, tmp_path: Path) -> None:
-    still = tmp_path / "still.py"
+def not_learning(quick: Path, folder: Path) -> Path:
+    """`quick` with a learning rate of 0."""
+    still = folder / "still.py"
     still.write_text(
         f"_base_ = {str(quick)!r}\noptim_wrapper = dict(optimizer=dict(lr=0.0))\ntrain_cfg = dict(average=None)\n"
     )
+    return still
+
+
+def test_patience_ends_training_and_a_resumed_run_does_not_go_on(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    still = not_learning(quick, tmp_path)
     sets = {"train": drawn / "train.json", "val": drawn / "val.json", "work_dir": tmp_path / "run"}
     summary = finetune(still, **sets, epochs=9, patience=2)
     assert summary.last["epoch"] == 3  # no AP is better than the first
@@ -69,7 +75,8 @@ def test_saving_after_epochs_does_not_slow_training_down(
     saved = []
     monkeypatch.setattr(Checkpoints, "save_last", _noted(saved, Checkpoints.save_last))
     monkeypatch.setattr(checkpoints, "_SHARE", 1e-9)
-    finetune(quick, drawn / "train.json", drawn / "val.json", work_dir=tmp_path / "run", epochs=4)
+    still = not_learning(quick, tmp_path)  # no AP is better than the first
+    finetune(still, drawn / "train.json", drawn / "val.json", work_dir=tmp_path / "run", epochs=4)
     assert saved == [1, 4]
     assert read_torch_file(tmp_path / "run" / "last.pth")["meta"]["epoch"] == 4
 

@@ -9,20 +9,31 @@ from mmengine.dataset import pseudo_collate
 
 from facedet.core.detector.config import load_config
 from facedet.core.detector.model import build_detector
+from facedet.core.train.begin import _fitting_batch_size
 from facedet.core.train.dataset import FaceDataset
 from facedet.core.train.memory import checkpoint_gradients, extrapolate, fitting_batch_size
+from facedet.core.train.options import Options, override
 
 
 def test_the_batch_size_follows_from_two_measured_peaks() -> None:
     assert extrapolate((2, 6), [300, 500], 1000) == 16  # 200 for the network, 50 for each image
     assert extrapolate((2, 6), [300, 500], 999) == 15
     assert extrapolate((2, 6), [300, 500], 10) == 1
+    assert extrapolate((2, 6), [500, 500], 1000) == 6
 
 
 def test_on_a_cpu_the_batch_size_is_that_of_the_config(drawn: Path, quick: Path) -> None:
     config = load_config(quick)
     dataset = FaceDataset(str(drawn / "val.json"), input_size=96)
     assert fitting_batch_size(config, build_detector(config), dataset, "cpu") == config.train_dataloader.batch_size
+
+
+def test_an_automatic_batch_is_not_larger_than_an_epoch(drawn: Path, quick: Path) -> None:
+    config = load_config(quick)
+    override(config, Options(accumulate=3))
+    config.train_dataloader.batch_size = 99
+    dataset = FaceDataset(str(drawn / "val.json"), input_size=96)
+    assert _fitting_batch_size(config, build_detector(config), dataset, "cpu", None) == 2  # of 8 images in 3 batches
 
 
 @pytest.mark.parametrize("frozen", [-1, 1])

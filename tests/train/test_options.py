@@ -13,15 +13,16 @@ from facedet.core.train.options import Options, choose_precision, choose_workers
 
 
 @pytest.mark.parametrize(
-    ("workers", "device", "cores", "sharing", "expected"),
+    ("workers", "device", "cores", "sharing", "memory", "expected"),
     [
-        (None, "cpu", 64, 1, (2, 1)),
-        (None, "cuda:0", 12, 1, (12, 12)),
-        (None, "cuda:0", 12, 4, (3, 3)),
-        (None, "cuda:0", 128, 2, (16, 16)),
-        (None, "cuda:0", 8, 8, (2, 1)),
-        (0, "cuda:0", 12, 1, (0, 0)),
-        (5, "cpu", 12, 1, (5, 5)),
+        (None, "cpu", 64, 1, 2**40, (2, 1)),
+        (None, "cuda:0", 12, 1, 2**40, (12, 12)),
+        (None, "cuda:0", 12, 4, 2**40, (3, 3)),
+        (None, "cuda:0", 128, 2, 2**40, (16, 16)),
+        (None, "cuda:0", 8, 8, 2**40, (2, 1)),
+        (None, "cuda:0", 12, 1, 2**26, (3, 3)),  # Docker's 64 MB; a worker holds 15 batches of 1.2 MB
+        (0, "cuda:0", 12, 1, 2**40, (0, 0)),
+        (5, "cpu", 12, 1, 2**40, (5, 5)),
     ],
 )
 def test_gpus_get_the_cores_for_reading_images(
@@ -29,10 +30,12 @@ def test_gpus_get_the_cores_for_reading_images(
     device: str,
     cores: int,
     sharing: int,
+    memory: int,
     expected: tuple[int, int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(options, "usable_cores", lambda: frozenset(range(cores)))
+    monkeypatch.setattr(options, "core_count", lambda: cores)
+    monkeypatch.setattr(options, "shared_memory", lambda: memory)
     monkeypatch.setattr(options, "sharing_cores", lambda: sharing)
     config = load_config("face_detection_0206")
     choose_workers(config, workers, device)
@@ -43,10 +46,11 @@ def test_a_config_with_an_optimizer_wrapper_of_its_own_chooses_the_precision(qui
     config = load_config(quick)
     config.optim_wrapper.type = "AmpOptimWrapper"
     assert choose_precision(config, "auto", "cpu") == "the precision of AmpOptimWrapper"
-    with pytest.raises(
-        UserError, match=r"quick\.py chooses the precision itself, by optim_wrapper\.type AmpOptimWrapper"
-    ):
-        choose_precision(config, "on", "cpu")
+    for amp in ("on", "off"):
+        with pytest.raises(
+            UserError, match=r"quick\.py chooses the precision itself, by optim_wrapper\.type AmpOptimW"
+        ):
+            choose_precision(config, amp, "cpu")
 
 
 def test_mmengines_key_for_accumulation_counts(quick: Path) -> None:
