@@ -92,7 +92,7 @@ def terminate_both(rank: int) -> None:
 
 
 def stop_while_the_first_writes_slowly(rank: int, options: dict[str, Any]) -> int:
-    """The iteration in last.pth when this process ends after a SIGTERM in the fourth; rank 0 takes a second to write."""
+    """The iteration in last.pth when this process ends after a SIGTERM in the fourth. Rank 0 writes slowly."""
     terminate_both(rank)
     if rank == 0:
         write = checkpoints.write_torch_file
