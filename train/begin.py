@@ -85,8 +85,8 @@ def begin(
         checkpoint_gradients(network)
     if options.batch_size == "auto":
         cfg.train_dataloader.batch_size = _fitting_batch_size(cfg, network, datasets[0], device, content)
-    choose_workers(cfg, options.workers, device)
     _fit_schedule(cfg, len(datasets[0]), options.epochs)
+    choose_workers(cfg, options.workers, device)
     decay = cfg.train_cfg.get("average")
     average = WeightAverage(network, decay) if decay else None
     if content:

@@ -96,8 +96,9 @@ def choose_workers(cfg: Config, workers: int | None, device: str) -> None:
     workers: None takes the config's on a CPU; on a GPU, which would wait for so few, this rank's share of the cores, at
     most 16 and as many as shared memory has room for, if that is more.
     """
-    each = _BATCHES_OF_A_WORKER * cfg.train_dataloader.batch_size * 3 * cfg.input_size**2
-    share = min(core_count(), shared_memory() / each) / sharing_cores()
-    own = 0 if device == "cpu" else min(_MOST_WORKERS, int(share))
+    own = 0
+    if device != "cpu":
+        each = _BATCHES_OF_A_WORKER * cfg.train_dataloader.batch_size * 3 * cfg.input_size**2
+        own = min(_MOST_WORKERS, int(min(core_count(), shared_memory() / each) / sharing_cores()))
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
         loader.num_workers = max(loader.num_workers, own) if workers is None else workers
