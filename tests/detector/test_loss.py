@@ -30,7 +30,7 @@ def mmdets_head() -> nn.Module:
     from mmdet.models.losses import GIoULoss  # not before mmcv's operators are substituted
 
     model = load_config("tiny").model
-    train_cfg = dict(model.train_cfg, assigner=dict(type="ATSSAssigner", topk=9))
+    train_cfg = dict(assigner=dict(type="ATSSAssigner", topk=9), allowed_border=-1, pos_weight=-1)
     head = MODELS.build(dict(model.bbox_head, type="ATSSHead", train_cfg=train_cfg))
     head.loss_bbox = GIoULoss(loss_weight=2.0)  # the registered one is ours
     return head
