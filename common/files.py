@@ -22,6 +22,13 @@ def check_writable(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left of files that they were writing. Only for the sole writer of the folder."""
+    for leftover in folder.glob(".[0-9]*.*"):
+        with suppress(OSError):
+            leftover.unlink()
+
+
 def refuse_inputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
     """Raise UserError if an output would replace an input or is inside an input folder."""
     for output, source in product(filter(None, outputs), list(filter(None, inputs))):

@@ -1,25 +1,19 @@
 """Export of one checkpoint: ONNX, and OpenVINO IR converted from that ONNX."""
 
-import datetime
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
-
-from mmengine.config import Config
 
 from facedet.core.common.errors import UserError
 from facedet.core.common.files import write_beside
 from facedet.core.common.progress import Progress, silent
-from facedet.core.detector.config import config_name, network_to_json
-from facedet.core.detector.model import build_detector
 from facedet.core.export import postprocess
 from facedet.core.export.fold import fold_layers
+from facedet.core.export.load import load_network
 from facedet.core.export.network import DenseDetector, DeployedDetector
 from facedet.core.export.to_ir import write_ir
 from facedet.core.export.to_onnx import write_onnx
 from facedet.core.export.variants import PUBLISHED, Variant
-from facedet.core.weights.checkpoint import load_weights, read_checkpoint, sha256
 
 FORMATS = {"onnx": "detector.onnx", "fp32": "detector-fp32.xml", "fp16": "detector-fp16.xml"}
 
@@ -77,26 +71,3 @@ def _write_postprocess(path: Path) -> Path:
     with write_beside(path) as temporary:
         temporary.write_text(Path(postprocess.__file__).read_text(encoding="utf-8"), encoding="utf-8")
     return path
-
-
-def load_network(checkpoint: Path) -> tuple[DeployedDetector, int, dict[str, str]]:
-    """Load a checkpoint: the network to export, its input size, and the facts to store in exports. Raises UserError."""
-    config, state = read_checkpoint(checkpoint)
-    detector = build_detector(config)
-    load_weights(detector, state, str(checkpoint))
-    return DeployedDetector(detector), config.input_size, _facts(config, checkpoint)
-
-
-def _facts(config: Config, checkpoint: Path) -> dict[str, str]:
-    rule = config.model.test_cfg
-    return {
-        "version": version("facedet"),
-        "config": config_name(config),
-        "network": network_to_json(config),
-        "checkpoint": checkpoint.name,
-        "checkpoint_sha256": sha256(checkpoint),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "score_threshold": str(rule.score_thr),
-        "iou_threshold": str(rule.nms.iou_threshold),
-        "max_boxes": str(rule.max_per_img),
-    }

@@ -20,8 +20,8 @@ from facedet.core.common.progress import Progress, silent
 from facedet.core.data.image import read_image, to_tensor
 from facedet.core.export.graph_parts import convolutions, group_normalizations, outside_network
 from facedet.core.export.to_ir import save_ir
-from facedet.core.weights.checkpoint import sha256
-from facedet.core.weights.ir.graph import SECTION, core, read_model, stored_precision
+from facedet.core.weights.checkpoint import SECTION, sha256
+from facedet.core.weights.ir.graph import core, read_model, stored_precision
 
 _MOST_IMAGES = 300  # to calibrate on
 _RANKED_IMAGES = 20  # on which NNCF tries every layer, if some have to stay in float

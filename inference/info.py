@@ -11,8 +11,9 @@ from facedet.core.detector import complexity
 from facedet.core.detector.complexity import Card
 from facedet.core.detector.config import config_name, load_config
 from facedet.core.weights.checkpoint import config_from_checkpoint, read_torch_file, sha256
+from facedet.core.weights.facts import read_network
 from facedet.core.weights.importing import ORIGIN
-from facedet.core.weights.ir.graph import read_facts, read_model, read_network
+from facedet.core.weights.ir.graph import read_facts, read_model
 
 
 @dataclass(frozen=True)

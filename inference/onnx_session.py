@@ -18,7 +18,7 @@ from facedet.core.inference.session_parts import (
     score_threshold,
     subtracts_mean,
 )
-from facedet.core.weights.ir.graph import most_used_type, onnx_facts, read_model
+from facedet.core.weights.facts import most_used_type, onnx_facts
 
 _ELEMENT_TYPES = {  # OpenVINO's names by ONNX's
     "float": "f32",
@@ -68,6 +68,8 @@ class OnnxSession:
         return onnxruntime.InferenceSession(_up_to_nms(self.path), providers=["CPUExecutionProvider"])
 
     def interface(self) -> Interface:
+        from facedet.core.weights.ir.graph import read_model
+
         preprocessing = graph_preprocessing(read_model(self.path))
         return Interface(self._inputs, self._outputs, subtracts_mean(preprocessing, self.size))
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import openvino as ov
 
 from facedet.core.common.errors import UserError
-from facedet.core.weights.ir.graph import Subgraph, measure_preprocessing, read_network
-from facedet.core.weights.ir.graph_operations import graph_operations
+from facedet.core.weights.facts import measure_preprocessing, read_network
+
+if TYPE_CHECKING:
+    import openvino as ov
 
 Preprocessing = Callable[[np.ndarray], np.ndarray]  # image [1, 3, size, size] -> what the first convolution reads
 
@@ -41,8 +43,11 @@ def score_threshold(facts: dict[str, str], path: Path) -> float | None:
         raise UserError(f"{path}: its score threshold '{facts['score_threshold']}' is not a number") from error
 
 
-def graph_preprocessing(model: ov.Model) -> Preprocessing:
+def graph_preprocessing(model: "ov.Model") -> Preprocessing:
     """The part of a graph before its first convolution."""
+    from facedet.core.weights.ir.graph import Subgraph  # OpenVINO: slow to import, and no checkpoint needs it
+    from facedet.core.weights.ir.graph_operations import graph_operations
+
     part = Subgraph(model, [graph_operations(model).image])
     return lambda image: part(image)[0]
 

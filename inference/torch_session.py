@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from facedet.core.detector.model import dense, preprocess
-from facedet.core.export.export import load_network
 from facedet.core.export.interface import BOXES, INPUT, LABELS, Interface, Ports
+from facedet.core.export.load import load_network
 from facedet.core.inference.session_parts import join_outputs, level_strides, nms_rule, score_threshold, subtracts_mean
 
 

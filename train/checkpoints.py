@@ -1,8 +1,6 @@
 """Checkpoints of a training run: what they contain, when they are written, how a run continues from them."""
 
-import os
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +132,3 @@ def restore(content: dict[str, Any], runner: Any, history: History) -> None:
     history.load_state_dict(meta["history"])
     for tensors in content.keys() - {"meta"}:
         del content[tensors]
-
-
-def sweep(folder: Path) -> None:
-    """Remove what a process that was killed left of an unfinished checkpoint. Only for the owner of the work dir."""
-    for leftover in folder.glob(".*.pth"):
-        with suppress(OSError):
-            os.unlink(leftover)

@@ -1,5 +1,6 @@
 """Which image each training step uses, and how its view is drawn: a function of seed, epoch and position alone."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -79,6 +80,14 @@ class OrderSampler(Sampler[Place]):
             for position in range(begin, begin + self.batch_size):
                 seed = np.random.SeedSequence((self.seed, self.epoch, position)).generate_state(1)[0]
                 yield Place(int(order[position % self.images]), int(seed), progress, size)
+
+    def shares_of_sizes(self, progress: float) -> dict[int | None, float]:
+        """Share of the steps from `progress` of the run to its end that use each size; None is the full size."""
+        small = max(0.0, self.full_size_from - progress) / (1 - progress) if self.sizes and progress < 1 else 0.0
+        shares: dict[int | None, float] = {
+            size: small * count / len(self.sizes) for size, count in Counter(self.sizes).items() if small
+        }
+        return shares | ({None: 1 - small} if small < 1 else {})
 
     def _images(self, generator: np.random.Generator) -> np.ndarray:
         """The images of an epoch, dataset by dataset."""

@@ -10,9 +10,10 @@ import torch
 from mmengine.runner import Runner
 
 from facedet.core.train.distributed import gather, world
+from facedet.core.train.loop import unwrapped
 from facedet.core.train.memory import peak_memory_mb
 
-_SECONDS = 3.0  # for which steps are timed, unless one takes longer
+_SECONDS = 4.0  # for which steps are timed, unless one takes longer
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,31 @@ def measure(runner: Runner, device: str, done: dict[str, Any]) -> Trial:
         images=runner.train_dataloader.batch_size * world()[1],
         iterations=loop.max_iters - done["iter"],
         validations=sum(epoch % loop.val_interval == 0 or epoch == loop.max_epochs for epoch in epochs),
-        iteration_seconds=_seconds_each(_train(runner), device),
-        validation_seconds=_seconds_each(_validate(runner), device) * len(runner.val_dataloader),
+        iteration_seconds=_iteration_seconds(runner, device, done["iter"] / loop.max_iters),
+        validation_seconds=_seconds_each(_validate(runner), device, _SECONDS) * len(runner.val_dataloader),
         peak_memory_mb=peak_memory_mb(device),
         left_out=[line for dataset in datasets for line in dataset.faces.skipped],
     )
 
 
+def _iteration_seconds(runner: Runner, device: str, progress: float) -> float:
+    """Seconds of an iteration, mean over the sizes of the views that the rest of the run will use."""
+    sampler, seconds = runner.train_dataloader.sampler, 0.0
+    shares = sampler.shares_of_sizes(progress)
+    for size, share in shares.items():
+        sampler.sizes, sampler.full_size_from = [size] if size else [], 1.0
+        seconds += share * _seconds_each(_train(runner), device, _SECONDS / len(shares))
+    return seconds
+
+
 def _train(runner: Runner) -> Iterator[None]:
     runner.model.train()
+    average = runner.train_loop.average
     for batch in chain.from_iterable(repeat(runner.train_dataloader)):
-        yield runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
+        runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
+        if average:
+            average.update(unwrapped(runner.model), 1)
+        yield
 
 
 def _validate(runner: Runner) -> Iterator[None]:
@@ -73,10 +88,10 @@ def _validate(runner: Runner) -> Iterator[None]:
             yield network.val_step(batch)
 
 
-def _seconds_each(steps: Iterator[None], device: str) -> float:
+def _seconds_each(steps: Iterator[None], device: str, seconds: float) -> float:
     _time(steps, 1, device)  # the first one also warms up
     one = max(gather(_time(steps, 1, device)))
-    count = int(_SECONDS / one)
+    count = int(seconds / one)
     return max(gather(_time(steps, count, device))) / count if count else one
 
 

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from facedet.core.common.errors import UserError
-from facedet.core.common.files import check_writable
+from facedet.core.common.files import check_writable, remove_leftovers
 from facedet.core.common.lock import only_writer
-from facedet.core.train.checkpoints import sweep
 from facedet.core.train.distributed import is_first, wait
 
 
@@ -21,7 +20,7 @@ def own(folder: Path, resume: bool) -> Iterator[None]:
     check_writable(folder)
     with only_writer(folder):
         refuse_earlier_run(folder, resume)
-        sweep(folder)
+        remove_leftovers(folder)
         wait()
         yield
 

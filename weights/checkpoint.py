@@ -14,6 +14,7 @@ from facedet.core.common.files import write_beside
 from facedet.core.detector.config import network_from_json
 
 META_KEY = "facedet"  # the key in a checkpoint's `meta` whose value is the text of `network_to_json`
+SECTION = META_KEY  # the section of an IR's rt_info, and the prefix in an ONNX file's metadata, for facts of the export
 
 
 def read_torch_file(path: Path) -> dict[str, Any]:
@@ -44,8 +45,8 @@ def write_torch_file(content: dict[str, Any], path: Path, keep: Path | None = No
     try:
         with write_beside(path, keep) as temporary:
             torch.save(content, temporary)
-    except RuntimeError as error:  # torch raises it when the disk is full
-        raise UserError(f"{path}: cannot be written ({error})") from error
+    except RuntimeError as error:  # what torch raises for a failed write, without its reason
+        raise UserError(f"{path}: cannot be written; is the disk full? ({first_line(error)})") from error
 
 
 def read_checkpoint(path: Path) -> tuple[Config, dict[str, torch.Tensor]]:

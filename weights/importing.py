@@ -18,15 +18,9 @@ from facedet.core.data.synthetic import draw_image
 from facedet.core.detector.config import config_name, load_config, network_to_json
 from facedet.core.detector.model import Detector, build_detector
 from facedet.core.weights.checkpoint import META_KEY, load_weights, sha256, write_torch_file
+from facedet.core.weights.facts import read_network
 from facedet.core.weights.ir.calibrate import calibrate
-from facedet.core.weights.ir.graph import (
-    BeforeNms,
-    fold_constants,
-    read_facts,
-    read_model,
-    read_network,
-    stored_precision,
-)
+from facedet.core.weights.ir.graph import BeforeNms, fold_constants, read_facts, read_model, stored_precision
 from facedet.core.weights.ir.proof import TOLERANCE_F16, TOLERANCE_F32, Distance, as_stored, distance
 from facedet.core.weights.ir.recover import recover
 from facedet.core.weights.snapshot import read_snapshot

@@ -1,11 +1,12 @@
 """Outputs are complete or absent, and never replace inputs."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from facedet.core.common.errors import UserError
-from facedet.core.common.files import check_writable, refuse_inputs, write_beside, write_json
+from facedet.core.common.files import check_writable, refuse_inputs, remove_leftovers, write_beside, write_json
 
 
 def test_outputs_that_would_change_an_input_are_refused(tmp_path: Path) -> None:
@@ -33,6 +34,24 @@ def test_a_file_is_replaced_only_if_it_was_written_completely(tmp_path: Path) ->
         interrupted()
     assert target.read_text() == "earlier"
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_file_is_on_the_disk_before_it_is_renamed_and_its_folder_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda number: (events.append(os.fstat(number).st_ino), fsync(number)))
+    monkeypatch.setattr(Path, "replace", lambda path, to: (events.append("renamed"), replace(path, to)))
+    write_json({}, tmp_path / "out.json")
+    assert events == [(tmp_path / "out.json").stat().st_ino, "renamed", tmp_path.stat().st_ino]
+
+
+def test_leftovers_of_killed_processes_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".999999.last.pth", ".12.scalars.csv", ".lock", ".mine.txt", "1.png"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", ".mine.txt", "1.png"]
 
 
 def test_a_path_that_cannot_be_written_is_reported(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 
 from facedet.core.data.image import read_image, to_tensor
-from facedet.core.export.export import load_network
+from facedet.core.export.load import load_network
 from facedet.core.export.to_onnx import write_onnx
 from facedet.core.weights.ir.graph import core
 

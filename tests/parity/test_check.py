@@ -15,7 +15,7 @@ from openvino import opset13 as ops
 
 from facedet.cli import main
 from facedet.core.common.errors import UserError
-from facedet.core.export.export import load_network
+from facedet.core.export.load import load_network
 from facedet.core.export.network import DeployedDetector, select_rows
 from facedet.core.export.to_ir import write_ir
 from facedet.core.export.to_onnx import write_onnx

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from facedet.core.data.image import read_image, to_tensor
-from facedet.core.export.export import load_network
+from facedet.core.export.load import load_network
 from facedet.core.export.to_onnx import write_onnx
 from facedet.core.inference.session import open_session
 from facedet.core.parity.check import check_parity

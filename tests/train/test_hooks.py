@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shutil
 import signal
 from pathlib import Path
@@ -87,6 +88,32 @@ def _noted(epochs: list[int], save: Any) -> Any:
         save(hook, runner)
 
     return noted
+
+
+def test_a_full_disk_ends_in_one_line_and_leaves_the_earlier_checkpoint_whole(
+    drawn: Path, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, largest = Checkpoints.save_last, resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def on_a_full_disk(hook: Checkpoints, runner: Any) -> None:
+        if runner.epoch == 2:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, largest[1]))
+        try:
+            save(hook, runner)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, largest)
+
+    monkeypatch.setattr(Checkpoints, "save_last", on_a_full_disk)
+    run, still = tmp_path / "run", not_learning(quick, tmp_path)
+    with pytest.raises(UserError, match=r"last\.pth: cannot be written; is the disk full\?") as error:
+        finetune(still, drawn / "train.json", drawn / "val.json", work_dir=run, epochs=3, save_every=0)
+    assert "\n" not in str(error.value)
+    assert read_torch_file(run / "last.pth")["meta"]["iter"] == 5
+    assert read_torch_file(run / "best.pth")["meta"]["epoch"] == 1
+    assert not list(run.glob(".[0-9]*"))
+    monkeypatch.undo()
+    sets = drawn / "train.json", drawn / "val.json"
+    assert finetune(still, *sets, work_dir=run, epochs=3, resume=True).last["epoch"] == 3
 
 
 def test_a_single_process_stops_at_once_although_losses_are_read_rarely(

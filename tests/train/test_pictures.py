@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.boxes import boxes, detections, photo
+from helpers.datasets import DatasetBuilder
 
 from facedet.core.data.image import read_image
 from facedet.core.data.structures import NO_DETECTIONS
-from facedet.core.inference.draw import GREEN
-from facedet.core.train.pictures import agreement, best_and_worst
+from facedet.core.inference.draw import AMBER, GREEN
+from facedet.core.train.dataset import FaceDataset
+from facedet.core.train.pictures import _draw_view, agreement, best_and_worst
 
 FACE, OTHER = (100, 100, 40, 40), (300, 300, 40, 40)
 
@@ -19,6 +21,17 @@ def test_a_run_draws_its_first_views_and_its_best_and_worst_images(trained: Path
     assert batches.shape == (4 * 326 + 6, 4 * 326 + 6, 3)
     assert (batches == GREEN).all(axis=2).sum() > 1000
     assert all(read_image(trained / name).std() > 10 for name in ("best.png", "worst.png"))
+
+
+def test_a_view_shows_its_faces_and_its_ignored_faces(tmp_path: Path) -> None:
+    builder = DatasetBuilder(tmp_path, seed=1)
+    builder.add("both.png", (100, 80, 60, 72), (200, 40, 50, 60))
+    builder.content["annotations"][1]["iscrowd"] = 1
+    sample = FaceDataset(str(builder.save().path), input_size=400)[0]
+    view = _draw_view(sample["inputs"], sample["data_samples"])
+    drawn = [(view == colour).all(axis=2).nonzero() for colour in (GREEN, AMBER)]
+    corners = [(columns.min(), rows.min(), columns.max(), rows.max()) for rows, columns in drawn]
+    np.testing.assert_allclose(corners, [(100, 100, 160, 190), (200, 50, 250, 125)], atol=2)  # 320 rows become 400
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,21 @@ def test_progress_grows_from_zero_to_one() -> None:
     assert 0.95 < progress[-1] < 1
 
 
+@pytest.mark.parametrize(
+    ("sizes", "progress", "expected"),
+    [
+        ((), 0.0, {None: 1.0}),
+        ((64, 64, 96, 128), 0.0, {64: 0.4, 96: 0.2, 128: 0.2, None: 0.2}),
+        ((64, 96), 0.6, {64: 0.25, 96: 0.25, None: 0.5}),
+        ((64, 96), 0.9, {None: 1.0}),
+        ((64, 96), 1.0, {None: 1.0}),
+    ],
+)
+def test_shares_of_sizes_are_those_of_the_rest_of_the_run(sizes: tuple, progress: float, expected: dict) -> None:
+    sampler = OrderSampler(21, 4, 5, sizes=sizes, full_size_from=0.8)
+    assert sampler.shares_of_sizes(progress) == pytest.approx(expected)
+
+
 def test_a_step_has_one_size_and_the_last_ones_have_the_full_size() -> None:
     settings = {"sizes": (64, 96), "full_size_from": 0.8, "accumulate": 2}
     sizes = [[place.size for place in places(epoch, **settings)] for epoch in range(5)]

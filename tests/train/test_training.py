@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.formats import facedet
 from PIL import Image
 
 from facedet.core.common.errors import UserError
 from facedet.core.configs import FOLDER
+from facedet.core.data.dataset import DatasetSource
 from facedet.core.detector.config import load_config
 from facedet.core.detector.model import build_detector
+from facedet.core.evaluation.evaluate import evaluate
 from facedet.core.train import finetune
-from facedet.core.weights.checkpoint import read_checkpoint, read_torch_file
+from facedet.core.weights.checkpoint import read_checkpoint, read_torch_file, write_torch_file
 
 
 def test_a_run_writes_its_results(trained: Path) -> None:
@@ -130,6 +133,42 @@ def test_frozen_stages_do_not_change(drawn: Path, quick: Path, tmp_path: Path, t
     stem_and_two = ("backbone.conv1", "backbone.bn1", "backbone.layer1", "backbone.layer2")
     assert {name for name in before if name.startswith(stem_and_two)} <= same
     assert "backbone.layer3.0.conv1.weight" not in same
+
+
+def test_the_average_is_what_is_validated_and_saved(trained: Path, drawn: Path, tmp_path: Path) -> None:
+    content = read_torch_file(trained / "last.pth")
+    write_torch_file({**content, "state_dict": content["trained"]}, tmp_path / "trained.pth")
+    paths = trained / "last.pth", tmp_path / "trained.pth"
+    average, last = (evaluate(path, DatasetSource(drawn / "val.json")).metrics["coco"]["AP"] for path in paths)
+    validated = json.loads((trained / "summary.json").read_text())["last"]["AP"]
+    assert average == pytest.approx(validated, abs=1e-3)
+    assert abs(last - validated) > 5e-3
+
+
+def test_options_of_the_command_line_reach_the_run(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    sets = ["--train", drawn / "train.json", "--val", drawn / "val.json", "--work-dir", tmp_path / "run"]
+    options = ["--freeze", "1", "--accumulate", "3", "--cache", tmp_path / "cache", "--workers", "1"]
+    more = ["--checkpoint-gradients", "--batch-size", "2", "--epochs", "1", "--seed", "5", "--amp", "off"]
+    done = facedet("train", quick, *sets, *options, *more)
+    assert done.exit_code == 0, done.output
+    last = read_torch_file(tmp_path / "run" / "last.pth")
+    assert {float(state["step"]) for state in last["optimizer"]["state"].values()} == {4.0}  # 12 iterations
+    norms = last["trained"]
+    assert not norms["backbone.bn1.num_batches_tracked"]
+    assert not norms["backbone.layer1.0.bn1.num_batches_tracked"]
+    assert norms["backbone.layer2.0.bn1.num_batches_tracked"] == 2 * 12  # its blocks are computed twice in a step
+    assert len(list((tmp_path / "cache").iterdir())) == 32
+    meta = last["meta"]
+    assert (meta["seed"], meta["effective_batch"], meta["accumulate"]) == (5, 6, 3)
+
+
+def test_compile_compiles_backbone_and_neck(
+    drawn: Path, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module: compiled.append(type(module).__name__))
+    finetune(quick, drawn / "train.json", drawn / "val.json", work_dir=tmp_path / "run", epochs=1, compile=True)
+    assert compiled == ["ResNet", "RSSHFPN"]
 
 
 def test_a_dataset_without_faces_is_refused(drawn: Path, tmp_path: Path) -> None:

@@ -22,9 +22,8 @@ def test_a_dry_run_tells_time_and_memory_and_writes_nothing(drawn: Path, quick: 
 
 def test_its_time_is_that_of_all_iterations_and_validations(drawn: Path, quick: Path, tmp_path: Path) -> None:
     assert Trial(8, 100, 3, 0.5, 10.0, 500, []).seconds == 80
-    arguments = {"train": drawn / "train.json", "val": drawn / "val.json", "work_dir": tmp_path / "run", "epochs": 2}
-    trial = try_run(quick, **arguments)
-    assert (trial.images, trial.iterations, trial.validations) == (8, 6, 2)
+    trial = try_run(quick, train=drawn / "train.json", val=drawn / "val.json", work_dir=tmp_path / "run")
+    assert (trial.images, trial.iterations, trial.validations) == (8, 1200, 8)  # 24 images: 400 epochs of 3 iterations
     assert trial.iteration_seconds > 0
     assert trial.validation_seconds > 0
     assert trial.peak_memory_mb > 100

@@ -89,7 +89,7 @@ def test_a_full_disk_ends_in_one_line_and_leaves_no_file(tmp_path: Path) -> None
         "except UserError as error: print('error:', error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert "big.pth: cannot be written" in done.stdout, done.stderr
+    assert "big.pth: cannot be written; is the disk full?" in done.stdout, done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

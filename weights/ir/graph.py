@@ -1,24 +1,19 @@
-"""OpenVINO graphs of IR and ONNX files: read them, their constants and metadata, and their values before NMS."""
+"""OpenVINO graphs of IR and ONNX files: read them, their constants and facts, and their values before NMS."""
 
 import functools
-import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import openvino as ov
-from mmengine.config import Config
 from openvino import opset13 as ops
 from openvino._offline_transformations import apply_moc_transformations
 from openvino.frontend import FrontEndManager
 from openvino.passes import ConstantFolding, Manager
 
-from facedet.core.common.errors import UserError, first_line, last_line
-from facedet.core.detector.config import network_from_json
-from facedet.core.weights.checkpoint import META_KEY
+from facedet.core.common.errors import UserError, last_line
+from facedet.core.weights.checkpoint import SECTION
+from facedet.core.weights.facts import most_used_type, onnx_facts
 
-SECTION = META_KEY  # the section of an IR's rt_info, and the prefix in an ONNX file's metadata, for facts of the export
 _ONNX_METADATA = "framework"  # the section of rt_info in which OpenVINO's ONNX frontend puts the file's metadata
 
 
@@ -65,44 +60,15 @@ def read_facts(path: Path, model: ov.Model) -> dict[str, str]:
     return _read_section(model, SECTION)
 
 
-def onnx_facts(metadata: Mapping[str, str]) -> dict[str, str]:
-    """What `export` stored in the metadata of an ONNX file."""
-    prefix = f"{SECTION}_"
-    return {key.removeprefix(prefix): value for key, value in metadata.items() if key.startswith(prefix)}
-
-
 def _read_section(model: ov.Model, section: str) -> dict[str, str]:
     content = model.get_rt_info([section]).value if model.has_rt_info([section]) else {}
     return {key: str(value) for key, value in content.items()} if isinstance(content, dict) else {}
-
-
-def read_network(facts: dict[str, str], path: Path) -> Config | None:
-    """The config of the network in the facts of an export, None if they contain none. Raises UserError."""
-    if "network" not in facts:
-        return None
-    try:
-        return network_from_json(facts["network"])
-    except ValueError as error:
-        raise UserError(f"{path}: the description of its network is damaged ({first_line(error)})") from error
 
 
 def stored_precision(model: ov.Model) -> str:
     """The precision that holds most of the graph's constants: `f32`, `f16`, `bf16` or another; `i8` if any are i8."""
     constants = [node for node in model.get_ops() if node.get_type_name() == "Constant"]
     return most_used_type((node.get_element_type().get_type_name(), node.get_output_shape(0)) for node in constants)
-
-
-def most_used_type(constants: Iterable[tuple[str, Iterable[int]]]) -> str:
-    """The element type, of pairs with a shape, that holds most elements; `f32` if there are none.
-
-    A network with any i8 weights counts as `i8`: quantization can leave many layers in float.
-    """
-    sizes: Counter[str] = Counter()
-    for element_type, shape in constants:
-        sizes[element_type] += math.prod(shape)
-    if "i8" in sizes:
-        return "i8"
-    return sizes.most_common(1)[0][0] if sizes else "f32"
 
 
 def constant_value(port: ov.Input) -> np.ndarray | None:
@@ -113,17 +79,6 @@ def constant_value(port: ov.Input) -> np.ndarray | None:
     if node.get_type_name() != "Constant" or not node.get_element_type().is_real():
         return None
     return node.data.astype(np.float32)
-
-
-def measure_preprocessing(preprocess: Callable[[np.ndarray], np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Measure what preprocessing does to each pixel: a matrix [3, 3] and an offset [3], output = matrix @ BGR + offset.
-
-    preprocess: image float32 [1, 3, size, size] BGR 0..255 -> the input of the first convolution, same shape.
-    """
-    probes = np.zeros((4, 3, size, size), np.float32)
-    probes[range(3), range(3)] = 255
-    outputs = np.stack([preprocess(probe[None])[0, :, size // 2, size // 2] for probe in probes]).astype(np.float64)
-    return ((outputs[:3] - outputs[3]) / 255).T, outputs[3]
 
 
 class Subgraph:

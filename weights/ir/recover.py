@@ -12,7 +12,8 @@ import torch
 
 from facedet.core.common.errors import UserError
 from facedet.core.detector.model import Detector
-from facedet.core.weights.ir.graph import Subgraph, measure_preprocessing
+from facedet.core.weights.facts import measure_preprocessing
+from facedet.core.weights.ir.graph import Subgraph
 from facedet.core.weights.ir.graph_operations import Constants, graph_operations
 from facedet.core.weights.ir.network_operations import ParameterNames, network_operations
 from facedet.core.weights.ir.operations import Mismatch, match_operations
