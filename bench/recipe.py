@@ -5,7 +5,8 @@
 DATASET: annotated photographs, for example ../shared/faces. Each run trains on four folds, from random weights, and
 measures its last checkpoint, not its best one, on the fifth. Prints a table with mean and spread over the seeds, and
 keeps every run in recipe.json, so that an interrupted benchmark continues. `before` is the recipe that tiny had. A run
-of `tiny` is measured twice: as `no-average` with the weights of its last step instead of their average.
+of `tiny` is measured twice: as `no-average` with the weights of its last step instead of their average. `short` is `tiny`
+with as few steps as `before`, and the others are `short` without one of its parts.
 """
 
 import json
@@ -29,6 +30,13 @@ from facedet.core.data.inspect.images import inspect_images
 from facedet.core.data.structures import AnnotatedDataset
 
 METRICS = ("AP", "AP50", "AP75")
+_EPOCHS_ONLY = {"min_steps": 0}  # the 40 epochs that `before` has, a third of the steps
+
+
+def _augment(**changes: Any) -> dict[str, Any]:
+    return {"train_dataloader": {"dataset": {"augment": changes}}}
+
+
 RECIPES: dict[str, dict[str, Any]] = {  # changes to configs/tiny.py
     "before": {
         "train_dataloader": {
@@ -54,6 +62,11 @@ RECIPES: dict[str, dict[str, Any]] = {  # changes to configs/tiny.py
     "tiny": {},
     "no-mosaic": {"train_dataloader": {"dataset": {"mosaic": None}}},
     "full-size": {"train_dataloader": {"sampler": {"scales": ()}}},
+    "short": {"train_cfg": _EPOCHS_ONLY},
+    "short-no-zoom-out": {"train_cfg": _EPOCHS_ONLY, **_augment(zoom_out_p=0.0)},
+    "short-no-noise": {"train_cfg": _EPOCHS_ONLY, **_augment(grey=0.0, blur=0.0, noise=0.0, jpeg=0.0)},
+    "short-cut-faces": {"train_cfg": _EPOCHS_ONLY, **_augment(keep_cut=False)},
+    "short-all-decay": {"train_cfg": _EPOCHS_ONLY, "optim_wrapper": {"paramwise_cfg": None}},
 }
 NO_AVERAGE = "no-average"
 

@@ -84,13 +84,15 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 @pytest.fixture(scope="session")
-def exported_as(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Path]]:
+def exported_as(
+    trained: Path, exported: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., dict[str, Path]]:
     """Exports it once with each combination of options of `export`."""
     from facedet.core.export.export import export
 
     @functools.cache
     def export_as(**options: Any) -> dict[str, Path]:
-        return export(trained / "best.pth", tmp_path_factory.mktemp("variant"), **options)
+        return export(trained / "best.pth", tmp_path_factory.mktemp("variant"), **options) if options else exported
 
     return export_as
 

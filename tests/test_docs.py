@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from openvino import opset13 as ops
 from facedet.cli import main
 from facedet.core.data.dataset import DatasetSource, read_dataset
 from facedet.core.data.image import read_image, to_tensor
+from facedet.core.evaluation.evaluate import evaluate
 from facedet.core.export.export import export
 from facedet.core.export.interface import SHOW_ABOVE
 from facedet.core.inference.session import open_session, to_detections
@@ -27,6 +29,7 @@ from facedet.core.weights.ir.graph import core
 
 FULL_MODEL = ("importing",)  # pages whose commands need the published model's stand-in
 JUDGED = ("quantization",)  # pages with a test of their own, which judges the result
+ALL_FACES = ("datasets",)  # pages that find problems in the whole dataset
 ONE_EPOCH = "--epochs 1"  # stands for the config's forty, where a page does not judge the result
 
 
@@ -47,19 +50,36 @@ def published(faces: Path, standin: Path, tmp_path_factory: pytest.TempPathFacto
     """A folder where the README's commands from the published IR have been run: three images, one epoch."""
     folder = tmp_path_factory.mktemp("published")
     (folder / "published").symlink_to(standin)
-    (folder / "faces" / "images").mkdir(parents=True)
-    (folder / "faces" / "annotations").symlink_to(faces / "annotations")
-    for which, count in (("train", 2), ("val", 1)):
-        names = (faces / f"{which}.txt").read_text().split()[:count]
-        (folder / "faces" / f"{which}.txt").write_text("\n".join(names))
-        for name in names:
-            image = next((faces / "images").glob(f"{name}.*"))
-            (folder / "faces" / "images" / image.name).symlink_to(image)
+    link_some(faces, folder / "faces", train=2, val=1)
     (block,) = blocks(README, "From the published IR to your own")
     assert block.text.startswith("facedet fetch ir-fp32")  # the stand-in takes the place of the download
     printed = run(Block("sh", "", block.text.split("\n", 1)[1]), folder, f"{ONE_EPOCH} --batch-size 1")
     assert "running statistics of 3 images" in printed
     return folder
+
+
+@pytest.fixture(scope="session")
+def few(own: Path, faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`own` with twelve of the photographs, for pages whose results are not judged."""
+    folder = tmp_path_factory.mktemp("few")
+    for name in ("runs", "model"):
+        shutil.copytree(own / name, folder / name)
+    for name in ("configs", "photo.jpg"):
+        (folder / name).symlink_to(own / name)
+    link_some(faces, folder / "faces", train=8, val=4)
+    return folder
+
+
+def link_some(faces: Path, folder: Path, **counts: int) -> None:
+    """A dataset of the first images of each list."""
+    (folder / "images").mkdir(parents=True)
+    (folder / "annotations").symlink_to(faces / "annotations")
+    for which, count in counts.items():
+        names = (faces / f"{which}.txt").read_text().split()[:count]
+        (folder / f"{which}.txt").write_text("\n".join(names))
+        for name in names:
+            image = next((faces / "images").glob(f"{name}.*"))
+            (folder / "images" / image.name).symlink_to(image)
 
 
 def every_block() -> list[Block]:
@@ -113,10 +133,11 @@ def test_the_readme_lists_every_command() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if p.stem not in FULL_MODEL + JUDGED], ids=lambda page: page.stem)
-def test_the_commands_of_a_page_work(page: Path, own: Path) -> None:
+def test_the_commands_of_a_page_work(page: Path, request: pytest.FixtureRequest) -> None:
+    folder = request.getfixturevalue("own" if page.stem in ALL_FACES else "few")
     for block in blocks(page):
         if block.info != "download":
-            run(block, own, ONE_EPOCH)
+            run(block, folder, ONE_EPOCH)
 
 
 @pytest.mark.slow
@@ -166,14 +187,12 @@ def test_what_detect_finds_is_annotated(own: Path, faces: Path) -> None:
 
 @pytest.mark.slow
 def test_checkpoint_onnx_and_ir_have_the_same_ap(own: Path) -> None:
-    models = {"checkpoint": "runs/faces/best.pth", "onnx": "model/detector.onnx", "ir": "model/detector-fp32.xml"}
-    for kind, model in models.items():
-        command = f"facedet evaluate {model} faces --list faces/val.txt --json ap-{kind}.json"
-        run(Block("sh", "", command), own)
-    first, *others = [json.loads((own / f"ap-{kind}.json").read_text()) for kind in models]
-    for each in others:
-        assert each["coco"]["AP"] == pytest.approx(first["coco"]["AP"], abs=1e-3)
-        assert each["ap64"] == pytest.approx(first["ap64"], abs=1e-3)
+    source = DatasetSource(own / "faces", names=own / "faces" / "val.txt")
+    ir = json.loads((own / "measured" / "evaluation.json").read_text())
+    for model in ("runs/faces/best.pth", "model/detector.onnx"):
+        found = evaluate(own / model, source).metrics
+        assert found["coco"]["AP"] == pytest.approx(ir["coco"]["AP"], abs=1e-3)
+        assert found["ap64"] == pytest.approx(ir["ap64"], abs=1e-3)
 
 
 @pytest.mark.slow

@@ -71,7 +71,7 @@ class WeightedSet(click.ParamType):
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
 @click.option("--amp", default="auto", show_default=True, help="bfloat16: on, off, or auto where it is fast.")
 @click.option("--cache", type=FILE, help="Folder that keeps decoded images: for large photographs.")
-@click.option("--compile", is_flag=True, help="Use torch.compile: slower start, faster steps.")
+@click.option("--compile", is_flag=True, help="Use torch.compile: a slower start; steps may be faster.")
 @click.option("--checkpoint-gradients", is_flag=True, help="Less memory for a batch; steps take longer.")
 @click.option("--save-every", type=float, default=5, show_default=True, help="Minutes between two checkpoints.")
 @click.option("--logger", "loggers", multiple=True, help="Log to wandb or mlflow too; can be given twice.")

@@ -108,10 +108,8 @@ def test_an_imported_checkpoint_and_its_exports_agree_with_the_reference(
         assert [level.anchors for level in pair.levels] == [25600, 6400, 1600, 400, 100]
         assert max(level.max_px for level in pair.levels) < 2e-2
         assert max(level.max_score for level in pair.levels) < 5e-5
-    assert describe(files["fp32"]).gflops == pytest.approx(296.665, abs=1e-3)
-    info = describe(export(from_ir, tmp_path / "unfolded", ["fp32"], fold=False)["fp32"])
-    assert round(info.card_million_parameters, 3) == pytest.approx(69.920)
-    assert info.gflops == pytest.approx(339.602, rel=1e-5)
+    info = describe(files["fp32"])
+    assert info.gflops == pytest.approx(296.665, abs=1e-3)
     assert info.interface[0].endswith("[1,3,640,640] f32")
 
 

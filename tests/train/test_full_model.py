@@ -1,10 +1,11 @@
-"""Fine-tuning of the full model: `finetune` in its own size."""
+"""Fine-tuning of the full model."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
+from facedet.core.configs import FOLDER
 from facedet.core.data.dataset import DatasetSource
 from facedet.core.detector.config import load_config, network_to_json
 from facedet.core.detector.model import build_detector
@@ -14,7 +15,8 @@ from facedet.core.weights.checkpoint import META_KEY, read_torch_file, write_tor
 
 @pytest.mark.slow
 def test_a_short_run_keeps_the_running_statistics_and_moves_the_backbone_less(drawn: Path, tmp_path: Path) -> None:
-    config = load_config("finetune")
+    (tmp_path / "small.py").write_text(f"_base_ = {str(FOLDER / 'finetune.py')!r}\ninput_size = 192\n")
+    config = load_config(tmp_path / "small.py")
     torch.manual_seed(0)
     network = build_detector(config)
     for module in network.modules():
@@ -22,11 +24,12 @@ def test_a_short_run_keeps_the_running_statistics_and_moves_the_backbone_less(dr
             module.running_mean.normal_(0, 0.1)
     content = {"state_dict": network.state_dict(), "meta": {META_KEY: network_to_json(config)}}
     write_torch_file(content, tmp_path / "initial.pth")
-    names = tmp_path / "four.txt"
-    names.write_text("train-000\ntrain-001\ntrain-002\ntrain-003\n")
-    train, val = DatasetSource(drawn / "train.json", names=names), DatasetSource(drawn / "val.json")
+    (tmp_path / "four.txt").write_text("train-000\ntrain-001\ntrain-002\ntrain-003\n")
+    (tmp_path / "one.txt").write_text("val-000\n")
+    names = tmp_path / "four.txt", tmp_path / "one.txt"
+    train, val = DatasetSource(drawn / "train.json", names=names[0]), DatasetSource(drawn / "val.json", names=names[1])
     options = {"weights": tmp_path / "initial.pth", "epochs": 1, "batch_size": 2, "amp": "off"}
-    summary = finetune("finetune", train, val, work_dir=tmp_path / "run", **options)
+    summary = finetune(tmp_path / "small.py", train, val, work_dir=tmp_path / "run", **options)
     assert 0 < summary.last_loss < 100
     after, before = read_torch_file(tmp_path / "run" / "last.pth")["trained"], content["state_dict"]
     statistics = [name for name in before if name.startswith("backbone") and "running" in name]
