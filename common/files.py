@@ -10,23 +10,37 @@ from typing import Any
 
 from facedet.core.common.errors import UserError
 
+_BEGUN = ".facedet-"  # then the number of the process and the name: a file that is being written
+
 
 def check_writable(folder: Path) -> None:
     """Create the folder if it is missing. Raises UserError if it cannot be written to."""
-    probe = folder / f".{os.getpid()}.writable"
+    probe = folder / f"{_BEGUN}{os.getpid()}.writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may have removed it as a leftover
     except OSError as error:
         raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes left of files that they were writing. Only for the sole writer of the folder."""
-    for leftover in folder.glob(".[0-9]*.*"):
-        with suppress(OSError):
-            leftover.unlink()
+    """Remove what killed processes of this machine left of files that they were writing."""
+    for leftover in folder.glob(f"{_BEGUN}*"):
+        process = leftover.name.removeprefix(_BEGUN).partition(".")[0]
+        if process.isdecimal() and not _is_running(int(process)):
+            with suppress(OSError):
+                leftover.unlink()
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
 
 
 def refuse_inputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
@@ -51,7 +65,7 @@ def write_beside(path: Path, keep: Path | None = None) -> Iterator[Path]:
     file stays under this name, in the same folder. Raises UserError if the file cannot be written, for example because
     the disk is full.
     """
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = path.with_name(f"{_BEGUN}{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

@@ -11,7 +11,6 @@ from facedet.core.export import postprocess
 from facedet.core.export.fold import fold_layers
 from facedet.core.export.load import load_network
 from facedet.core.export.network import DenseDetector, DeployedDetector
-from facedet.core.export.to_ir import write_ir
 from facedet.core.export.to_onnx import write_onnx
 from facedet.core.export.variants import PUBLISHED, Variant
 
@@ -50,6 +49,8 @@ def export(
                 exported = DeployedDetector(detector) if nms else DenseDetector(detector)
                 write_onnx(exported, size, facts, onnx_file, batch)
             else:
+                from facedet.core.export.to_ir import write_ir  # ONNX needs no OpenVINO
+
                 write_ir(onnx_file, facts, paths[name], fp16=name == "fp16", variant=variant)
     if not nms:
         paths["postprocess"] = _write_postprocess(Path(folder) / "postprocess.py")

@@ -20,7 +20,8 @@ from facedet.core.common.progress import Progress, silent
 from facedet.core.data.image import read_image, to_tensor
 from facedet.core.export.graph_parts import convolutions, group_normalizations, outside_network
 from facedet.core.export.to_ir import save_ir
-from facedet.core.weights.checkpoint import SECTION, sha256
+from facedet.core.weights.checkpoint import sha256
+from facedet.core.weights.facts import SECTION
 from facedet.core.weights.ir.graph import core, read_model, stored_precision
 
 _MOST_IMAGES = 300  # to calibrate on

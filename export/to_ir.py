@@ -6,10 +6,11 @@ import openvino as ov
 
 from facedet.core.common.errors import UserError, first_line
 from facedet.core.common.files import write_beside
+from facedet.core.export.adapt import adapt
 from facedet.core.export.graph_parts import last_convolutions, sums_of_taps
 from facedet.core.export.interface import CLASSES, INPUT_ALIAS, SHOW_ABOVE
-from facedet.core.export.variants import MODEL_API, UNCHANGED, Variant, adapt
-from facedet.core.weights.checkpoint import SECTION
+from facedet.core.export.variants import MODEL_API, UNCHANGED, Variant
+from facedet.core.weights.facts import SECTION
 
 _COMPUTE_IN_F32 = "precise_0"  # how OpenVINO names the attribute DisableFP16Compression; plugins obey it for bf16 too
 

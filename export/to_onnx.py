@@ -14,7 +14,7 @@ import torch
 from facedet.core.common.files import write_beside
 from facedet.core.export.interface import BOXES, INPUT, LABELS, SCORES
 from facedet.core.export.network import DenseDetector, DeployedDetector, onnx_translation
-from facedet.core.weights.checkpoint import SECTION
+from facedet.core.weights.facts import SECTION
 
 _OPSET = 18
 

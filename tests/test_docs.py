@@ -72,14 +72,13 @@ def few(own: Path, faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def link_some(faces: Path, folder: Path, **counts: int) -> None:
     """A dataset of the first images of each list."""
-    (folder / "images").mkdir(parents=True)
-    (folder / "annotations").symlink_to(faces / "annotations")
+    for name in ("images", "annotations"):
+        (folder / name).mkdir(parents=True)
     for which, count in counts.items():
         names = (faces / f"{which}.txt").read_text().split()[:count]
         (folder / f"{which}.txt").write_text("\n".join(names))
-        for name in names:
-            image = next((faces / "images").glob(f"{name}.*"))
-            (folder / "images" / image.name).symlink_to(image)
+        for path in (path for name in names for path in faces.glob(f"*/{name}.*")):
+            (folder / path.relative_to(faces)).symlink_to(path)
 
 
 def every_block() -> list[Block]:

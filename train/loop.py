@@ -79,9 +79,7 @@ class TrainLoop(EpochBasedTrainLoop):
         self.runner.model.train()
         for k, batch in enumerate(self.dataloader, first):
             self.run_iter(k, batch)
-            average_statistics(unwrapped(self.runner.model))
-            if self.average and self.runner.optim_wrapper.should_update():
-                self.average.update(unwrapped(self.runner.model), math.ceil(self._iter / self.accumulate))
+            self.follow_iteration()
             last = self._iter % len(self.dataloader) == 0
             if last:
                 self.runner.call_hook("after_train_epoch")
@@ -89,6 +87,13 @@ class TrainLoop(EpochBasedTrainLoop):
             self.runner.call_hook("after_step")
             if self.runner.optim_wrapper.should_update():
                 self.stop_if_requested()
+
+    def follow_iteration(self) -> None:
+        """After an iteration: the same running statistics in all processes, and a step's weights in the average."""
+        network = unwrapped(self.runner.model)
+        average_statistics(network)
+        if self.average and self.runner.optim_wrapper.should_update():
+            self.average.update(network, math.ceil(self._iter / self.accumulate))
 
     def _validate(self) -> None:
         if self.average:

@@ -1,6 +1,7 @@
 """What the first steps of a training run tell about the whole run: does it start, how long, how much memory."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice, repeat
@@ -10,7 +11,6 @@ import torch
 from mmengine.runner import Runner
 
 from facedet.core.train.distributed import gather, world
-from facedet.core.train.loop import unwrapped
 from facedet.core.train.memory import peak_memory_mb
 
 _SECONDS = 4.0  # for which steps are timed, unless one takes longer
@@ -48,6 +48,7 @@ def measure(runner: Runner, device: str, done: dict[str, Any]) -> Trial:
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     runner.build_param_scheduler(runner.param_schedulers)
     _ = runner.val_loop  # builds the evaluator
+    runner.train_dataloader.sampler.begin(done["epoch"], 0)
     epochs = range(done["epoch"] + 1, loop.max_epochs + 1)
     return Trial(
         images=runner.train_dataloader.batch_size * world()[1],
@@ -62,22 +63,21 @@ def measure(runner: Runner, device: str, done: dict[str, Any]) -> Trial:
 
 def _iteration_seconds(runner: Runner, device: str, progress: float) -> float:
     """Seconds of an iteration, mean over the sizes of the views that the rest of the run will use."""
-    sampler, seconds = runner.train_dataloader.sampler, 0.0
-    shares = sampler.shares_of_sizes(progress)
+    sampler, shares = runner.train_dataloader.sampler, defaultdict[int, float](float)
+    for size, share in sampler.shares_of_sizes(progress).items():
+        shares[size or runner.cfg.input_size] += share
+    seconds = 0.0
     for size, share in shares.items():
-        sampler.sizes, sampler.full_size_from = [size] if size else [], 1.0
+        sampler.sizes, sampler.full_size_from = [size], 1.0
         seconds += share * _seconds_each(_train(runner), device, _SECONDS / len(shares))
     return seconds
 
 
 def _train(runner: Runner) -> Iterator[None]:
     runner.model.train()
-    average = runner.train_loop.average
     for batch in chain.from_iterable(repeat(runner.train_dataloader)):
         runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
-        if average:
-            average.update(unwrapped(runner.model), 1)
-        yield
+        yield runner.train_loop.follow_iteration()
 
 
 def _validate(runner: Runner) -> Iterator[None]:

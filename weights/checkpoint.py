@@ -14,7 +14,6 @@ from facedet.core.common.files import write_beside
 from facedet.core.detector.config import network_from_json
 
 META_KEY = "facedet"  # the key in a checkpoint's `meta` whose value is the text of `network_to_json`
-SECTION = META_KEY  # the section of an IR's rt_info, and the prefix in an ONNX file's metadata, for facts of the export
 
 
 def read_torch_file(path: Path) -> dict[str, Any]:

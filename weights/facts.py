@@ -10,7 +10,9 @@ from mmengine.config import Config
 
 from facedet.core.common.errors import UserError, first_line
 from facedet.core.detector.config import network_from_json
-from facedet.core.weights.checkpoint import SECTION
+from facedet.core.weights.checkpoint import META_KEY
+
+SECTION = META_KEY  # the section of an IR's rt_info, and the prefix in an ONNX file's metadata, for facts of the export
 
 
 def onnx_facts(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Outputs are complete or absent, and never replace inputs."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,10 +49,21 @@ def test_a_file_is_on_the_disk_before_it_is_renamed_and_its_folder_after(
 
 
 def test_leftovers_of_killed_processes_are_removed_and_nothing_else(tmp_path: Path) -> None:
-    for name in (".999999.last.pth", ".12.scalars.csv", ".lock", ".mine.txt", "1.png"):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for name in ("last.pth", "scalars.csv"):
+        (tmp_path / f".facedet-{ended.pid}.{name}").touch()
+    others = [f".facedet-{os.getpid()}.detector.onnx", ".lock", f".{ended.pid}.txt", ".facedet-mine.txt", "1.png"]
+    for name in others:
         (tmp_path / name).touch()
     remove_leftovers(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", ".mine.txt", "1.png"]
+    assert {path.name for path in tmp_path.iterdir()} == set(others)
+
+
+def test_what_is_being_written_has_the_name_of_a_leftover(tmp_path: Path) -> None:
+    with write_beside(tmp_path / "last.pth") as temporary:
+        assert temporary.name == f".facedet-{os.getpid()}.last.pth"
+        temporary.touch()
 
 
 def test_a_path_that_cannot_be_written_is_reported(tmp_path: Path) -> None:

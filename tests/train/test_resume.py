@@ -1,5 +1,6 @@
 """Runs that stop and continue end with the very weights of a run that never stopped."""
 
+import json
 import os
 import random
 import shutil
@@ -101,30 +102,38 @@ def test_signals_stop_after_the_running_step_and_say_how_to_continue(
 
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments_change_nothing(
-    small: Path, drawn: Path, never_stopped: dict[str, Any], tmp_path: Path
+    small: Path, drawn: Path, whole: Path, never_stopped: dict[str, Any], tmp_path: Path
 ) -> None:
-    def lane(number: int) -> None:
-        moments, kills, complete = random.Random(number), 0, 0
+    longest = 1.5 * json.loads((whole / "summary.json").read_text())["seconds"]  # of a run with another one beside it
+
+    def lane(number: int) -> tuple[int, int]:
+        moments, kills, resumed, complete = random.Random(number), 0, 0, 0
         while kills < _KILLS // 2 or not complete:
             folder = tmp_path / f"run-{number}-{complete}"
-            kills += _kill_until_complete(command(small, drawn, folder), folder, moments, _KILLS // 2 - kills)
+            run = command(small, drawn, folder)
+            killed_here, resumed_here = _kill_until_complete(run, folder, moments, longest, _KILLS // 2 - kills)
             assert_same_run(folder, never_stopped)
-            complete += 1
-        assert kills == _KILLS // 2
+            kills, resumed, complete = kills + killed_here, resumed + resumed_here, complete + 1
+        return kills, resumed
 
     with ThreadPoolExecutor() as pool:  # two runs side by side: a start keeps one core busy
-        list(pool.map(lane, range(2)))
+        kills, resumed = zip(*pool.map(lane, range(2)), strict=True)
+    assert sum(kills) == _KILLS
+    assert sum(resumed) >= _KILLS // 4  # not all were killed before their first checkpoint
 
 
-def _kill_until_complete(command: list[str], folder: Path, moments: random.Random, most: int) -> int:
-    """Run, kill and resume a training run until it is complete. Returns the number of kills."""
-    kills = 0
+def _kill_until_complete(
+    command: list[str], folder: Path, moments: random.Random, longest: float, most: int
+) -> tuple[int, int]:
+    """Run, kill within `longest` seconds, and resume a training run until it is complete. Returns the number of kills
+    and of resumed processes."""
+    kills, resumed = 0, 0
     while True:
         resume = ["--resume"] if (folder / "last.pth").is_file() or (folder / "previous.pth").is_file() else []
-        process = _start([*command, *resume])
+        process, resumed = _start([*command, *resume]), resumed + len(resume)
         if kills < most:
             _wait_for_training(process)
-            time.sleep(moments.uniform(0, 3))
+            time.sleep(moments.uniform(0, longest))
             if process.poll() is None:
                 os.killpg(process.pid, moments.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
                 kills += 1
@@ -133,7 +142,7 @@ def _kill_until_complete(command: list[str], folder: Path, moments: random.Rando
             if (folder / name).is_file():
                 assert read_torch_file(folder / name)["state_dict"]
         if process.returncode == 0 or (folder / "training.html").is_file():  # killed after its last file
-            return kills
+            return kills, resumed
         # the negative ones: killed after training, when it does not listen for signals any more
         assert process.returncode in (-signal.SIGKILL, 130, 143, -signal.SIGINT, -signal.SIGTERM), errors
 
@@ -159,10 +168,12 @@ def test_a_damaged_checkpoint_is_replaced_by_the_one_before(
     shutil.copytree(whole, folder)
     assert read_torch_file(folder / "previous.pth")["meta"]["iter"] < 24
     (folder / "last.pth").write_bytes((folder / "last.pth").read_bytes()[:5000])
-    (folder / ".999999.last.pth").write_bytes(b"left by a dead process")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    (folder / f".facedet-{ended.pid}.last.pth").write_bytes(b"left by a dead process")
     output = run_to_the_end(command(small, drawn, folder, "--resume"))
     assert f"continuing from {folder / 'previous.pth'}" in output
-    assert not (folder / ".999999.last.pth").exists()
+    assert not (folder / f".facedet-{ended.pid}.last.pth").exists()
     assert_same_run(folder, never_stopped)
 
 

@@ -11,8 +11,7 @@ from openvino.frontend import FrontEndManager
 from openvino.passes import ConstantFolding, Manager
 
 from facedet.core.common.errors import UserError, last_line
-from facedet.core.weights.checkpoint import SECTION
-from facedet.core.weights.facts import most_used_type, onnx_facts
+from facedet.core.weights.facts import SECTION, most_used_type, onnx_facts
 
 _ONNX_METADATA = "framework"  # the section of rt_info in which OpenVINO's ONNX frontend puts the file's metadata
 
