@@ -1,6 +1,7 @@
 """Memory of a training run: its peak, the batch size that fits a GPU, and less memory for a batch."""
 
 import copy
+import warnings
 from typing import Any
 
 import torch
@@ -29,6 +30,7 @@ def checkpoint_gradients(network: Any) -> None:
 
     Both passes update the running statistics; with the momentum that is set here, two updates make the usual one.
     """
+    warnings.filterwarnings("ignore", message="torch.utils.checkpoint: the use_reentrant")  # mmdet's call gives none
     learns = any(parameter.requires_grad for parameter in network.backbone.conv1.parameters())
     for block in network.backbone.modules():
         if hasattr(block, "with_cp") and block is not network.backbone:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,12 @@ class QuietRunner(Runner):
             if type(handler) is logging.StreamHandler:
                 handler.setLevel(logging.ERROR)
         return logger
+
+    def train(self) -> Any:
+        with warnings.catch_warnings():
+            # with accumulated batches, mmengine's schedules move before the first step of the optimizer; rightly so
+            warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
+            return super().train()
 
 
 def build_runner(

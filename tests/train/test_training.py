@@ -148,6 +148,7 @@ def test_the_average_is_what_is_validated_and_saved(
     assert validated == pytest.approx([initial["meta"]["AP"]] * 2)
 
 
+@pytest.mark.filterwarnings("error::UserWarning:torch", "error::UserWarning:mmengine.optim")
 def test_options_of_the_command_line_reach_the_run(drawn: Path, quick: Path, tmp_path: Path) -> None:
     sets = ["--train", drawn / "train.json", "--val", drawn / "val.json", "--work-dir", tmp_path / "run"]
     options = ["--freeze", "1", "--accumulate", "3", "--cache", tmp_path / "cache", "--workers", "1"]
@@ -159,7 +160,8 @@ def test_options_of_the_command_line_reach_the_run(drawn: Path, quick: Path, tmp
     norms = last["trained"]
     assert not norms["backbone.bn1.num_batches_tracked"]
     assert not norms["backbone.layer1.0.bn1.num_batches_tracked"]
-    assert norms["backbone.layer2.0.bn1.num_batches_tracked"] == 2 * 12  # its blocks are computed twice in a step
+    assert norms["backbone.layer2.0.bn1.num_batches_tracked"] == 12
+    assert norms["backbone.layer2.1.bn1.num_batches_tracked"] == 2 * 12  # is computed twice in a step
     assert len(list((tmp_path / "cache").iterdir())) == 32
     meta = last["meta"]
     assert (meta["seed"], meta["effective_batch"], meta["accumulate"]) == (5, 6, 3)
