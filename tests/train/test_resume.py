@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from facedet.core.train import finetune
 from facedet.core.weights.checkpoint import read_torch_file
 
 _KILLS = 20
+_ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}  # two runs side by side would wait for each other's threads
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def command(small: Path, drawn: Path, work_dir: Path, *options: str) -> list[str
 
 
 def run_to_the_end(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, env=_ONE_THREAD, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -57,6 +59,15 @@ def whole(small: Path, drawn: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def never_stopped(whole: Path) -> dict[str, Any]:
     """Its last.pth and best.pth."""
     return {name: read_torch_file(whole / name) for name in ("last.pth", "best.pth")}
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Computes in this process with as many threads as the commands."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def assert_same_run(folder: Path, expected: dict[str, Any]) -> None:
@@ -150,7 +161,7 @@ def _kill_until_complete(
 def _start(command: list[str]) -> subprocess.Popen:
     """Start a command in a process group of its own."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, start_new_session=True, **pipes)  # type: ignore[call-overload]
+    return subprocess.Popen(command, env=_ONE_THREAD, start_new_session=True, **pipes)  # type: ignore[call-overload]
 
 
 def _wait_for_training(process: subprocess.Popen) -> None:
@@ -178,7 +189,12 @@ def test_a_damaged_checkpoint_is_replaced_by_the_one_before(
 
 
 def test_the_last_validation_is_repeated_if_it_was_interrupted(
-    small: Path, drawn: Path, never_stopped: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Path,
+    drawn: Path,
+    never_stopped: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    one_thread: None,
 ) -> None:
     from facedet.core.train import metric
 
