@@ -3,7 +3,8 @@
     python bench/gpu/train.py [--config face_detection_0206] [--size 640] [--batch-size 8] [-o RESULT.json]
 
 `plain` is mmdet's ATSSHead and ATSSAssigner in float32 with PyTorch's defaults; `plain-amp` is the same in the
-precision of `facedet`, which is what `facedet train` does on the device; `compiled` is `facedet` with torch.compile.
+precision of `facedet`, which is what `facedet train` does on the device; `facedet-float32` is `facedet --amp off`;
+`compiled` is `facedet` with torch.compile.
 Each variant runs in its own process, in turns, because the memory allocator is set for a process. Decoding and
 augmentation are not measured. `mmcv_operators` says whose focal loss all variants compute on a GPU. MFU is the share of
 the bfloat16 peak, which a large matrix product measures, that 3 x the network's operations for one image reach.
@@ -22,7 +23,7 @@ from typing import Any
 import click
 
 _WARM_UP = 3  # steps
-VARIANTS = ("plain", "plain-amp", "facedet", "compiled")
+VARIANTS = ("plain", "plain-amp", "facedet", "facedet-float32", "compiled")
 
 
 def run_variant(variant: str, config: str, size: int, batch_size: int, steps: int, device: str) -> dict[str, Any]:
@@ -48,7 +49,8 @@ def run_variant(variant: str, config: str, size: int, batch_size: int, steps: in
         cfg.model.bbox_head.type, cfg.model.train_cfg.assigner.type = "ATSSHead", "ATSSAssigner"
         cfg.model.bbox_head.loss_bbox.type = GIoULoss
         cfg.model.train_cfg.update(allowed_border=-1, pos_weight=-1)
-    precision = "float32" if variant == "plain" else choose_precision(cfg, "auto", device)
+    amp = "off" if variant == "facedet-float32" else "auto"
+    precision = "float32" if variant == "plain" else choose_precision(cfg, amp, device)
     gflops = measure(load_config(config)).gflops * (size / load_config(config).input_size) ** 2
     torch.manual_seed(0)
     model: Any = build_detector(cfg).train()
