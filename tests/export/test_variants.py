@@ -16,8 +16,9 @@ from openvino import opset13 as ops
 from facedet.core.common.errors import UserError
 from facedet.core.data.image import find_images, read_image, to_tensor
 from facedet.core.data.structures import Detections
+from facedet.core.export.adapt import adapt
 from facedet.core.export.postprocess import postprocess
-from facedet.core.export.variants import Variant, adapt
+from facedet.core.export.variants import Variant
 from facedet.core.inference.detect import detect_image
 from facedet.core.inference.info import describe
 from facedet.core.inference.session import open_session, to_detections
