@@ -126,7 +126,7 @@ def test_a_threshold_before_the_product_is_reported(checkpoint: Path, unseen_ima
     assert any("below the threshold of 0.02" in reason for reason in reasons)
     write_ir(tmp_path / "faulty.onnx", facts, tmp_path / "faulty.xml", fp16=False)
     (pair,) = check_parity([tmp_path / "low.pth", tmp_path / "faulty.xml"], unseen_images).pairs
-    assert pair.reasons == reasons
+    assert any("below the threshold of 0.02" in reason for reason in pair.reasons)
 
 
 def assert_differs(network, size, facts, checkpoint: Path, unseen_images: Path, folder: Path) -> list[str]:
