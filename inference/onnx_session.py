@@ -11,7 +11,6 @@ import onnxruntime
 from facedet.core.common.errors import UserError, first_line
 from facedet.core.export.interface import BOXES, LABELS, Interface, Ports, check_interface
 from facedet.core.inference.session_parts import (
-    graph_preprocessing,
     join_outputs,
     level_strides,
     nms_rule,
@@ -68,6 +67,7 @@ class OnnxSession:
         return onnxruntime.InferenceSession(_up_to_nms(self.path), providers=["CPUExecutionProvider"])
 
     def interface(self) -> Interface:
+        from facedet.core.inference.graph_preprocessing import graph_preprocessing  # with OpenVINO
         from facedet.core.weights.ir.graph import read_model
 
         preprocessing = graph_preprocessing(read_model(self.path))

@@ -9,8 +9,8 @@ import numpy as np
 import openvino as ov
 
 from facedet.core.export.interface import BOXES, LABELS, Interface, Ports, check_interface
+from facedet.core.inference.graph_preprocessing import graph_preprocessing
 from facedet.core.inference.session_parts import (
-    graph_preprocessing,
     join_outputs,
     level_strides,
     nms_rule,

@@ -1,16 +1,12 @@
-"""Parts that the sessions of all formats share."""
+"""Parts that the sessions of all formats share. None needs OpenVINO, which a checkpoint does without."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from facedet.core.common.errors import UserError
 from facedet.core.weights.facts import measure_preprocessing, read_network
-
-if TYPE_CHECKING:
-    import openvino as ov
 
 Preprocessing = Callable[[np.ndarray], np.ndarray]  # image [1, 3, size, size] -> what the first convolution reads
 
@@ -41,15 +37,6 @@ def score_threshold(facts: dict[str, str], path: Path) -> float | None:
         return float(facts["score_threshold"]) if "score_threshold" in facts else None
     except ValueError as error:
         raise UserError(f"{path}: its score threshold '{facts['score_threshold']}' is not a number") from error
-
-
-def graph_preprocessing(model: "ov.Model") -> Preprocessing:
-    """The part of a graph before its first convolution."""
-    from facedet.core.weights.ir.graph import Subgraph  # OpenVINO: slow to import, and no checkpoint needs it
-    from facedet.core.weights.ir.graph_operations import graph_operations
-
-    part = Subgraph(model, [graph_operations(model).image])
-    return lambda image: part(image)[0]
 
 
 def subtracts_mean(preprocessing: Preprocessing, size: int) -> bool:
