@@ -16,9 +16,9 @@ from mmdet.registry import TASK_UTILS
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from facedet.core.configs import RELEASED
-from facedet.core.detector import register
-from facedet.core.detector.config import load_config
+from facedet.configs import RELEASED
+from facedet.detector import register
+from facedet.detector.config import load_config
 
 assert register  # with it, mmdet knows our assigner
 _SIZE, _IMAGES, _RUNS = 640, 5, 5

@@ -15,9 +15,9 @@ from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from recipe import folds, split
 
-from facedet.core.configs import FOLDER
-from facedet.core.data.dataset import DatasetSource, read_dataset
-from facedet.core.train import finetune
+from facedet.configs import FOLDER
+from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.train import finetune
 
 
 @HOOKS.register_module()

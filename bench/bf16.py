@@ -14,14 +14,14 @@ import click
 import numpy as np
 import openvino as ov
 
-from facedet.core.common.machine import describe_machine
-from facedet.core.data.image import find_images, read_image, to_tensor
-from facedet.core.export.export import export
-from facedet.core.export.interface import SHOW_ABOVE
-from facedet.core.inference.session import open_session, to_detections
-from facedet.core.parity.matching import match
-from facedet.core.weights.ir.graph import core
-from facedet.tables.columns import columns
+from facedet.common.machine import describe_machine
+from facedet.data.image import find_images, read_image, to_tensor
+from facedet.export.export import export_model
+from facedet.export.interface import SHOW_ABOVE
+from facedet.inference.session import open_session, to_detections
+from facedet.parity.matching import match
+from facedet.text.columns import columns
+from facedet.weights.ir.graph import core
 
 _MOVED_PX = 0.5
 
@@ -32,7 +32,7 @@ _MOVED_PX = 0.5
 @click.option("--images", "count", default=21, show_default=True)
 def main(checkpoint: Path, images: Path, count: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        ir = export(checkpoint, scratch, "fp32")["fp32"]
+        ir = export_model(checkpoint, scratch, "fp32")["fp32"]
         models, session = {"as converted": _without_marks(ir), "as exported": core().read_model(ir)}, open_session(ir)
         tensors = [to_tensor(read_image(path), session.size) for path in find_images(images)[:count]]
         threshold = (session.nms_rule or {})["score_threshold"]

@@ -12,9 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-from facedet.core.data.image import find_images
-from facedet.core.inference.predict import predict
-from facedet.core.inference.session import open_session
+from facedet.data.image import find_images
+from facedet.inference.predict import predict
+from facedet.inference.session import open_session
 
 _SECONDS = 20
 

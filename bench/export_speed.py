@@ -16,11 +16,11 @@ from full_model import full_model
 from openvino import opset13 as ops
 from openvino import save_model
 
-from facedet.core.export.export import export
-from facedet.core.inference.benchmark import Benchmark, benchmark
-from facedet.core.weights.ir.graph import read_model
+from facedet.export.export import export_model
+from facedet.inference.benchmark import Benchmark, benchmark
 from facedet.progress_bars import bar
-from facedet.tables.benchmark import benchmark_table
+from facedet.text.benchmark import benchmark_table
+from facedet.weights.ir.graph import read_model
 
 _TARGETS = {  # the folded IR is at least so many times as fast as these
     "reference/face-detection-0206.xml": "at least 1.15x, better 1.20x",
@@ -35,8 +35,8 @@ def main(rounds: int) -> None:
     results = Path(__file__).resolve().parent / "results"
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
         checkpoint, reference = full_model(Path())
-        folded = export(checkpoint, "folded", ["onnx", "fp32"])
-        unfolded = export(checkpoint, "unfolded", ["onnx", "fp32"], fold=False)
+        folded = export_model(checkpoint, "folded", ["onnx", "fp32"])
+        unfolded = export_model(checkpoint, "unfolded", ["onnx", "fp32"], fold=False)
         models = [folded["fp32"], folded["onnx"], *unfolded.values(), _worst_case(folded["fp32"]), checkpoint]
         result = benchmark(models + ([reference] if reference else []), rounds=rounds, images=2, progress=bar)
     text = "\n".join(["python bench/export_speed.py", benchmark_table(result), "", *_ratios(result)]) + "\n"

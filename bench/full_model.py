@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from facedet.core.detector.config import load_config, network_to_json
-from facedet.core.detector.model import build_detector
-from facedet.core.weights.checkpoint import META_KEY, write_torch_file
-from facedet.core.weights.importing import import_weights
+from facedet.detector.config import load_config, network_to_json
+from facedet.detector.model import build_detector
+from facedet.weights.checkpoint import META_KEY, write_torch_file
+from facedet.weights.importing import import_weights
 
 SHARED = Path(os.environ.get("FACEDET_SHARED", Path(__file__).parents[2] / "shared")).resolve()
 _SCRIPT = SHARED / "reference" / "standin" / "make_standin.py"

@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 import torch
 
-from facedet.core.data.synthetic import draw_dataset
-from facedet.core.train import finetune
+from facedet.data.synthetic import draw_dataset
+from facedet.train import finetune
 
 
 @click.command()

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from full_model import SHARED, full_model
 
-from facedet.core.common.machine import describe_machine
-from facedet.core.data.image import find_images
-from facedet.core.data.synthetic import draw_dataset
-from facedet.core.export.export import export
-from facedet.core.export.quantize import quantize
-from facedet.core.inference.throughput import throughput
-from facedet.core.parity.check import check_parity
-from facedet.core.parity.tolerances import INT8_IOU
+from facedet.common.machine import describe_machine
+from facedet.data.image import find_images
+from facedet.data.synthetic import draw_dataset
+from facedet.export.export import export_model
+from facedet.export.int8 import quantize
+from facedet.inference.throughput import throughput
+from facedet.parity.check import check_parity
+from facedet.parity.tolerances import INT8_IOU
 
 _IMAGES = 10
 
@@ -31,9 +31,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         checkpoint, reference = full_model(folder)
-        fp32 = export(checkpoint, folder / "folded", "fp32")["fp32"]
+        fp32 = export_model(checkpoint, folder / "folded", "fp32")["fp32"]
         name = "published graph, f32" if reference else "unfolded, f32"
-        reference = reference or export(checkpoint, folder / "unfolded", "fp32", fold=False)["fp32"]
+        reference = reference or export_model(checkpoint, folder / "unfolded", "fp32", fold=False)["fp32"]
         int8, images = folder / "detector-int8.xml", _images(folder)
         quantize(fp32, images[:_IMAGES], int8)
         models = {name: (reference, "f32"), "folded, f32": (fp32, "f32")}

@@ -24,10 +24,10 @@ import openvino as ov
 from full_model import full_model
 from openvino import opset13 as ops
 
-from facedet.core.common.machine import describe_machine
-from facedet.core.export.export import export
-from facedet.core.weights.ir.graph import core, read_model
-from facedet.tables.columns import columns
+from facedet.common.machine import describe_machine
+from facedet.export.export import export_model
+from facedet.text.columns import columns
+from facedet.weights.ir.graph import core, read_model
 
 _PEAKS = ((128, 160), (128, 80), (256, 40))  # channels and side of large 3x3 convolutions of the model
 _HINTS = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "PERF_COUNT": True}
@@ -38,7 +38,7 @@ _HINTS = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "PERF_C
 def main(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         checkpoint, _ = full_model(Path(scratch))
-        model = read_model(export(checkpoint, scratch, ["fp32"])["fp32"])
+        model = read_model(export_model(checkpoint, scratch, ["fp32"])["fp32"])
         models = [model, *(_large_convolutions(*shape) for shape in _PEAKS)]
         compiled = [core().compile_model(m, "CPU", _HINTS) for m in models]
         passes, shortest = _measure([c.create_infer_request() for c in compiled], rounds)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from facedet.core.data.image import read_image
+from facedet.data.image import read_image
 
 _WIDTH, _HEIGHT = 4000, 3000
 _RUNS = 15

@@ -65,7 +65,7 @@ def _make(folder: Path) -> Path:
 
 
 def _read(text: Path) -> dict[str, float]:
-    from facedet.core.data.dataset import DatasetSource, read_dataset
+    from facedet.data.dataset import DatasetSource, read_dataset
 
     before, start = _memory_mb(), time.perf_counter()
     faces = read_dataset(DatasetSource(text))

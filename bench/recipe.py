@@ -21,13 +21,13 @@ from typing import Any
 import click
 import numpy as np
 
-from facedet.core.common.files import write_json
-from facedet.core.common.progress import silent
-from facedet.core.configs import FOLDER
-from facedet.core.data.dataset import DatasetSource, read_dataset
-from facedet.core.data.inspect.hashing import groups_of_near_duplicates
-from facedet.core.data.inspect.images import inspect_images
-from facedet.core.data.structures import AnnotatedDataset
+from facedet.common.files import write_json
+from facedet.common.progress import silent
+from facedet.configs import FOLDER
+from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.inspect.hashing import groups_of_near_duplicates
+from facedet.data.inspect.images import inspect_images
+from facedet.data.structures import AnnotatedDataset
 
 METRICS = ("AP", "AP50", "AP75")
 _EPOCHS_ONLY = {"min_steps": 0}  # the 40 epochs that `before` has, a third of the steps
@@ -95,8 +95,8 @@ def split(dataset: Path, parts: list[list[str]], fold: int, folder: Path) -> tup
 
 def run_one(dataset: Path, recipe: str, seed: int, fold: int, parts: list[list[str]]) -> list[dict[str, Any]]:
     """Train on all folds but one and measure the last checkpoint on that one."""
-    from facedet.core.train import finetune
-    from facedet.core.weights.checkpoint import read_torch_file, write_torch_file
+    from facedet.train import finetune
+    from facedet.weights.checkpoint import read_torch_file, write_torch_file
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -115,7 +115,7 @@ def run_one(dataset: Path, recipe: str, seed: int, fold: int, parts: list[list[s
 
 
 def _accuracy(checkpoint: Path, source: DatasetSource) -> dict[str, float]:
-    from facedet.core.evaluation.evaluate import evaluate
+    from facedet.evaluation.evaluate import evaluate
 
     metrics = evaluate(checkpoint, source, metrics=["coco"]).metrics["coco"]
     return {name: metrics[name] for name in METRICS}

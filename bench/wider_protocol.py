@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facedet.core.data.structures import Detections
-from facedet.core.evaluation.metrics.wider import SETTINGS, WiderTruth, read_truth, wider_curves
+from facedet.data.structures import Detections
+from facedet.evaluation.metrics.wider import SETTINGS, WiderTruth, read_truth, wider_curves
 
 _STEPS = 1000
 

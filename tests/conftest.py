@@ -15,9 +15,9 @@ from helpers.boxes import detections
 from helpers.formats import WRITERS
 from helpers.signals import signal_stack_is_usable
 
-from facedet.core.data.structures import Detections
-from facedet.core.data.synthetic import draw_dataset
-from facedet.core.evaluation.metrics.wider import WiderTruth, read_truth
+from facedet.data.structures import Detections
+from facedet.data.synthetic import draw_dataset
+from facedet.evaluation.metrics.wider import WiderTruth, read_truth
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("FACEDET_SHARED", ROOT.parent / "shared"))
@@ -68,7 +68,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work dir of a short training run of `tiny` on the drawn dataset: it detects, but not well."""
-    from facedet.core.train import finetune
+    from facedet.train import finetune
 
     folder = tmp_path_factory.mktemp("trained") / "run"
     finetune("tiny", drawn / "train.json", drawn / "val.json", work_dir=folder, epochs=12)
@@ -78,9 +78,9 @@ def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The best checkpoint of `trained`, exported in every format."""
-    from facedet.core.export.export import export
+    from facedet.export.export import export_model
 
-    return export(trained / "best.pth", tmp_path_factory.mktemp("exported"))
+    return export_model(trained / "best.pth", tmp_path_factory.mktemp("exported"))
 
 
 @pytest.fixture(scope="session")
@@ -88,11 +88,13 @@ def exported_as(
     trained: Path, exported: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., dict[str, Path]]:
     """Exports it once with each combination of options of `export`."""
-    from facedet.core.export.export import export
+    from facedet.export.export import export_model
 
     @functools.cache
     def export_as(**options: Any) -> dict[str, Path]:
-        return export(trained / "best.pth", tmp_path_factory.mktemp("variant"), **options) if options else exported
+        return (
+            export_model(trained / "best.pth", tmp_path_factory.mktemp("variant"), **options) if options else exported
+        )
 
     return export_as
 
@@ -100,15 +102,15 @@ def exported_as(
 @pytest.fixture(scope="session")
 def unfolded(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The same without folding: the graph of the published model, which `import` can read."""
-    from facedet.core.export.export import export
+    from facedet.export.export import export_model
 
-    return export(trained / "best.pth", tmp_path_factory.mktemp("unfolded"), fold=False)
+    return export_model(trained / "best.pth", tmp_path_factory.mktemp("unfolded"), fold=False)
 
 
 @pytest.fixture(scope="session")
 def quantized(exported: dict[str, Path], drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The FP32 IR of `exported`, quantized to INT8 and calibrated on the drawn images."""
-    from facedet.core.export.quantize import quantize
+    from facedet.export.int8 import quantize
 
     path = tmp_path_factory.mktemp("quantized") / "detector-int8.xml"
     quantize(exported["fp32"], sorted((drawn / "images").iterdir()), path)
@@ -147,7 +149,7 @@ def made(tmp_path: Path) -> Callable[[str], Path]:
 def imported(unfolded: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny IR, imported without calibration."""
     path = tmp_path_factory.mktemp("imported") / "imported.pth"
-    from facedet.core.weights.importing import import_weights
+    from facedet.weights.importing import import_weights
 
     import_weights(unfolded["fp32"], path)
     return path
@@ -157,7 +159,7 @@ def imported(unfolded: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 def calibrated(unfolded: dict[str, Path], drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny IR, imported and calibrated on its training images."""
     path = tmp_path_factory.mktemp("calibrated") / "calibrated.pth"
-    from facedet.core.weights.importing import import_weights
+    from facedet.weights.importing import import_weights
 
     origin = import_weights(unfolded["fp32"], path, calibrate_on=drawn / "images")
     assert (origin.frozen_norms, origin.calibrated_on) == (0, 32)

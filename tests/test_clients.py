@@ -20,14 +20,14 @@ from model_api.models import Model
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.image import find_images, read_image, to_photo
-from facedet.core.data.structures import Detections
-from facedet.core.evaluation.evaluate import evaluate
-from facedet.core.inference.detect import detect_image, detect_images
-from facedet.core.inference.info import describe
-from facedet.core.inference.session import open_session
-from facedet.core.weights.ir.graph import core
+from facedet.common.errors import UserError
+from facedet.data.image import find_images, read_image, to_photo
+from facedet.data.structures import Detections
+from facedet.evaluation.evaluate import evaluate
+from facedet.inference.detect import detect_image, detect_images
+from facedet.inference.info import describe
+from facedet.inference.session import open_session
+from facedet.weights.ir.graph import core
 
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 ABOVE = 0.1  # the detector has seen drawn faces only

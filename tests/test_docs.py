@@ -14,18 +14,18 @@ from helpers.markdown import PAGES, README, ROOT, Block, blocks, run
 from openvino import opset13 as ops
 
 from facedet.cli import main
-from facedet.core.data.dataset import DatasetSource, read_dataset
-from facedet.core.data.image import read_image, to_tensor
-from facedet.core.evaluation.evaluate import evaluate
-from facedet.core.export.export import export
-from facedet.core.export.interface import SHOW_ABOVE
-from facedet.core.inference.session import open_session, to_detections
-from facedet.core.parity.check import check_parity
-from facedet.core.parity.matching import box_iou, match
-from facedet.core.parity.tolerances import TOLERANCES
-from facedet.core.train.dataset import FaceDataset
-from facedet.core.weights.importing import import_weights
-from facedet.core.weights.ir.graph import core
+from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.image import read_image, to_tensor
+from facedet.evaluation.evaluate import evaluate
+from facedet.export.export import export_model
+from facedet.export.interface import SHOW_ABOVE
+from facedet.inference.session import open_session, to_detections
+from facedet.parity.check import check_parity
+from facedet.parity.matching import box_iou, match
+from facedet.parity.tolerances import TOLERANCES
+from facedet.train.samples.dataset import FaceDataset
+from facedet.weights.importing import import_weights
+from facedet.weights.ir.graph import core
 
 FULL_MODEL = ("importing",)  # pages whose commands need the published model's stand-in
 JUDGED = ("quantization",)  # pages with a test of their own, which judges the result
@@ -236,7 +236,7 @@ def test_nine_of_ten_shown_boxes_move_by_less_than_half_a_pixel_in_bf16(own: Pat
 
 @pytest.mark.slow
 def test_calibration_keeps_the_loss_of_a_training_step(own: Path, faces: Path, tmp_path: Path) -> None:
-    ir = export(own / "runs" / "faces" / "best.pth", tmp_path, "fp32", fold=False)["fp32"]
+    ir = export_model(own / "runs" / "faces" / "best.pth", tmp_path, "fp32", fold=False)["fp32"]
     dataset = FaceDataset(str(faces), names=str(faces / "train.txt"), input_size=320)
     losses = {}  # in eval mode, in training mode
     for name, images in (("naive", None), ("calibrated", faces / "images")):

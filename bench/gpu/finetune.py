@@ -20,12 +20,12 @@ from typing import Any
 import click
 import torch
 
-from facedet.core.common.files import check_writable, write_json
-from facedet.core.data.dataset import DatasetSource, read_dataset
-from facedet.core.export.export import export
-from facedet.core.parity.check import check_parity
-from facedet.core.train import finetune
-from facedet.core.train.summary import Summary
+from facedet.common.files import check_writable, write_json
+from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.export.export import export_model
+from facedet.parity.check import check_parity
+from facedet.train import finetune
+from facedet.train.record.summary import Summary
 
 _PARITY_IMAGES = 20
 FILE = click.Path(exists=True, path_type=Path)
@@ -50,7 +50,7 @@ def main(dataset: Path, train_list: Path, val_list: Path, config: str, output: P
         write_json(result, output / "finetune.json")
         shutil.copy(run / "training-curve.png", output / "training-curve.png")
         formats = ["onnx", "fp32"] if find_spec("openvino") else ["onnx"]
-        files = export(run / "best.pth", Path(scratch) / "model", formats)
+        files = export_model(run / "best.pth", Path(scratch) / "model", formats)
         parity = check_parity([run / "best.pth", *files.values()], linked(val, Path(scratch) / "images"))
     result["parity"] = parity.as_dict()["pairs"]
     write_json(result, output / "finetune.json")

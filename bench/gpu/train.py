@@ -31,11 +31,11 @@ def run_variant(variant: str, config: str, size: int, batch_size: int, steps: in
     import torch
     from mmengine.optim import build_optim_wrapper
 
-    from facedet.core.detector.complexity import measure
-    from facedet.core.detector.config import load_config
-    from facedet.core.detector.model import build_detector
-    from facedet.core.train.device import choose_device, prepare
-    from facedet.core.train.options import Options, choose_precision, override
+    from facedet.detector.complexity import measure
+    from facedet.detector.config import load_config
+    from facedet.detector.model import build_detector
+    from facedet.train.machine.device import choose_device, prepare
+    from facedet.train.options import Options, choose_precision, override
 
     plain, cfg, device = variant.startswith("plain"), load_config(config), choose_device(device)
     cfg.input_size = size
@@ -80,8 +80,8 @@ def _train(model: Any, optimizer: Any, batches: list[dict], steps: int) -> float
 def _batches(cfg: Any, batch_size: int, pinned: bool) -> list[dict]:
     from mmengine.dataset import pseudo_collate
 
-    from facedet.core.data.synthetic import draw_dataset
-    from facedet.core.train.dataset import FaceDataset
+    from facedet.data.synthetic import draw_dataset
+    from facedet.train.samples.dataset import FaceDataset
 
     with tempfile.TemporaryDirectory() as folder:
         path = draw_dataset(Path(folder), 2 * batch_size, seed=1, name="train")
@@ -138,8 +138,8 @@ def main(variants: tuple[str, ...], rounds: int, output: Path | None, here: bool
 def _summary(runs: dict[str, list[dict]], device: str) -> dict[str, Any]:
     import torch
 
-    from facedet.core.detector.ops import install
-    from facedet.core.train.device import choose_device
+    from facedet.detector.ops import install
+    from facedet.train.machine.device import choose_device
 
     device = choose_device(device)
     peak = bfloat16_peak(device)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from facedet.core.common.errors import UserError
-from facedet.core.common.files import check_writable, refuse_inputs, remove_leftovers, write_beside, write_json
+from facedet.common.errors import UserError
+from facedet.common.files import check_writable, refuse_inputs, remove_leftovers, write_beside, write_json
 
 
 def test_outputs_that_would_change_an_input_are_refused(tmp_path: Path) -> None:

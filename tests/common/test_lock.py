@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from facedet.core.common.errors import UserError
-from facedet.core.common.lock import only_writer
+from facedet.common.errors import UserError
+from facedet.common.lock import only_writer
 
 _OWN = (
-    "import sys; from pathlib import Path; from facedet.core.common.lock import only_writer\n"
+    "import sys; from pathlib import Path; from facedet.common.lock import only_writer\n"
     "with only_writer(Path(sys.argv[1])): print('owns', flush=True); sys.stdin.read()"
 )
 

@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from facedet.core.common import machine
+from facedet.common import machine
 
 PEAKS = """
-from facedet.core.common.machine import peak_memory_mb
+from facedet.common.machine import peak_memory_mb
 print(peak_memory_mb())
 used = b"x" * 2**28
 print(peak_memory_mb())

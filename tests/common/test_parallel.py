@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from facedet.core.common.parallel import map_ahead
+from facedet.common.parallel import map_ahead
 
 
 def test_results_keep_the_order_of_the_items() -> None:

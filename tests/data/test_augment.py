@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from facedet.core.data.augment import Augment
-from facedet.core.data.crop import MinIoUCrop
-from facedet.core.data.image import to_input
-from facedet.core.detector.config import load_config
+from facedet.data.augment import Augment
+from facedet.data.crop import MinIoUCrop
+from facedet.data.image import to_input
+from facedet.detector.config import load_config
 
 FACE = (40, 220, 250)  # BGR
 FIRST, SECOND = (90, 60, 170, 150), (200, 20, 260, 90)  # boxes in a scene

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.cache import ImageCache, read_reduced
-from facedet.core.data.image import read_image, write_png
+from facedet.common.errors import UserError
+from facedet.data.cache import ImageCache, read_reduced
+from facedet.data.image import read_image, write_png
 
 
 def draw(path: Path, width: int, height: int, seed: int = 0) -> np.ndarray:
@@ -31,7 +31,7 @@ def test_the_cache_returns_the_same_pixels_without_decoding(tmp_path: Path, monk
     cache = ImageCache(tmp_path / "cache", 400)
     first = cache.read(tmp_path / "photo.png")
     np.testing.assert_array_equal(first, read_reduced(tmp_path / "photo.png", 400))
-    monkeypatch.setattr("facedet.core.data.cache.read_image", lambda path: pytest.fail("decoded again"))
+    monkeypatch.setattr("facedet.data.cache.read_image", lambda path: pytest.fail("decoded again"))
     np.testing.assert_array_equal(ImageCache(tmp_path / "cache", 400).read(tmp_path / "photo.png"), first)
 
 

@@ -8,9 +8,9 @@ import pytest
 from helpers.formats import SIZES, as_rows, facedet, find_file
 from PIL import Image
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.convert import to_coco
-from facedet.core.data.dataset import FORMATS, DatasetSource, read_dataset
+from facedet.common.errors import UserError
+from facedet.data.convert import to_coco
+from facedet.data.dataset import FORMATS, DatasetSource, read_dataset
 
 
 def contents(folder: Path) -> dict[Path, bytes]:

@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from facedet.core.common.boxes import overlaps
-from facedet.core.data.crop import MinIoUCrop, draw_crop
+from facedet.common.boxes import overlaps
+from facedet.data.crop import MinIoUCrop, draw_crop
 
 
 @pytest.mark.parametrize("min_iou", [0.3, 0.9])

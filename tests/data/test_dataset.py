@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from helpers.formats import coco_content, save_coco
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.dataset import FORMATS, DatasetSource, read_annotations, read_dataset
+from facedet.common.errors import UserError
+from facedet.data.dataset import FORMATS, DatasetSource, read_annotations, read_dataset
 
 
 @pytest.fixture

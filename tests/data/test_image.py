@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.image import image_size, read_image, to_input, to_photo, write_png
+from facedet.common.errors import UserError
+from facedet.data.image import image_size, read_image, to_input, to_photo, write_png
 
 
 def test_images_of_every_mode_are_read_as_bgr(tmp_path: Path) -> None:

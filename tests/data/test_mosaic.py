@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facedet.core.data.augment import Augmented
-from facedet.core.data.mosaic import mosaic
+from facedet.data.augment import Augmented
+from facedet.data.mosaic import mosaic
 
 COLOURS = (250, 40, 40), (40, 250, 40), (40, 40, 250), (40, 250, 250)  # BGR; a mosaic shows one of each
 

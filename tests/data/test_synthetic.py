@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from facedet.core.data.dataset import DatasetSource, read_dataset
-from facedet.core.data.synthetic import draw_dataset
+from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.synthetic import draw_dataset
 
 
 def test_the_same_seed_draws_the_same_dataset(tmp_path: Path) -> None:

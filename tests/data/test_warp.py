@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facedet.core.data.image import to_input
-from facedet.core.data.warp import draw_canvas, frame_map, warp_boxes, warp_image
+from facedet.data.image import to_input
+from facedet.data.warp import draw_canvas, frame_map, warp_boxes, warp_image
 
 
 def test_a_frame_inside_the_image_is_its_crop_resized() -> None:

@@ -6,8 +6,8 @@ from mmdet.registry import TASK_UTILS
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from facedet.core.detector import register
-from facedet.core.detector.config import load_config
+from facedet.detector import register
+from facedet.detector.config import load_config
 
 assert register  # with it, mmdet knows the assigner
 

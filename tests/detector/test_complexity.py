@@ -2,8 +2,8 @@
 
 import pytest
 
-from facedet.core.detector.complexity import Card, measure
-from facedet.core.detector.config import load_config
+from facedet.detector.complexity import Card, measure
+from facedet.detector.config import load_config
 
 
 def test_the_figures_of_the_card_are_reproduced() -> None:

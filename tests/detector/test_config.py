@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from facedet.core.common.errors import UserError
-from facedet.core.configs import FOLDER
-from facedet.core.detector.config import load_config, network_from_json, network_to_json
-from facedet.core.detector.model import build_detector
+from facedet.common.errors import UserError
+from facedet.configs import FOLDER
+from facedet.detector.config import load_config, network_from_json, network_to_json
+from facedet.detector.model import build_detector
 
 CONFIGS = sorted(path.stem for path in FOLDER.glob("[!_]*.py"))
 

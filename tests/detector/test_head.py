@@ -4,9 +4,9 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 
-from facedet.core.detector.config import load_config
-from facedet.core.detector.head import select
-from facedet.core.detector.model import build_detector
+from facedet.detector.config import load_config
+from facedet.detector.head import select
+from facedet.detector.model import build_detector
 
 
 def one_level(cls: torch.Tensor, centerness: torch.Tensor) -> tuple[list, list, list]:

@@ -10,8 +10,8 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from facedet.core.detector import register
-from facedet.core.detector.config import load_config
+from facedet.detector import register
+from facedet.detector.config import load_config
 
 assert register  # with it, mmdet knows the head
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from facedet.core.detector.config import load_config
-from facedet.core.detector.model import build_detector
+from facedet.detector.config import load_config
+from facedet.detector.model import build_detector
 
 
 def test_the_extra_level_is_computed_before_the_context_module_of_the_coarsest_level() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from facedet.core.detector import ops
+from facedet.detector import ops
 
 COMPILED = '''
 """Acts as a compiled mmcv._ext: has every operator and prints a line when its nms is used."""
@@ -60,7 +60,7 @@ def test_compiled_operators_are_used_if_they_are_installed(tmp_path: Path) -> No
     (tmp_path / "_ext.py").write_text(COMPILED)
     code = (
         f"import mmcv; mmcv.__path__.append({str(tmp_path)!r})\n"
-        "from facedet.core.detector import ops, register\n"
+        "from facedet.detector import ops, register\n"
         "assert ops.install() is False\n"
         "import torch; from mmcv.ops import nms\n"
         "nms(torch.zeros(1, 4), torch.ones(1), 0.5)\n"

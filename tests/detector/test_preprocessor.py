@@ -4,9 +4,9 @@ import pytest
 import torch
 from mmdet.structures import DetDataSample
 
-from facedet.core.detector.config import load_config
-from facedet.core.detector.model import build_detector
-from facedet.core.detector.preprocessor import DetDataPreprocessor, MMDetDataPreprocessor
+from facedet.detector.config import load_config
+from facedet.detector.model import build_detector
+from facedet.detector.preprocessor import DetDataPreprocessor, MMDetDataPreprocessor
 
 
 @pytest.mark.parametrize("bgr_to_rgb", [True, False])

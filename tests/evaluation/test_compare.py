@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from helpers.boxes import boxes, detections, photo
 
 from facedet.cli import main
-from facedet.core.data.dataset import DatasetSource
-from facedet.core.evaluation.compare import compare_models
+from facedet.data.dataset import DatasetSource
+from facedet.evaluation.compare import compare_models
 
 
 def test_two_models_are_compared(exported: dict[str, Path], drawn: Path, tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_two_models_are_compared(exported: dict[str, Path], drawn: Path, tmp_pat
 
 
 def test_gained_and_lost_faces_are_counted_by_height() -> None:
-    from facedet.core.evaluation import compare
+    from facedet.evaluation import compare
 
     faces = boxes((0, 0, 20, 20), (100, 100, 100, 100), (250, 0, 100, 100))
     photos = [photo("a.png", faces)]

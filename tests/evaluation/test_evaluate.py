@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from facedet.cli import main
-from facedet.core.data.dataset import DatasetSource
-from facedet.core.data.structures import Detections
-from facedet.core.evaluation.evaluate import evaluate
-from facedet.core.evaluation.metrics.wider import WiderTruth
-from facedet.core.evaluation.predictions import save_predictions
+from facedet.data.dataset import DatasetSource
+from facedet.data.structures import Detections
+from facedet.evaluation.evaluate import evaluate
+from facedet.evaluation.metrics.wider import WiderTruth
+from facedet.evaluation.predictions import save_predictions
 
 GoldenWider = tuple[WiderTruth, list[Detections]]
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from helpers.boxes import boxes, detections, photo
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.dataset import DatasetSource, read_dataset
-from facedet.core.evaluation.gate import AccuracyJudge, Figure, gated_figures, largest_drop
-from facedet.core.inference.session import open_session
+from facedet.common.errors import UserError
+from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.evaluation.gate import AccuracyJudge, Figure, gated_figures, largest_drop
+from facedet.inference.session import open_session
 
 
 def test_ap_is_gated_and_ap_of_heights_with_enough_faces() -> None:

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from facedet.cli import main
-from facedet.core.common.errors import UserError
-from facedet.core.data.structures import NO_DETECTIONS, Detections
-from facedet.core.evaluation.metrics.wider import WiderTruth
-from facedet.core.evaluation.predictions import match_predictions, read_predictions, save_predictions
+from facedet.common.errors import UserError
+from facedet.data.structures import NO_DETECTIONS, Detections
+from facedet.evaluation.metrics.wider import WiderTruth
+from facedet.evaluation.predictions import match_predictions, read_predictions, save_predictions
 
 GoldenWider = tuple[WiderTruth, list[Detections]]
 

@@ -9,12 +9,12 @@ from click.testing import CliRunner
 from scipy.io import savemat
 
 from facedet.cli import main
-from facedet.core.data.dataset import DatasetSource
-from facedet.core.data.image import read_image, write_png
-from facedet.core.data.structures import Detections, Photo
-from facedet.core.evaluation.evaluate import evaluate
-from facedet.core.evaluation.metrics.wider import read_truth, wider_curves
-from facedet.core.evaluation.predictions import wider_image_name
+from facedet.data.dataset import DatasetSource
+from facedet.data.image import read_image, write_png
+from facedet.data.structures import Detections, Photo
+from facedet.evaluation.evaluate import evaluate
+from facedet.evaluation.metrics.wider import read_truth, wider_curves
+from facedet.evaluation.predictions import wider_image_name
 
 
 @pytest.fixture

@@ -8,19 +8,19 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from facedet.core.common.errors import UserError
-from facedet.core.configs import FOLDER
-from facedet.core.detector.complexity import measure_detector
-from facedet.core.detector.config import load_config, network_to_json
-from facedet.core.detector.model import build_detector, dense, preprocess
-from facedet.core.export.export import export
-from facedet.core.export.fold import fold_layers
-from facedet.core.inference.info import describe
-from facedet.core.parity.check import check_parity
-from facedet.core.parity.interface import interface_reasons
-from facedet.core.parity.tolerances import TOLERANCES, allowed_before_nms
-from facedet.core.weights.checkpoint import META_KEY, sha256, write_torch_file
-from facedet.core.weights.importing import import_weights
+from facedet.common.errors import UserError
+from facedet.configs import FOLDER
+from facedet.detector.complexity import measure_detector
+from facedet.detector.config import load_config, network_to_json
+from facedet.detector.model import build_detector, dense, preprocess
+from facedet.export.export import export_model
+from facedet.export.fold import fold_layers
+from facedet.inference.info import describe
+from facedet.parity.check import check_parity
+from facedet.parity.interchangeable import interface_reasons
+from facedet.parity.tolerances import TOLERANCES, allowed_before_nms
+from facedet.weights.checkpoint import META_KEY, sha256, write_torch_file
+from facedet.weights.importing import import_weights
 
 SIZES = [(320, 320), (64, 64), (100, 132), (33, 64), (1, 200)]  # levels of 80x80 down to 1x1, odd sizes
 OUTPUTS = ("atss_cls", "atss_reg", "atss_centerness")
@@ -61,7 +61,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def files(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Path]]:
     folder = tmp_path_factory.mktemp("files")
-    return {name: export(checkpoint, folder / name, fold=name == "folded") for name in ("folded", "released")}
+    return {name: export_model(checkpoint, folder / name, fold=name == "folded") for name in ("folded", "released")}
 
 
 def head_outputs(detector: Any, image: torch.Tensor) -> list[torch.Tensor]:

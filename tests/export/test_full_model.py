@@ -10,16 +10,16 @@ import openvino as ov
 import pytest
 import torch
 
-from facedet.core.configs import FOLDER
-from facedet.core.data.dataset import DatasetSource
-from facedet.core.export.export import export
-from facedet.core.inference.info import describe
-from facedet.core.inference.session import open_session
-from facedet.core.parity.check import check_parity
-from facedet.core.train import finetune
-from facedet.core.weights.checkpoint import read_checkpoint, sha256
-from facedet.core.weights.importing import Origin, import_weights
-from facedet.core.weights.ir.graph import core
+from facedet.configs import FOLDER
+from facedet.data.dataset import DatasetSource
+from facedet.export.export import export_model
+from facedet.inference.info import describe
+from facedet.inference.session import open_session
+from facedet.parity.check import check_parity
+from facedet.train import finetune
+from facedet.weights.checkpoint import read_checkpoint, sha256
+from facedet.weights.importing import Origin, import_weights
+from facedet.weights.ir.graph import core
 
 pytestmark = pytest.mark.slow
 PUBLISHED = os.environ.get("FACEDET_REFERENCE_IR")
@@ -98,7 +98,7 @@ def test_an_fp16_ir_of_an_older_version_can_be_imported(reference_ir: Path, from
 def test_an_imported_checkpoint_and_its_exports_agree_with_the_reference(
     from_ir: Path, from_snapshot: Path, reference_ir: Path, photos: Path, tmp_path: Path
 ) -> None:
-    files = export(from_ir, tmp_path / "folded", ["onnx", "fp32"])
+    files = export_model(from_ir, tmp_path / "folded", ["onnx", "fp32"])
     snapshot = [] if PUBLISHED else [from_snapshot]  # the stand-in's snapshot and IR have the same weights
     parity = check_parity([from_ir, files["onnx"], files["fp32"], *snapshot], photos, reference=reference_ir)
     assert parity.size == 640

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from facedet.core.detector.config import load_config
-from facedet.core.export.graph_parts import (
+from facedet.detector.config import load_config
+from facedet.export.graph_parts import (
     convolutions,
     group_normalizations,
     last_convolutions,
     outside_network,
     sums_of_taps,
 )
-from facedet.core.weights.ir.graph import core
+from facedet.weights.ir.graph import core
 
 
 @pytest.mark.parametrize("format", ["fp32", "fp16"])

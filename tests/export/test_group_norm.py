@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from facedet.core.export.group_norm import ChannelGroupNorm
+from facedet.export.group_norm import ChannelGroupNorm
 
 
 @pytest.fixture

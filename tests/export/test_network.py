@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from facedet.core.detector.config import load_config
-from facedet.core.detector.model import build_detector
-from facedet.core.export.network import DeployedDetector
-from facedet.core.export.to_ir import write_ir
-from facedet.core.export.to_onnx import write_onnx
-from facedet.core.weights.ir.graph import core
+from facedet.detector.config import load_config
+from facedet.detector.model import build_detector
+from facedet.export.network import DeployedDetector
+from facedet.export.to_ir import write_ir
+from facedet.export.to_onnx import write_onnx
+from facedet.weights.ir.graph import core
 
 SIDE = 185  # of an image with one pixel for each anchor
 ANCHORS = 34_100

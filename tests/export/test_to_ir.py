@@ -6,9 +6,9 @@ from pathlib import Path
 import openvino as ov
 import pytest
 
-from facedet.core.export.interface import CLASSES
-from facedet.core.weights.checkpoint import sha256
-from facedet.core.weights.ir.graph import core
+from facedet.export.interface import CLASSES
+from facedet.weights.checkpoint import sha256
+from facedet.weights.ir.graph import core
 
 
 @pytest.mark.parametrize("format", ["fp32", "fp16"])

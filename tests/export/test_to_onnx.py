@@ -6,10 +6,10 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from facedet.core.data.image import read_image, to_tensor
-from facedet.core.export.load import load_network
-from facedet.core.export.to_onnx import write_onnx
-from facedet.core.weights.ir.graph import core
+from facedet.data.image import read_image, to_tensor
+from facedet.export.load import load_network
+from facedet.export.to_onnx import write_onnx
+from facedet.weights.ir.graph import core
 
 
 def test_an_onnx_file_has_the_published_interface_and_is_valid(exported: dict[str, Path], unseen_images: Path) -> None:

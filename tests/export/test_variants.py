@@ -13,17 +13,17 @@ import pytest
 from helpers.boxes import assert_same
 from openvino import opset13 as ops
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.image import find_images, read_image, to_tensor
-from facedet.core.data.structures import Detections
-from facedet.core.export.adapt import adapt
-from facedet.core.export.postprocess import postprocess
-from facedet.core.export.variants import Variant
-from facedet.core.inference.detect import detect_image
-from facedet.core.inference.info import describe
-from facedet.core.inference.session import open_session, to_detections
-from facedet.core.weights.importing import import_weights
-from facedet.core.weights.ir.graph import core
+from facedet.common.errors import UserError
+from facedet.data.image import find_images, read_image, to_tensor
+from facedet.data.structures import Detections
+from facedet.export.adapt import adapt
+from facedet.export.postprocess import postprocess
+from facedet.export.variants import Variant
+from facedet.inference.detect import detect_image
+from facedet.inference.info import describe
+from facedet.inference.session import open_session, to_detections
+from facedet.weights.importing import import_weights
+from facedet.weights.ir.graph import core
 
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 Exports = Callable[..., dict[str, Path]]

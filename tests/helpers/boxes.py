@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facedet.core.data.structures import Detections, Photo
+from facedet.data.structures import Detections, Photo
 
 
 def detections(*rows: tuple | np.ndarray) -> Detections:

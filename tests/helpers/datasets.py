@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from facedet.core.data.dataset import DatasetSource
-from facedet.core.data.synthetic import draw_image
+from facedet.data.dataset import DatasetSource
+from facedet.data.synthetic import draw_image
 
 WIDTH, HEIGHT = 400, 320
 GOOD_BOX = (100, 80, 60, 70)  # x y w h

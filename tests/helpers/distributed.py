@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from mmengine.dataset import DefaultSampler
 
-from facedet.core.common.errors import UserError
-from facedet.core.train import checkpoints, training
-from facedet.core.train.dataset import FaceDataset
-from facedet.core.train.distributed import LAUNCHERS, gather, processes, world
-from facedet.core.train.hooks import History
-from facedet.core.train.loop import unwrapped
-from facedet.core.train.metric import FaceAP
-from facedet.core.weights.checkpoint import read_torch_file
+from facedet.common.errors import UserError
+from facedet.train import checkpoints, training
+from facedet.train.hooks import History
+from facedet.train.loop import unwrapped
+from facedet.train.machine.distributed import LAUNCHERS, gather, processes, world
+from facedet.train.record.metric import FaceAP
+from facedet.train.samples.dataset import FaceDataset
+from facedet.weights.checkpoint import read_torch_file
 
 _CONTEXT = multiprocessing.get_context("forkserver")  # one process imports torch, all others are copies of it
-_CONTEXT.set_forkserver_preload([__name__, "facedet.core.train.training"])
+_CONTEXT.set_forkserver_preload([__name__, "facedet.train.training"])
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from facedet.cli import main
-from facedet.core.data.dataset import DatasetSource
-from facedet.core.data.structures import AnnotatedDataset
+from facedet.data.dataset import DatasetSource
+from facedet.data.structures import AnnotatedDataset
 
 SIZES = {"a.jpg": (100, 80), "b.png": (64, 128), "c.jpg": (50, 40)}  # width, height
 FACES = {

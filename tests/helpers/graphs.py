@@ -9,10 +9,10 @@ import torch
 from mmengine.dataset import pseudo_collate
 from openvino import opset13 as ops
 
-from facedet.core.data.image import read_image, to_tensor
-from facedet.core.detector.model import build_detector, dense
-from facedet.core.train.dataset import FaceDataset
-from facedet.core.weights.checkpoint import load_weights, read_checkpoint
+from facedet.data.image import read_image, to_tensor
+from facedet.detector.model import build_detector, dense
+from facedet.train.samples.dataset import FaceDataset
+from facedet.weights.checkpoint import load_weights, read_checkpoint
 
 NORMS = 20  # batch normalization layers of `tiny`
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from facedet.cli import main
-from facedet.core.inference.benchmark import Opened, Speed
+from facedet.inference.benchmark import Opened, Speed
 
 FIGURES = ("latency_ms", "cpu_ms", "images_per_second")
 

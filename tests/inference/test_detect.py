@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.image import read_image
-from facedet.core.inference.detect import detect_image, detect_images
-from facedet.core.inference.session import open_session
+from facedet.common.errors import UserError
+from facedet.data.image import read_image
+from facedet.inference.detect import detect_image, detect_images
+from facedet.inference.session import open_session
 
 
 def test_detections_are_the_same_in_every_format(exported: dict[str, Path], trained: Path, unseen_images: Path) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import facedet
-from facedet.core.data.image import find_images, read_image
-from facedet.core.inference.detect import detect_images
+from facedet.data.image import find_images, read_image
+from facedet.inference.detect import detect_images
 
 
 @pytest.mark.parametrize("format", ["onnx", "fp32"])

@@ -6,7 +6,7 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from facedet.core.inference.info import describe
+from facedet.inference.info import describe
 
 
 def test_compressed_weights_count_as_constants(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facedet.core.data.image import read_image, to_tensor
-from facedet.core.inference.session import open_session
+from facedet.data.image import read_image, to_tensor
+from facedet.inference.session import open_session
 
 
 def test_run_many_keeps_the_order(exported: dict[str, Path], unseen_images: Path) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import onnx
 import pytest
 
-from facedet.core.data.image import read_image, to_tensor
-from facedet.core.data.structures import Detections
-from facedet.core.inference.session import open_session, to_detections
-from facedet.core.weights.ir.graph import read_model, stored_precision
+from facedet.data.image import read_image, to_tensor
+from facedet.data.structures import Detections
+from facedet.inference.session import open_session, to_detections
+from facedet.weights.ir.graph import read_model, stored_precision
 
 
 def test_rows_are_sorted_above_the_threshold_and_then_zero(exported: dict[str, Path], unseen_images: Path) -> None:

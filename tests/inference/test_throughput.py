@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from facedet.core.inference import throughput
+from facedet.inference import throughput
 
 
 def test_every_model_runs_in_every_round(exported: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,15 +14,15 @@ from click.testing import CliRunner
 from openvino import opset13 as ops
 
 from facedet.cli import main
-from facedet.core.common.errors import UserError
-from facedet.core.export.load import load_network
-from facedet.core.export.network import DeployedDetector, select_rows
-from facedet.core.export.to_ir import write_ir
-from facedet.core.export.to_onnx import write_onnx
-from facedet.core.parity.check import check_parity
-from facedet.core.parity.tolerances import TOLERANCES
-from facedet.core.weights.checkpoint import read_torch_file, write_torch_file
-from facedet.core.weights.ir.graph import core
+from facedet.common.errors import UserError
+from facedet.export.load import load_network
+from facedet.export.network import DeployedDetector, select_rows
+from facedet.export.to_ir import write_ir
+from facedet.export.to_onnx import write_onnx
+from facedet.parity.check import check_parity
+from facedet.parity.tolerances import TOLERANCES
+from facedet.weights.checkpoint import read_torch_file, write_torch_file
+from facedet.weights.ir.graph import core
 
 
 def swapped_channels(network: DeployedDetector) -> None:
@@ -61,7 +61,7 @@ class ThresholdBeforeProduct(DeployedDetector):
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         head, net = self.detector.bbox_head, self.detector
-        from facedet.core.detector.model import preprocess
+        from facedet.detector.model import preprocess
 
         cls, reg, ctr = head(net.neck(net.backbone(preprocess(net, image))))
         boxes, scores = head.dense(cls, reg, ctr, image.shape[-2:])

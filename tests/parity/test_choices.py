@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from facedet.core.data.image import read_image, to_tensor
-from facedet.core.export.load import load_network
-from facedet.core.export.to_onnx import write_onnx
-from facedet.core.inference.session import open_session
-from facedet.core.parity.check import check_parity
-from facedet.core.parity.choices import follows_rule
-from facedet.core.parity.tolerances import TOLERANCES
-from facedet.core.parity.verdict import measure
-from facedet.core.weights.checkpoint import read_torch_file, write_torch_file
+from facedet.data.image import read_image, to_tensor
+from facedet.export.load import load_network
+from facedet.export.to_onnx import write_onnx
+from facedet.inference.session import open_session
+from facedet.parity.check import check_parity
+from facedet.parity.choices import follows_rule
+from facedet.parity.tolerances import TOLERANCES
+from facedet.parity.verdict import measure
+from facedet.weights.checkpoint import read_torch_file, write_torch_file
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from facedet.core.export.export import export
-from facedet.core.parity.check import check_parity
+from facedet.export.export import export_model
+from facedet.parity.check import check_parity
 
 
 def test_an_imported_model_and_its_export_agree_with_the_original(
     imported: Path, unfolded: dict[str, Path], unseen_images: Path, tmp_path: Path
 ) -> None:
-    again = export(imported, tmp_path, ["fp32"])
+    again = export_model(imported, tmp_path, ["fp32"])
     parity = check_parity([imported, again["fp32"]], unseen_images, reference=unfolded["fp32"])
     assert parity.agree, [pair.reasons for pair in parity.pairs]
     assert parity.pairs[1].difference.matched > 100

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facedet.core.parity.levels import LevelComparison
+from facedet.parity.levels import LevelComparison
 
 
 def test_differences_accumulate_over_images() -> None:

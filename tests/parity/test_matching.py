@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from facedet.core.data.structures import Detections
-from facedet.core.parity.matching import match
+from facedet.data.structures import Detections
+from facedet.parity.matching import match
 
 
 def test_matching_is_one_to_one_whatever_the_order() -> None:

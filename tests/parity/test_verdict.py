@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from facedet.core.data.image import read_image, to_tensor
-from facedet.core.inference.session import open_session
-from facedet.core.parity.tolerances import TOLERANCES
-from facedet.core.parity.verdict import compare, measure
-from facedet.core.weights.ir.graph import core
+from facedet.data.image import read_image, to_tensor
+from facedet.inference.session import open_session
+from facedet.parity.tolerances import TOLERANCES
+from facedet.parity.verdict import compare, measure
+from facedet.weights.ir.graph import core
 
 
 def test_differences_are_measured_in_pixels_and_scores() -> None:

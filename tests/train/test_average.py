@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from facedet.core.train.average import WeightAverage
+from facedet.train.average import WeightAverage
 
 
 def test_the_average_follows_its_formula_with_a_warm_up() -> None:

@@ -10,13 +10,13 @@ import torch
 from helpers.formats import WRITERS, facedet
 from mmengine.dataset import pseudo_collate
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.dataset import dataset_source
-from facedet.core.detector.config import load_config
-from facedet.core.detector.model import build_detector
-from facedet.core.train import finetune
-from facedet.core.train.dataset import FaceDataset
-from facedet.core.train.sampler import OrderSampler, Place
+from facedet.common.errors import UserError
+from facedet.data.dataset import dataset_source
+from facedet.detector.config import load_config
+from facedet.detector.model import build_detector
+from facedet.train import finetune
+from facedet.train.samples.dataset import FaceDataset
+from facedet.train.samples.sampler import OrderSampler, Place
 
 
 def test_a_run_uses_several_datasets_by_their_weights(drawn: Path, quick: Path, tmp_path: Path) -> None:

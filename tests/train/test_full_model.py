@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from facedet.core.configs import FOLDER
-from facedet.core.data.dataset import DatasetSource
-from facedet.core.detector.config import load_config, network_to_json
-from facedet.core.detector.model import build_detector
-from facedet.core.train import finetune
-from facedet.core.weights.checkpoint import META_KEY, read_torch_file, write_torch_file
+from facedet.configs import FOLDER
+from facedet.data.dataset import DatasetSource
+from facedet.detector.config import load_config, network_to_json
+from facedet.detector.model import build_detector
+from facedet.train import finetune
+from facedet.weights.checkpoint import META_KEY, read_torch_file, write_torch_file
 
 
 @pytest.mark.slow

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from facedet.core.common.errors import UserError
-from facedet.core.configs import FOLDER
-from facedet.core.detector.config import load_config
-from facedet.core.train import checkpoints, finetune, training
-from facedet.core.train.checkpoints import Checkpoints
-from facedet.core.train.hooks import History
-from facedet.core.weights.checkpoint import read_torch_file
+from facedet.common.errors import UserError
+from facedet.configs import FOLDER
+from facedet.detector.config import load_config
+from facedet.train import checkpoints, finetune, training
+from facedet.train.checkpoints import Checkpoints
+from facedet.train.hooks import History
+from facedet.weights.checkpoint import read_torch_file
 
 
 def test_checkpoints_contain_what_is_documented(trained: Path) -> None:

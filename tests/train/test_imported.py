@@ -6,13 +6,13 @@ import pytest
 import torch
 from helpers.graphs import in_both_modes
 
-from facedet.core.export.export import export
-from facedet.core.parity.check import check_parity
-from facedet.core.train import finetune
-from facedet.core.train.dataset import FaceDataset
-from facedet.core.weights.checkpoint import read_checkpoint
-from facedet.core.weights.importing import import_weights
-from facedet.core.weights.initial import read_initial
+from facedet.export.export import export_model
+from facedet.parity.check import check_parity
+from facedet.train import finetune
+from facedet.train.samples.dataset import FaceDataset
+from facedet.weights.checkpoint import read_checkpoint
+from facedet.weights.importing import import_weights
+from facedet.weights.initial import read_initial
 
 
 def test_after_calibration_training_mode_starts_from_the_function_of_eval_mode(
@@ -31,7 +31,7 @@ def test_after_calibration_training_mode_starts_from_the_function_of_eval_mode(
 def test_frozen_batch_normalization_stays_frozen_in_training_and_resume(
     imported: Path, calibrated: Path, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from facedet.core.train import checkpoints
+    from facedet.train import checkpoints
 
     datasets = drawn / "val.json", drawn / "val.json"
     before = read_checkpoint(imported)[1]
@@ -67,4 +67,4 @@ def test_an_imported_fp16_model_can_be_trained_exported_and_checked(
     config, _ = read_checkpoint(tuned)
     assert config.model.data_preprocessor.mean == read_checkpoint(tmp_path / "half.pth")[0].model.data_preprocessor.mean
     assert config.model.data_preprocessor.mean[0] == pytest.approx(123.675, abs=0.1)
-    assert check_parity([tuned, export(tuned, tmp_path, ["fp32"])["fp32"]], unseen_images).agree
+    assert check_parity([tuned, export_model(tuned, tmp_path, ["fp32"])["fp32"]], unseen_images).agree

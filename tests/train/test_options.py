@@ -6,10 +6,10 @@ import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
 
-from facedet.core.common.errors import UserError
-from facedet.core.detector.config import load_config
-from facedet.core.train import options
-from facedet.core.train.options import Options, choose_precision, choose_workers, override
+from facedet.common.errors import UserError
+from facedet.detector.config import load_config
+from facedet.train import options
+from facedet.train.options import Options, choose_precision, choose_workers, override
 
 
 @pytest.mark.parametrize(

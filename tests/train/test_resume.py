@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import torch
 
-from facedet.core.common.errors import UserError
-from facedet.core.train import finetune
-from facedet.core.weights.checkpoint import read_torch_file
+from facedet.common.errors import UserError
+from facedet.train import finetune
+from facedet.weights.checkpoint import read_torch_file
 
 _KILLS = 20
 _ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}  # two runs side by side would wait for each other's threads
@@ -196,7 +196,7 @@ def test_the_last_validation_is_repeated_if_it_was_interrupted(
     monkeypatch: pytest.MonkeyPatch,
     one_thread: None,
 ) -> None:
-    from facedet.core.train import metric
+    from facedet.train import metric
 
     sets = {"train": drawn / "train.json", "val": drawn / "val.json", "work_dir": tmp_path / "run", "epochs": 4}
     monkeypatch.setattr(metric.FaceAP, "process", _terminated_in(4, metric.FaceAP.process))
@@ -232,7 +232,7 @@ def _terminated_in(validation: int, process: Any) -> Any:
 
 
 def test_a_run_in_use_is_refused(small: Path, drawn: Path, tmp_path: Path) -> None:
-    from facedet.core.common.lock import only_writer
+    from facedet.common.lock import only_writer
 
     (tmp_path / "run").mkdir()
     with only_writer(tmp_path / "run"), pytest.raises(UserError, match="is writing to it"):

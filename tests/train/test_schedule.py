@@ -2,8 +2,8 @@
 
 import pytest
 
-from facedet.core.detector.config import load_config
-from facedet.core.train.schedule import set_accumulation, set_epochs
+from facedet.detector.config import load_config
+from facedet.train.schedule import set_accumulation, set_epochs
 
 
 @pytest.mark.parametrize("name", ["face_detection_0206", "finetune", "tiny"])

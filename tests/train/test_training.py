@@ -9,13 +9,13 @@ import torch
 from helpers.formats import facedet
 from PIL import Image
 
-from facedet.core.common.errors import UserError
-from facedet.core.configs import FOLDER
-from facedet.core.detector.config import load_config
-from facedet.core.detector.model import build_detector
-from facedet.core.train import finetune
-from facedet.core.train.average import WeightAverage
-from facedet.core.weights.checkpoint import read_checkpoint, read_torch_file
+from facedet.common.errors import UserError
+from facedet.configs import FOLDER
+from facedet.detector.config import load_config
+from facedet.detector.model import build_detector
+from facedet.train import finetune
+from facedet.train.average import WeightAverage
+from facedet.weights.checkpoint import read_checkpoint, read_torch_file
 
 
 def test_a_run_writes_its_results(trained: Path) -> None:
@@ -47,7 +47,7 @@ def test_scalars_are_written_for_tensorboard(trained: Path) -> None:
 def test_a_resumed_run_continues_where_it_stopped(
     drawn: Path, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from facedet.core.train import checkpoints
+    from facedet.train import checkpoints
 
     train, val = drawn / "train.json", drawn / "val.json"
     after_round = checkpoints.Checkpoints.after_round

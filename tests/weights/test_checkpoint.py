@@ -11,8 +11,8 @@ import pytest
 import torch
 from helpers.payload import Payload
 
-from facedet.core.common.errors import UserError
-from facedet.core.weights.checkpoint import load_weights, read_checkpoint, read_torch_file, sha256, write_torch_file
+from facedet.common.errors import UserError
+from facedet.weights.checkpoint import load_weights, read_checkpoint, read_torch_file, sha256, write_torch_file
 
 
 @pytest.mark.parametrize("old_format", [True, False])
@@ -81,8 +81,8 @@ def test_missing_and_unknown_weights_are_reported() -> None:
 def test_a_full_disk_ends_in_one_line_and_leaves_no_file(tmp_path: Path) -> None:
     code = (
         "import resource, signal, torch; from pathlib import Path\n"
-        "from facedet.core.weights.checkpoint import write_torch_file\n"
-        "from facedet.core.common.errors import UserError\n"
+        "from facedet.weights.checkpoint import write_torch_file\n"
+        "from facedet.common.errors import UserError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, {resource.RLIM_INFINITY}))\n"
         f"try: write_torch_file({{'w': torch.zeros(1_000_000)}}, Path({str(tmp_path / 'big.pth')!r}))\n"

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from helpers.download_server import DownloadServer, Faults
 
 from facedet.cli import main
-from facedet.core.common.errors import UserError
-from facedet.core.weights import fetch as module
-from facedet.core.weights.fetch import RetryPolicy, fetch, names
+from facedet.common.errors import UserError
+from facedet.weights import fetch as module
+from facedet.weights.fetch import RetryPolicy, fetch, names
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 QUICK = RetryPolicy(pauses=(0.01, 0.01, 0.01), timeout=0.5)

@@ -9,9 +9,9 @@ import pytest
 from helpers.graphs import convolutions, replace_weight
 from openvino import opset13 as ops
 
-from facedet.core.common.errors import UserError
-from facedet.core.weights.importing import import_weights
-from facedet.core.weights.ir.graph import core
+from facedet.common.errors import UserError
+from facedet.weights.importing import import_weights
+from facedet.weights.ir.graph import core
 
 
 def weight_of_one_level(model: ov.Model) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from facedet.core.common.errors import UserError
-from facedet.core.detector.config import load_config, network_to_json
-from facedet.core.detector.model import build_detector
-from facedet.core.weights.checkpoint import META_KEY, read_checkpoint, write_torch_file
-from facedet.core.weights.initial import read_initial
+from facedet.common.errors import UserError
+from facedet.detector.config import load_config, network_to_json
+from facedet.detector.model import build_detector
+from facedet.weights.checkpoint import META_KEY, read_checkpoint, write_torch_file
+from facedet.weights.initial import read_initial
 
 
 def test_weights_of_another_architecture_are_refused_or_loaded_in_part(trained: Path, tmp_path: Path) -> None:

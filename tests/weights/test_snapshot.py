@@ -11,11 +11,11 @@ import pytest
 import torch
 from helpers.payload import Payload
 
-from facedet.core.common.errors import UserError
-from facedet.core.detector.config import load_config
-from facedet.core.detector.model import build_detector
-from facedet.core.weights.importing import import_weights
-from facedet.core.weights.snapshot import our_name, read_snapshot
+from facedet.common.errors import UserError
+from facedet.detector.config import load_config
+from facedet.detector.model import build_detector
+from facedet.weights.importing import import_weights
+from facedet.weights.snapshot import our_name, read_snapshot
 
 
 def snapshot(reference: Path, **change: object) -> dict:

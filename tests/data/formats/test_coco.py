@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from helpers.formats import coco_content, save_coco
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.dataset import DatasetSource, read_dataset
+from facedet.common.errors import UserError
+from facedet.data.dataset import DatasetSource, read_dataset
 
 
 @pytest.fixture

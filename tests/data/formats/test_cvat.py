@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from helpers.formats import replace_in
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.dataset import DatasetSource, read_dataset
+from facedet.common.errors import UserError
+from facedet.data.dataset import DatasetSource, read_dataset
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.dataset import DatasetSource, read_dataset
+from facedet.common.errors import UserError
+from facedet.data.dataset import DatasetSource, read_dataset
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"items": []}', '{"items": [], "categories": {"label": {}}}'])

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from helpers.formats import FACES, MARKED, SIZES, WRITERS, as_rows, find_file
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.dataset import FORMATS, DatasetSource, read_dataset, recognise
+from facedet.common.errors import UserError
+from facedet.data.dataset import FORMATS, DatasetSource, read_dataset, recognise
 
 
 @pytest.mark.parametrize("format", FORMATS)

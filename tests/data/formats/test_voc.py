@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.dataset import DatasetSource, read_dataset
+from facedet.common.errors import UserError
+from facedet.data.dataset import DatasetSource, read_dataset
 
 
 def voc(folder: Path, boxes: list[tuple], difficult: tuple[int, ...] = (), size: tuple[int, int] = (100, 80)) -> Path:

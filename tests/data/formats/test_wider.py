@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from helpers.formats import replace_in
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.dataset import DatasetSource, read_dataset
+from facedet.common.errors import UserError
+from facedet.data.dataset import DatasetSource, read_dataset
 
 
 def test_wider_images_without_faces_may_omit_the_line_of_zeros(made: Callable) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from helpers.formats import WRITERS, replace_in
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.dataset import DatasetSource, read_dataset, recognise
+from facedet.common.errors import UserError
+from facedet.data.dataset import DatasetSource, read_dataset, recognise
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from helpers.datasets import (
 )
 from PIL import Image
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.dataset import DatasetSource
-from facedet.core.data.image import read_image, write_png
-from facedet.core.data.inspect.check import CheckResult, check_dataset
-from facedet.core.data.inspect.findings import KINDS
-from facedet.core.data.synthetic import draw_image
+from facedet.common.errors import UserError
+from facedet.data.dataset import DatasetSource
+from facedet.data.image import read_image, write_png
+from facedet.data.inspect.check import CheckResult, check_dataset
+from facedet.data.inspect.findings import KINDS
+from facedet.data.synthetic import draw_image
 
 SIZE = 640  # input size in pixels
 

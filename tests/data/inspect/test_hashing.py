@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from helpers.datasets import altered_copy
 
-from facedet.core.data.image import SUFFIXES, read_image
-from facedet.core.data.inspect.hashing import MAX_DIFFERING_BITS, fingerprint, groups_of_near_duplicates, most_similar
-from facedet.core.data.synthetic import draw_image
+from facedet.data.image import SUFFIXES, read_image
+from facedet.data.inspect.hashing import MAX_DIFFERING_BITS, fingerprint, groups_of_near_duplicates, most_similar
+from facedet.data.synthetic import draw_image
 
 
 def test_copies_are_found_and_different_images_are_not() -> None:

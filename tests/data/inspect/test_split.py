@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from helpers.datasets import GOOD_BOX, DatasetBuilder, altered_copy
 
-from facedet.core.common.errors import UserError
-from facedet.core.data.dataset import DatasetSource, read_dataset
-from facedet.core.data.inspect.check import check_dataset
-from facedet.core.data.inspect.split import choose_groups, shortest_names, split_dataset
+from facedet.common.errors import UserError
+from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.inspect.check import check_dataset
+from facedet.data.inspect.split import choose_groups, shortest_names, split_dataset
 
 
 def test_a_split_keeps_near_duplicates_together_and_depends_on_its_seed(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedet.core.data.structures import Detections, Photo
-from facedet.core.evaluation.metrics.coco import average_precision
+from facedet.data.structures import Detections, Photo
+from facedet.evaluation.metrics.coco import average_precision
 
 
 def test_detections_of_ignored_faces_are_not_counted() -> None:

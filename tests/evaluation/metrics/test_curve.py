@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facedet.core.evaluation.metrics.curve import Curve
+from facedet.evaluation.metrics.curve import Curve
 
 
 def test_the_area_uses_every_point() -> None:

@@ -2,7 +2,7 @@
 
 from helpers.boxes import boxes, detections, photo
 
-from facedet.core.evaluation.metrics.faces import false_positives, is_detected, missed_faces
+from facedet.evaluation.metrics.faces import false_positives, is_detected, missed_faces
 
 
 def test_missed_faces_and_false_positives_are_sorted() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.boxes import boxes, detections
 
-from facedet.core.evaluation.metrics.heights import ap64_curve
+from facedet.evaluation.metrics.heights import ap64_curve
 
 
 def test_ignored_faces_are_not_counted() -> None:

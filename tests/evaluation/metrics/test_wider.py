@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from helpers.boxes import boxes, detections
 
-from facedet.core.data.structures import NO_DETECTIONS, Detections
-from facedet.core.evaluation.metrics.heights import ap64_curve, height_curve
-from facedet.core.evaluation.metrics.wider import WiderTruth, wider_curves
+from facedet.data.structures import NO_DETECTIONS, Detections
+from facedet.evaluation.metrics.heights import ap64_curve, height_curve
+from facedet.evaluation.metrics.wider import WiderTruth, wider_curves
 
 GoldenWider = tuple[WiderTruth, list[Detections]]
 

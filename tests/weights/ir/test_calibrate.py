@@ -7,9 +7,9 @@ import pytest
 import torch
 from helpers.graphs import distance
 
-from facedet.core.common.errors import UserError
-from facedet.core.weights.checkpoint import read_checkpoint
-from facedet.core.weights.importing import import_weights
+from facedet.common.errors import UserError
+from facedet.weights.checkpoint import read_checkpoint
+from facedet.weights.importing import import_weights
 
 
 def test_calibration_does_not_change_the_function(

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from helpers.payload import Payload
 
-from facedet.core.weights.importing import import_weights
-from facedet.core.weights.ir.graph import fold_constants, read_facts, read_model
+from facedet.weights.importing import import_weights
+from facedet.weights.ir.graph import fold_constants, read_facts, read_model
 
 
 def test_folding_constants_does_not_change_the_given_graph(exported: dict[str, Path]) -> None:

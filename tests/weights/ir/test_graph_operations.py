@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facedet.core.weights.ir.graph import fold_constants, read_model
-from facedet.core.weights.ir.graph_operations import graph_operations
+from facedet.weights.ir.graph import fold_constants, read_model
+from facedet.weights.ir.graph_operations import graph_operations
 
 
 def test_every_weight_of_the_published_graph_is_used(standin: Path) -> None:

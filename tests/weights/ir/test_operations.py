@@ -2,7 +2,7 @@
 
 import pytest
 
-from facedet.core.weights.ir.operations import Mismatch, Operation, match_operations
+from facedet.weights.ir.operations import Mismatch, Operation, match_operations
 
 
 def test_operations_are_matched_whatever_their_order() -> None:

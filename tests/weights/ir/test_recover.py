@@ -9,12 +9,12 @@ import torch
 from helpers.graphs import NORMS, backbone_convolutions, distance, replace_weight
 from openvino import opset13 as ops
 
-from facedet.core.detector.config import load_config, network_to_json
-from facedet.core.detector.model import build_detector
-from facedet.core.export.export import export
-from facedet.core.weights.checkpoint import META_KEY, read_checkpoint, write_torch_file
-from facedet.core.weights.importing import import_weights
-from facedet.core.weights.ir.graph import core
+from facedet.detector.config import load_config, network_to_json
+from facedet.detector.model import build_detector
+from facedet.export.export import export_model
+from facedet.weights.checkpoint import META_KEY, read_checkpoint, write_torch_file
+from facedet.weights.importing import import_weights
+from facedet.weights.ir.graph import core
 
 
 @pytest.mark.parametrize("format", ["onnx", "fp32"])
@@ -108,7 +108,7 @@ def test_a_graph_without_its_zeros_and_ones_can_be_imported(quick: Path, tmp_pat
     fresh = build_detector(config)  # biases are 0 and scales 1: conversion omits these operations
     content = {"meta": {META_KEY: network_to_json(config)}, "state_dict": fresh.state_dict()}
     write_torch_file(content, tmp_path / "fresh.pth")
-    files = export(tmp_path / "fresh.pth", tmp_path, ["onnx", "fp32"], fold=False)
+    files = export_model(tmp_path / "fresh.pth", tmp_path, ["onnx", "fp32"], fold=False)
     for format, path in files.items():
         import_weights(path, tmp_path / f"{format}.pth")
         _, state = read_checkpoint(tmp_path / f"{format}.pth")

@@ -1,5 +1,0 @@
-"""The network. Importing this package first makes mmcv's operators available, which mmdet needs."""
-
-from facedet.core.detector import ops
-
-ops.install()

@@ -1,0 +1,50 @@
+"""The command line: the group of commands and how errors end. The commands are in commands/."""
+
+import sys
+from typing import Any
+
+import click
+
+from facedet.commands.data import data
+from facedet.commands.demo import demo
+from facedet.commands.export import export, parity
+from facedet.commands.measure import benchmark, compare, evaluate, reproduce
+from facedet.commands.quantize import quantize
+from facedet.commands.train import train
+from facedet.commands.use import detect, info
+from facedet.commands.weights import fetch, import_
+from facedet.common.errors import UserError
+
+
+class _Commands(click.Group):
+    """Reports an error that the user can fix in one line, with exit code 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order of the workflow, not of the alphabet
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            click.echo(f"facedet: {error}", err=True)
+            sys.exit(error.exit_code)
+        except OSError as error:
+            click.echo(f"facedet: {error.filename or 'output'}: {error.strerror or error}", err=True)
+            sys.exit(2)
+        except KeyboardInterrupt:
+            click.echo("\nfacedet: stopped", err=True)
+            sys.exit(130)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="face-detection-0206", prog_name="facedet")
+def main() -> None:
+    """The open, retrainable, provable face detector for OpenVINO."""
+
+
+_COMMANDS = (
+    *(demo, data, fetch, import_, train, export, quantize, parity),
+    *(evaluate, compare, reproduce, benchmark, detect, info),
+)
+for _command in _COMMANDS:
+    main.add_command(_command)

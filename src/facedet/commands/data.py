@@ -1,0 +1,110 @@
+"""The commands `facedet data ...`: check, convert and split datasets."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from facedet.commands.options import FILE
+
+
+@click.group()
+def data() -> None:
+    """Check, convert and split datasets of annotated images."""
+
+
+@data.command()
+@click.argument("source", type=FILE, metavar="DATASET")
+@click.option("-o", "--output", type=FILE, required=True, help="Folder for annotations.json and images/.")
+@click.option("--to", type=click.Choice(["coco"]), required=True, help="Format to write.")
+@click.option("--images", type=FILE, help="Folder of the images, if not where the format expects them.")
+@click.option("--format", help="Format of DATASET: coco, cvat, datumaro, voc, wider or yolo.  [default: detected]")
+def convert(source: Path, output: Path, to: str, images: Path | None, format: str | None) -> None:
+    """Write DATASET, in any format, as COCO. Images are copied unchanged."""
+    from facedet.data.convert import to_coco
+    from facedet.data.dataset import DatasetSource
+    from facedet.progress_bars import bar
+
+    left_out: list[str] = []
+    path = to_coco(DatasetSource(source, images, format=format), output, bar, left_out.append)
+    for line in left_out:
+        click.echo(f"left out: {line}", err=True)
+    click.echo(f"wrote {path}")
+
+
+@data.command()
+@click.argument("source", type=FILE, metavar="DATASET")
+@click.option("--val", type=FILE, help="Validation dataset. Images in both datasets are reported.")
+@click.option(
+    "--train-list", type=FILE, help="Text file with the names of the images of DATASET to check, one per line."
+)
+@click.option("--val-list", type=FILE, help="Text file with the names of the images of --val to check, one per line.")
+@click.option(
+    "--images", type=FILE, help="Folder of the images of both datasets, if not where the format expects them."
+)
+@click.option("--format", help="Format of both datasets.  [default: detected]")
+@click.option(
+    "--input-size", type=click.IntRange(1), help="Network's input size in pixels.  [default: the released model's]"
+)
+@click.option("--report", type=FILE, help="Folder for check.json and check.html, which shows the worst cases.")
+@click.option("--json", "json_file", type=FILE, help="JSON file for all findings.")
+def check(
+    source: Path,
+    val: Path | None,
+    train_list: Path | None,
+    val_list: Path | None,
+    images: Path | None,
+    format: str | None,
+    input_size: int | None,
+    report: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Check DATASET before training; nothing is changed. Exit code 1 if something would harm training, else 0."""
+    from facedet.common.files import refuse_inputs, write_json
+    from facedet.data.dataset import DatasetSource
+    from facedet.data.formats.yolo import has_train_and_val
+    from facedet.data.inspect.check import check_dataset
+    from facedet.data.inspect.check_report import write_report
+    from facedet.progress_bars import bar
+    from facedet.text.check import check_table
+
+    if val is None and train_list is None and format in (None, "yolo") and has_train_and_val(source):
+        val = source
+    refuse_inputs([report, json_file], [source, val, images])
+    train_source, val_source = DatasetSource(source, images, train_list, format), None
+    if val:
+        train_source = DatasetSource.of(train_source, "train")
+        val_source = DatasetSource.of(DatasetSource(val, images, val_list, format), "val")
+    result = check_dataset(train_source, input_size or _released_input_size(), val_source, bar)
+    click.echo(check_table(result))
+    if json_file:
+        write_json(result.as_dict(), json_file)
+    if report:
+        click.echo(f"wrote {write_report(result, report)}")
+    sys.exit(1 if result.hurts else 0)
+
+
+def _released_input_size() -> int:
+    """Read the released config's input size. `load_config` would import torch, which takes seconds."""
+    from mmengine.config import Config
+
+    from facedet.configs import FOLDER, RELEASED
+
+    return Config.fromfile(FOLDER / f"{RELEASED}.py", import_custom_modules=False).input_size
+
+
+@data.command()
+@click.argument("source", type=FILE, metavar="DATASET")
+@click.option("--val", "share", type=float, required=True, help="Share of the images for validation, for example 0.2.")
+@click.option("-o", "--output", type=FILE, required=True, help="Folder for train.txt and val.txt.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random split.")
+@click.option("--images", type=FILE, help="Folder of the images, if not where the format expects them.")
+@click.option("--format", help="Format of DATASET.  [default: detected]")
+def split(source: Path, share: float, output: Path, seed: int, images: Path | None, format: str | None) -> None:
+    """Split DATASET into lists for --train-list and --val-list. Near-duplicates stay on one side."""
+    from facedet.data.dataset import DatasetSource
+    from facedet.data.inspect.split import split_dataset
+    from facedet.progress_bars import bar
+
+    for path in split_dataset(DatasetSource(source, images, format=format), output, share, seed, bar):
+        click.echo(f"wrote {path}: {len(path.read_text(encoding='utf-8').splitlines())} images")

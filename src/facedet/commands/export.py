@@ -1,0 +1,82 @@
+"""The commands that export a checkpoint and check the result: export, parity."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from facedet.commands.options import FILE
+from facedet.progress_bars import bar
+
+
+@click.command()
+@click.argument("checkpoint", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="Folder for the exported files.")
+@click.option("--formats", multiple=True, help="One or more of onnx, fp32, fp16.  [default: all, or both IRs]")
+@click.option(
+    "--no-fold",
+    is_flag=True,
+    help="Keep the graph of the published model, which `facedet import` can read, instead of combining linear layers.",
+)
+@click.option(
+    "--no-nms", is_flag=True, help="For devices without NMS: boxes and scores of all anchors, and a postprocess.py."
+)
+@click.option(
+    "--layout",
+    default="published",
+    help="published, or model-api: an IR that OpenVINO Model API opens; it takes a uint8 picture.",
+)
+@click.option("--input", default="f32", help="f32, or u8 for pictures of any size; boxes are in their pixels. IR only.")
+@click.option("--batch", type=int, default=1, help="Number of images that the files take at once.")
+@click.argument("more_formats", nargs=-1, metavar="")
+def export(
+    checkpoint: Path,
+    output: Path,
+    formats: tuple[str, ...],
+    no_fold: bool,
+    no_nms: bool,
+    layout: str,
+    input: str,
+    batch: int,
+    more_formats: tuple[str, ...],
+) -> None:
+    """Export CHECKPOINT to ONNX and OpenVINO IR.
+
+    Of the configs finetune and face_detection_0206, the files are drop-in replacements for the published model, unless
+    --no-nms, --layout, --input or --batch is given.
+    """
+    from facedet.export.export import export_model
+
+    chosen = [*formats, *more_formats] or None
+    written = export_model(
+        checkpoint, output, chosen, bar, fold=not no_fold, nms=not no_nms, layout=layout, input=input, batch=batch
+    )
+    for name, path in written.items():
+        click.echo(f"{name:5} {path}")
+
+
+@click.command()
+@click.argument("models", type=FILE, nargs=-1, required=True)
+@click.option("--images", type=FILE, required=True, help="Folder of images to compare on, or one image.")
+@click.option(
+    "--reference",
+    type=FILE,
+    help="Compare all MODELS with this file (usually the published IR), also its interface and its values before NMS.",
+)
+@click.option("--report", type=FILE, help="Folder for parity.json and parity.html.")
+def parity(models: tuple[Path, ...], images: Path, reference: Path | None, report: Path | None) -> None:
+    """Check that MODELS give the same detections.
+
+    The first is the reference, or the file of --reference. Exit code 0 if all agree, 1 if not.
+    """
+    from facedet.parity.check import check_parity
+    from facedet.parity.parity_report import write_report
+    from facedet.text.parity import parity_table
+
+    result = check_parity(models, images, reference=reference, progress=bar)
+    click.echo(parity_table(result))
+    for line in result.left_out:
+        click.echo(f"left out: {line}", err=True)
+    if report:
+        click.echo(f"wrote {write_report(result, report)}")
+    sys.exit(0 if result.agree else 1)

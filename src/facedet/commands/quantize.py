@@ -1,0 +1,66 @@
+"""The command that makes an INT8 file: quantize."""
+
+from pathlib import Path
+
+import click
+
+from facedet.commands.options import FILE
+from facedet.common.errors import UserError
+from facedet.progress_bars import bar
+
+
+@click.command()
+@click.argument("model", type=FILE)
+@click.option("--calibrate", type=FILE, required=True, help="Dataset or folder of images to calibrate on.")
+@click.option("--calibrate-list", type=FILE, help="Text file with the names of the images to use, one per line.")
+@click.option("--val", type=FILE, help="Dataset to measure accuracy on. INT8 must be as accurate as float32 there.")
+@click.option("--val-list", type=FILE, help="The same for --val.")
+@click.option(
+    "--images", type=FILE, help="Folder of the images of both datasets, if not where the format expects them."
+)
+@click.option("--format", help="Format of both datasets.  [default: detected]")
+@click.option("--max-drop", type=float, help="Largest allowed drop of AP, 0..1.  [default: 0.005]")
+@click.option("-o", "--output", type=FILE, required=True, help="Folder for detector-int8.xml and .bin.")
+@click.option("--report", type=FILE, help="Folder for quantization.html and its JSON.")
+def quantize(
+    model: Path,
+    calibrate: Path,
+    calibrate_list: Path | None,
+    val: Path | None,
+    val_list: Path | None,
+    images: Path | None,
+    format: str | None,
+    max_drop: float | None,
+    output: Path,
+    report: Path | None,
+) -> None:
+    """Quantize MODEL to INT8.
+
+    MODEL is a checkpoint or an FP32 IR. With --val, layers that hurt stay in float; a result that loses more than
+    --max-drop of AP, or one face more than that by face height, is refused with exit code 2.
+    """
+    from facedet.common.files import refuse_inputs
+    from facedet.data.dataset import DatasetSource
+    from facedet.evaluation.gated_quantization import MAX_DROP, quantize_model
+    from facedet.evaluation.quantization_report import write_quantization
+    from facedet.text.quantization import quantization_table
+
+    refuse_inputs([output, report], [calibrate, val, images])
+    if not val and (val_list or max_drop is not None):
+        raise UserError("--val-list and --max-drop are for --val; give it too")
+    done = quantize_model(
+        model,
+        DatasetSource(calibrate, images, calibrate_list, format),
+        output,
+        val=DatasetSource(val, images, val_list, format) if val else None,
+        max_drop=MAX_DROP if max_drop is None else max_drop,
+        progress=bar,
+    )
+    click.echo(quantization_table(done))
+    for line in done.left_out:
+        click.echo(f"left out: {line}", err=True)
+    if report:
+        click.echo(f"wrote {write_quantization(done, report)}")
+    if done.reasons:
+        raise UserError(f"{model}: INT8 loses too much accuracy, nothing was written: {'; '.join(done.reasons)}")
+    click.echo(f"int8  {done.path}")

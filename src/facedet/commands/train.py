@@ -1,0 +1,122 @@
+"""The command `train`."""
+
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facedet.commands.options import FILE
+
+
+class BatchSize(click.ParamType):
+    """A positive number, or `auto`."""
+
+    name = "integer or auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        return value if value == "auto" else click.IntRange(1).convert(value, param, ctx)
+
+
+class WeightedSet(click.ParamType):
+    """A dataset's path and weight: PATH or PATH=WEIGHT."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Path, float]:
+        path, _, weight = value.rpartition("=")
+        if not path or Path(value).exists():
+            return Path(value), 1.0
+        return Path(path), click.FLOAT.convert(weight, param, ctx)
+
+
+@click.command()
+@click.argument("config")
+@click.option(
+    "--train",
+    "train_sets",
+    type=WeightedSet(),
+    multiple=True,
+    required=True,
+    help="Dataset to train on: a file or folder. Give several to train on all; PATH=2 uses a set twice in an epoch.",
+)
+@click.option("--val", "val_set", type=FILE, required=True, help="Dataset to validate on.")
+@click.option("--images", type=FILE, help="Folder of the images, if not where the formats of the datasets expect them.")
+@click.option("--format", help="Format of both datasets: coco, cvat, datumaro, voc, wider, yolo.  [default: detected]")
+@click.option(
+    "--train-list",
+    "train_lists",
+    type=FILE,
+    multiple=True,
+    help="Text file with the names of the images of --train to use, one per line; one file for each --train.",
+)
+@click.option("--val-list", type=FILE, help="Text file with the names of the images of --val to use, one per line.")
+@click.option(
+    "--weights",
+    help="Start from: a checkpoint, torchvision:resnet152, a file of its weights, or random.  [default: from CONFIG]",
+)
+@click.option("--allow-partial", is_flag=True, help="Load only those --weights that fit; the rest stays random.")
+@click.option("--work-dir", type=FILE, help="Folder for the results.  [default: runs/CONFIG]")
+@click.option("--epochs", type=click.IntRange(1), help="Number of epochs; scales the schedule.  [default: from CONFIG]")
+@click.option(
+    "--batch-size", type=BatchSize(), help="Images per batch, or auto to fill the GPU.  [default: from CONFIG]"
+)
+@click.option("--accumulate", type=click.IntRange(1), help="Batches in one step of the optimizer.  [default: 1]")
+@click.option(
+    "--workers", type=click.IntRange(0), help="Processes that read images.  [default: from CONFIG; more on a GPU]"
+)
+@click.option("--seed", type=click.IntRange(0), help="Random seed of initial weights, order and views.  [default: 0]")
+@click.option("--patience", type=click.IntRange(1), help="Stop after this number of validations without a better AP.")
+@click.option("--freeze", type=click.IntRange(0, 4), help="Do not train the stem and this number of backbone stages.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
+@click.option("--amp", default="auto", show_default=True, help="bfloat16: on, off, or auto where it is fast.")
+@click.option("--cache", type=FILE, help="Folder that keeps decoded images: for large photographs.")
+@click.option("--compile", is_flag=True, help="Use torch.compile: a slower start; steps may be faster.")
+@click.option("--checkpoint-gradients", is_flag=True, help="Less memory for a batch; steps take longer.")
+@click.option("--save-every", type=float, default=5, show_default=True, help="Minutes between two checkpoints.")
+@click.option("--logger", "loggers", multiple=True, help="Log to wandb or mlflow too; can be given twice.")
+@click.option("--launcher", help="What started the processes: torchrun (is detected), slurm or mpi.")
+@click.option("--sync-bn", is_flag=True, help="Let batch normalization use the images of all processes.  [GPUs only]")
+@click.option("--resume", is_flag=True, help="Continue the training run in the work dir from its last.pth.")
+@click.option("--dry-run", is_flag=True, help="Try the first steps; tell time and memory; write nothing.")
+def train(
+    config: str,
+    train_sets: tuple[tuple[Path, float], ...],
+    val_set: Path,
+    images: Path | None,
+    format: str | None,
+    train_lists: tuple[Path, ...],
+    val_list: Path | None,
+    work_dir: Path | None,
+    dry_run: bool,
+    **options: Any,
+) -> None:
+    """Fine-tune CONFIG on annotated images.
+
+    CONFIG is tiny, finetune, face_detection_0206 or a file.
+
+    Writes best.pth (weights with the highest validation AP: export this one), last.pth (for --resume) and training.html
+    (a report) into the work dir, and the numbers and pictures of the report.
+    """
+    from facedet.data.dataset import DatasetSource
+    from facedet.text.training import summary_text, trial_text
+    from facedet.train import finetune, try_run
+    from facedet.train.machine.distributed import is_first
+
+    if train_lists and len(train_lists) != len(train_sets):
+        raise click.UsageError("give --train-list once for each --train, in the same order, or not at all")
+    pairs = zip_longest(train_sets, train_lists)
+    train = [DatasetSource(path, images, names, format, weight=weight) for (path, weight), names in pairs]
+    run = config, train, DatasetSource(val_set, images, val_list, format)
+    folder = work_dir or Path("runs") / Path(config).stem
+    if dry_run:
+        trial = try_run(*run, work_dir=folder, **options)
+        if is_first():
+            click.echo(trial_text(trial))
+        return
+    summary = finetune(*run, work_dir=folder, **options)
+    if not is_first():
+        return
+    click.echo(summary_text(summary))
+    if summary.left_out:
+        click.echo(f"{len(summary.left_out)} images or boxes were left out; summary.json lists them", err=True)

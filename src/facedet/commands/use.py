@@ -1,0 +1,49 @@
+"""The commands that use a model: detect, info."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from facedet.commands.options import FILE
+from facedet.progress_bars import bar
+
+
+@click.command()
+@click.argument("model", type=FILE)
+@click.argument("images", type=FILE, nargs=-1, required=True)
+@click.option(
+    "-o", "--output", type=FILE, required=True, help="Folder for the images with boxes drawn, and detections.json."
+)
+@click.option("--threshold", type=float, help="Lowest score to show.  [default: 0.3]")
+@click.option("--ids", type=FILE, help="COCO JSON of these images: detections.json gets its image ids.")
+def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float | None, ids: Path | None) -> None:
+    """Detect faces in IMAGES (files or folders) with MODEL.
+
+    MODEL is a checkpoint, an ONNX file or an IR.
+    """
+    from facedet.export.interface import SHOW_ABOVE
+    from facedet.inference.detect import detect_images
+
+    limit = SHOW_ABOVE if threshold is None else threshold
+    found, left_out = detect_images(model, images, output, limit, bar, ids)
+    faces = sum(len(each.detections.scores) for each in found)
+    click.echo(f"{faces} faces in {len(found)} images; wrote {output}")
+    for line in left_out:
+        click.echo(f"left out: {line}", err=True)
+
+
+@click.command()
+@click.argument("target")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info(target: str, as_json: bool) -> None:
+    """Show size, cost, interface and origin of TARGET.
+
+    TARGET is a config, a checkpoint, an ONNX file or an IR. The published card's figures are shown next to its own.
+    """
+    from facedet.inference.info import describe
+    from facedet.text.model import info_table
+
+    described = describe(target)
+    click.echo(json.dumps(asdict(described), indent=2) if as_json else info_table(described))

@@ -1,0 +1,46 @@
+"""The commands that get weights: fetch, import."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from facedet.commands.options import FILE
+from facedet.progress_bars import bar, byte_bar, tell
+
+
+@click.command()
+@click.argument("name")
+@click.option("-o", "--output", type=FILE, default=Path("published"), show_default=True, help="Folder for the files.")
+@click.option("--mirror", metavar="URL", help="Download from this address instead of the publisher's.")
+def fetch(name: str, output: Path, mirror: str | None) -> None:
+    """Download a published model.
+
+    NAME is ir-fp32, ir-fp16, ir-int8 or snapshot. An interrupted download is resumed.
+    """
+    from facedet.weights.fetch import fetch as download
+
+    for path in download(name, output, mirror=mirror, progress=byte_bar, tell=tell):
+        click.echo(path)
+
+
+@click.command("import")
+@click.argument("source", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="Checkpoint to write (.pth).")
+@click.option(
+    "--calibrate",
+    "calibrate_on",
+    type=FILE,
+    help="Images to measure new batch normalization statistics on (an IR has none).",
+)
+@click.option("--config", help="Config of the network.  [default: the one stored in the file, else the released one]")
+def import_(source: Path, output: Path, **options: Any) -> None:
+    """Turn SOURCE into a trainable checkpoint.
+
+    SOURCE is the released snapshot (.pth), an IR (.xml) or an ONNX file (.onnx); own exports with --no-fold only.
+    """
+    from facedet.text.model import origin_lines
+    from facedet.weights.importing import import_weights
+
+    origin = import_weights(source, output, progress=bar, **options)
+    click.echo("\n".join([*origin_lines(origin), f"wrote {output}"]))

@@ -1,0 +1,98 @@
+"""Write output files. A file is written under a temporary name and then renamed, so it is never incomplete."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from facedet.common.errors import UserError
+
+_BEGUN = ".facedet-"  # then the number of the process and the name: a file that is being written
+
+
+def check_writable(folder: Path) -> None:
+    """Create the folder if it is missing. Raises UserError if it cannot be written to."""
+    probe = folder / f"{_BEGUN}{os.getpid()}.writable"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink(missing_ok=True)  # another process may have removed it as a leftover
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes of this machine left of files that they were writing."""
+    for leftover in folder.glob(f"{_BEGUN}*"):
+        process = leftover.name.removeprefix(_BEGUN).partition(".")[0]
+        if process.isdecimal() and not _is_running(int(process)):
+            with suppress(OSError):
+                leftover.unlink()
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
+
+
+def refuse_inputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
+    """Raise UserError if an output would replace an input or is inside an input folder."""
+    for output, source in product(filter(None, outputs), list(filter(None, inputs))):
+        inside = source.is_dir() and output.resolve().is_relative_to(source.resolve())
+        if inside or output.resolve() == source.resolve():
+            raise UserError(f"{output}: would change {source}, which is only read; choose a path outside it")
+
+
+def write_json(content: Any, path: Path) -> None:
+    """Write plain values as JSON. Raises UserError if the file cannot be written, ValueError for NaN or infinity."""
+    with write_beside(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def write_beside(path: Path, keep: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary path in the same folder (created if missing) and rename it to `path` if no error occurred.
+
+    The file is on the disk before it is renamed, so that a power failure cannot leave an empty one. keep: the earlier
+    file stays under this name, in the same folder. Raises UserError if the file cannot be written, for example because
+    the disk is full.
+    """
+    temporary = path.with_name(f"{_BEGUN}{os.getpid()}.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _sync(temporary)
+        if keep and path.exists():
+            _keep(path, keep)
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _keep(path: Path, earlier: Path) -> None:
+    """Give a file a second name, so that it exists at every moment; rename it where a file system has no links."""
+    earlier.unlink(missing_ok=True)
+    try:
+        os.link(path, earlier)
+    except OSError:
+        path.replace(earlier)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

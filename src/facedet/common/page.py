@@ -1,0 +1,39 @@
+"""HTML reports: one self-contained file each, with the images embedded."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import cv2
+import jinja2
+import numpy as np
+
+from facedet.common.files import write_beside
+
+
+def write_page(template: Path, path: Path, **values: Any) -> Path:
+    """Fill a template with escaped values and write the page; returns its path. Raises UserError.
+
+    A template can include page.css, which lies here.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["file_name"] = lambda name: Path(name).name
+    page = environment.get_template(template.name).render(**values)
+    with write_beside(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def as_jpeg(image: np.ndarray) -> str:
+    """Encode an image uint8 [h, w, 3] BGR as JPEG in base64."""
+    return in_base64(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
+
+
+def in_base64(content: bytes) -> str:
+    """Encode bytes in base64, for a `data:` URL."""
+    return base64.b64encode(content).decode()

@@ -1,0 +1,157 @@
+"""Read a dataset of annotated face images, whatever its format."""
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from facedet.common.errors import UserError
+from facedet.data.formats import coco, cvat, datumaro, voc, wider, yolo
+from facedet.data.formats.recognise import FORMATS, find_annotations, recognise
+from facedet.data.image import image_size
+from facedet.data.structures import AnnotatedDataset, Photo
+
+__all__ = [
+    "FORMATS",
+    "MIN_SIDE",
+    "DatasetSource",
+    "dataset_source",
+    "read_annotations",
+    "read_dataset",
+    "recognise",
+    "valid_boxes",
+]
+
+_READERS = {"coco": coco.read, "cvat": cvat.read, "datumaro": datumaro.read, "voc": voc.read, "wider": wider.read}
+MIN_SIDE = 1.0  # pixels: a narrower or lower box counts as one without area
+_LARGEST_COORDINATE = np.finfo(np.float32).max  # boxes become float32
+
+
+@dataclass(frozen=True)
+class DatasetSource:
+    """Location of a dataset: a file or folder in one of `FORMATS`.
+
+    images: folder of the images if they are not where the format expects them. names: text file that selects images,
+    one per line. format: one of `FORMATS`; None detects it. split: `train` or `val` of a YOLO data.yaml with both; None
+    takes all; training takes `train`, validation and evaluation take `val`. weight: how often an epoch of training uses
+    each image; for a fraction, it uses another random part of the images each time.
+    """
+
+    path: Path
+    images: Path | None = None
+    names: Path | None = None
+    format: str | None = None
+    split: str | None = None
+    weight: float = 1.0
+
+    @classmethod
+    def of(cls, dataset: "DatasetSource | str | Path", split: str) -> "DatasetSource":
+        """The source, or that of the dataset at a path; takes `split` unless it selects images itself."""
+        source = dataset if isinstance(dataset, DatasetSource) else cls(Path(dataset))
+        return replace(source, split=split) if source.split is None and source.names is None else source
+
+
+def dataset_source(
+    path: str | Path,
+    *,
+    images: str | Path | None = None,
+    names: str | Path | None = None,
+    format: str | None = None,
+    split: str | None = None,
+    weight: float = 1.0,
+) -> DatasetSource:
+    """A dataset with images, selection, format or weight that are not the default; arguments as for `DatasetSource`."""
+    folder, selected = (Path(each) if each else None for each in (images, names))
+    return DatasetSource(Path(path), folder, selected, format, split, weight)
+
+
+def read_dataset(source: DatasetSource) -> AnnotatedDataset:
+    """Read a dataset. Every class counts as a face.
+
+    Leaves out images that are missing or unreadable and boxes that are not finite, outside the image or without area;
+    `skipped` lists them. Clips boxes that are partly outside. Raises UserError if no image is usable.
+    """
+    skipped: list[str] = []
+    photos: list[Photo] = []
+    unusable: list[str] = []
+    for annotated in read_annotations(source, skipped):
+        try:
+            photos.append(_check_photo(annotated, skipped))
+        except UserError as error:
+            unusable.append(str(error))
+            skipped.append(unusable[-1])
+    if not photos:
+        why = f" (first reason: {skipped[0]})" if skipped else ""
+        raise UserError(f"{source.path}: no usable image{why}")
+    return AnnotatedDataset(photos, skipped, unusable)
+
+
+def read_annotations(source: DatasetSource, skipped: list[str]) -> list[Photo]:
+    """The annotated images of a dataset, unchecked: opens no image file, checks no box. Raises UserError.
+
+    Adds a line to `skipped` for each annotation that cannot be read. A malformed box becomes a box of NaN. YOLO is the
+    exception: its boxes are fractions, so the reader needs the header of each image and skips unreadable ones.
+    """
+    format, path = find_annotations(source.path, source.format)
+    if format == "yolo":
+        photos = yolo.read(path, source.images, skipped, source.split)
+    else:
+        photos = _READERS[format](path, source.images, skipped)
+    return _select(photos, source.names, skipped) if source.names else photos
+
+
+def valid_boxes(boxes: np.ndarray) -> np.ndarray:
+    """Which boxes, float64 [n, 4], have coordinates that float32 can hold: bool [n]. NaN and infinity are not valid."""
+    return np.asarray((np.abs(boxes) <= _LARGEST_COORDINATE).all(axis=1))
+
+
+def _check_photo(photo: Photo, skipped: list[str]) -> Photo:
+    """The photo with its true size and its usable boxes, clipped. Adds a line to `skipped` for each other box."""
+    width, height = image_size(photo.path)
+    if photo.width and photo.height and (photo.width, photo.height) != (width, height):
+        raise UserError(
+            f"{photo.path}: annotated as {photo.width}x{photo.height} but is {width}x{height}; correct the annotation"
+        )
+    boxes = photo.boxes.astype(np.float64).reshape(-1, 4)
+    valid = valid_boxes(boxes)
+    clipped = np.where(valid[:, None], boxes, 0).clip(0, [width, height, width, height]).astype(np.float32)
+    usable = np.logical_and(valid, (clipped[:, 2:] - clipped[:, :2] >= MIN_SIDE).all(axis=1))
+    for box in boxes[~usable]:
+        numbers = ", ".join(f"{value:g}" for value in box)
+        reason = f"is outside the {width}x{height} image, has no area or has an invalid coordinate"
+        skipped.append(f"{photo.path}: box [{numbers}] {reason}")
+    classes = tuple(name for name, kept in zip(photo.classes, usable, strict=True) if kept)
+    return Photo(photo.path, width, height, clipped[usable], photo.ignored[usable], classes)
+
+
+def _select(photos: list[Photo], names: Path, skipped: list[str]) -> list[Photo]:
+    """The photos in a list of names. A name is the end of a path, with or without suffix. Raises UserError."""
+    by_name: dict[str, set[int]] = defaultdict(set)
+    for k, photo in enumerate(photos):
+        by_name[photo.path.name].add(k)
+        by_name[photo.path.stem].add(k)
+    selected: set[int] = set()
+    for line in _read_names(names):
+        *folders, name = Path(line).parts
+        matches = [k for k in sorted(by_name[name]) if _ends_with(photos[k].path.parent, folders)]
+        if len(matches) > 1:
+            first, second = (photos[k].path for k in matches[:2])
+            raise UserError(f"{names}: '{line}' matches {first} and {second}; give more of the path")
+        if not matches:
+            skipped.append(f"{line}: in the list of names but not in the dataset")
+        selected.update(matches)
+    return [photos[k] for k in sorted(selected)]
+
+
+def _ends_with(folder: Path, parts: list[str]) -> bool:
+    expected = [part for part in parts if part != "."]
+    return not expected or list(folder.parts[-len(expected) :]) == expected
+
+
+def _read_names(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as a list of names") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -1,0 +1,170 @@
+"""YOLO: one label file (.txt) per image, one line `class cx cy w h` per face, in fractions of the image size.
+
+An image without a label file has no faces. The format cannot mark ignored faces. Image sizes come from the image files.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from facedet.common.errors import UserError, first_line
+from facedet.data.formats.parsing import NAN_BOX, BoxAnnotation, make_photo, read_text
+from facedet.data.image import SUFFIXES, image_size
+from facedet.data.structures import Photo
+
+SPLITS = ("train", "val", "test")  # keys of data.yaml
+_NAME_FILES = ("classes.txt", "obj.names")
+
+
+def read(path: Path, images: Path | None, skipped: list[str], split: str | None = None) -> list[Photo]:
+    """Read a data.yaml, a folder with a data.yaml, or a folder of images and label files. Raises UserError.
+
+    The paths in a data.yaml are relative to `images` if given. Without a data.yaml, the images are in `images`, in
+    images/ or in the folder itself, and the label files in labels/ or next to the images. split: key of data.yaml to
+    read; None reads all. Adds a line to `skipped` for each missing or unreadable file. A malformed line becomes a box
+    of NaN.
+    """
+    file = path if path.is_file() else _find_data_yaml(path)
+    if file:
+        content = _load(file)
+        names = _names(content.get("names"))
+        labels = {image: _label_candidates(image) for image in _images_of(file, content, images, split, skipped)}
+    else:
+        names = _names_in(path)
+        labels = _labels(path, images, skipped)
+    photos = []
+    for image, candidates in labels.items():
+        try:
+            photos.append(_photo(image, candidates, names))
+        except UserError as error:
+            skipped.append(str(error))
+    return photos
+
+
+def _find_data_yaml(folder: Path) -> Path | None:
+    """The data.yaml of a folder, under any file name, or None. Raises UserError if there are several."""
+    files = [file for suffix in ("yaml", "yml") for file in sorted(folder.glob(f"*.{suffix}")) if is_data_yaml(file)]
+    if len(files) > 1:
+        raise UserError(f"{folder}: contains {files[0].name} and {files[1].name}; give one of them")
+    return files[0] if files else None
+
+
+def is_data_yaml(file: Path) -> bool:
+    """Whether a file is YAML and lists at least one split."""
+    try:
+        _load(file)
+    except UserError:
+        return False
+    return True
+
+
+def has_train_and_val(path: Path) -> bool:
+    """Whether a data.yaml, or the one in a folder, lists both a training and a validation split."""
+    file = path if path.suffix in (".yaml", ".yml") else _find_data_yaml(path) if path.is_dir() else None
+    return file is not None and file.is_file() and is_data_yaml(file) and {"train", "val"} <= _load(file).keys()
+
+
+def is_label_file(file: Path) -> bool:
+    """Whether the first line of a text file is a face."""
+    with file.open(encoding="utf-8-sig", errors="replace") as stream:
+        words = stream.readline(200).split()
+    return bool(words) and not math.isnan(_face(words, (1, 1), {})[0][0])
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(read_text(file, "a YOLO data.yaml"))
+    except (yaml.YAMLError, RecursionError) as error:
+        raise UserError(f"{file}: not a YOLO data.yaml ({first_line(error)})") from error
+    if not isinstance(content, dict) or not any(content.get(key) for key in SPLITS):
+        raise UserError(f"{file}: not a YOLO data.yaml (it has none of the keys {', '.join(SPLITS)})")
+    return content
+
+
+def _names(names: Any) -> dict[int, str]:
+    pairs = names.items() if isinstance(names, dict) else enumerate(names if isinstance(names, list) else [])
+    return {key: str(name) for key, name in pairs if isinstance(key, int)}
+
+
+def _names_in(folder: Path) -> dict[int, str]:
+    for file in (parent / name for parent in (folder, folder / "labels") for name in _NAME_FILES):
+        if file.is_file():
+            return dict(enumerate(read_text(file, "a list of classes").splitlines()))
+    return {}
+
+
+def _images_of(
+    file: Path, content: dict[str, Any], images: Path | None, split: str | None, skipped: list[str]
+) -> list[Path]:
+    """The images of a split, or of all splits. Raises UserError if data.yaml does not have the split."""
+    if split and not content.get(split):
+        raise UserError(f"{file}: has no '{split}'; add it, or give a separate dataset")
+    stated = file.parent / str(content.get("path") or "")
+    root = images or (stated if stated.is_dir() else file.parent)
+    paths: list[Path] = []
+    for key in [split] if split else [key for key in SPLITS if content.get(key)]:
+        entries = content[key] if isinstance(content[key], list) else [content[key]]
+        for entry in map(str, entries):
+            # some tools write ../train for a folder next to the file
+            found = next((p for p in (root / entry, root / entry.removeprefix("../")) if p.exists()), None)
+            if found is None:
+                skipped.append(f"{file}: {key}: no such file or folder: {root / entry}")
+            else:
+                paths += _images_in(found) if found.is_dir() else _images_in_list(found, root)
+    return list(dict.fromkeys(paths))
+
+
+def _images_in_list(file: Path, root: Path) -> list[Path]:
+    """The images in a text file, one per line, relative to its folder or else to the root."""
+    lines = [line.strip() for line in read_text(file, "a list of images").splitlines() if line.strip()]
+    return [file.parent / line if (file.parent / line).is_file() else root / line for line in lines]
+
+
+def _labels(path: Path, images: Path | None, skipped: list[str]) -> dict[Path, list[Path]]:
+    """The images of a folder without data.yaml, each with the candidates for its label file."""
+    folder = images or (path / "images" if (path / "images").is_dir() else path)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is not a folder; give the folder of the images")
+    label_folder = path / "labels"
+    labels: dict[Path, list[Path]] = {}
+    for image in _images_in(folder):
+        relative = image.relative_to(folder).with_suffix(".txt")
+        labels[image] = [label_folder / relative, path / relative, *_label_candidates(image)]
+    known = {file for candidates in labels.values() for file in candidates}
+    unmatched = (f for f in sorted(label_folder.rglob("*.txt")) if f not in known and f.name not in _NAME_FILES)
+    skipped.extend(f"{file}: no image of that name in {folder}" for file in unmatched)
+    return labels
+
+
+def _label_candidates(image: Path) -> list[Path]:
+    """Where the label file of an image may be: its path with the last images/ replaced by labels/, or next to it."""
+    adjacent = image.with_suffix(".txt")
+    folders = adjacent.parts[:-1]
+    if "images" not in folders:
+        return [adjacent]
+    last = len(folders) - 1 - folders[::-1].index("images")
+    return [Path(*folders[:last], "labels", *adjacent.parts[last + 1 :]), adjacent]
+
+
+def _images_in(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
+
+
+def _photo(image: Path, candidates: list[Path], names: dict[int, str]) -> Photo:
+    size = image_size(image)
+    file = next((candidate for candidate in candidates if candidate.is_file()), None)
+    lines = read_text(file, "a YOLO label file").splitlines() if file else []
+    return make_photo(image, size, [_face(line.split(), size, names) for line in lines if line.strip()])
+
+
+def _face(words: list[str], size: tuple[int, int], names: dict[int, str]) -> BoxAnnotation:
+    try:
+        class_id, x, y, w, h = (float(word) for word in words)
+        name = names.get(int(class_id), str(int(class_id)))
+    except (ValueError, OverflowError):
+        return NAN_BOX, False, words[0]
+    width, height = size
+    return [(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height], False, name

@@ -1,0 +1,91 @@
+"""Split a dataset into training and validation. Near-duplicates stay on one side."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from facedet.common.errors import UserError
+from facedet.common.files import write_beside
+from facedet.common.progress import Progress, silent
+from facedet.data.dataset import DatasetSource, read_annotations
+from facedet.data.inspect.hashing import Fingerprint, groups_of_near_duplicates
+from facedet.data.inspect.images import inspect_images
+
+TRAIN, VAL = "train.txt", "val.txt"
+
+
+def split_dataset(
+    source: DatasetSource, folder: Path, share: float, seed: int, progress: Progress = silent
+) -> tuple[Path, Path]:
+    """Write train.txt and val.txt into `folder`: image names, one per line, for --train-list and --val-list.
+
+    `share` of the images goes to validation, as closely as groups of near-duplicates allow. The same dataset and seed
+    give the same lists. Unreadable images are listed too: training reports them. Raises UserError, also if a list
+    already exists.
+    """
+    if not 0 < share < 1:
+        raise UserError(f"the share of validation images must be between 0 and 1, not {share:g}; give for example 0.2")
+    files = folder / TRAIN, folder / VAL
+    for file in files:
+        if file.exists():
+            raise UserError(f"{file}: already exists; choose another folder")
+    paths = sorted(photo.path for photo in read_annotations(source, []))
+    names = shortest_names(paths)
+    inspected = inspect_images(paths, progress, f"compare {source.path.name}")
+    groups = _group_all([image.fingerprint for image in inspected])
+    val_images = choose_groups(groups, round(share * len(paths)), seed)
+    if not val_images:
+        raise UserError(f"{source.path}: cannot be split: all images are near-duplicates of one; add other images")
+    for file, is_val in zip(files, (False, True), strict=True):
+        lines = [name for k, name in enumerate(names) if (k in val_images) == is_val]
+        with write_beside(file) as temporary:
+            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return files
+
+
+def choose_groups(groups: list[list[int]], wanted: int, seed: int) -> set[int]:
+    """Choose whole groups at random and return their members, as close to `wanted` in number as possible.
+
+    Never all members, and none only if the groups allow nothing else.
+    """
+    shuffled = [groups[k] for k in np.random.default_rng(seed).permutation(len(groups))]
+    reachable = [1]  # after k groups: bit n is set if some of them have n members together
+    for group in shuffled:
+        reachable.append(reachable[-1] | reachable[-1] << len(group))
+    total = sum(len(group) for group in shuffled)
+    number = min((n for n in range(1, total) if reachable[-1] >> n & 1), key=lambda n: abs(n - wanted), default=0)
+    chosen: set[int] = set()
+    for k in range(len(shuffled) - 1, -1, -1):
+        if not reachable[k] >> number & 1:
+            chosen.update(shuffled[k])
+            number -= len(shuffled[k])
+    return chosen
+
+
+def shortest_names(paths: list[Path]) -> list[str]:
+    """Shorten each path to its last parts, as few as identify it, with or without the suffix. Raises UserError."""
+    ends: Counter[PurePath] = Counter()
+    for path in paths:
+        ends.update({end for whole in (path, path.with_suffix("")) for end in _ends(whole)})
+    names = []
+    for path in paths:
+        name = next((end for end in _ends(path) if ends[end] == 1), None)
+        if name is None:
+            raise UserError(
+                f"{path}: annotated twice, or another path ends the same; run `facedet data check` for details"
+            )
+        names.append(name.as_posix())
+    return names
+
+
+def _ends(path: Path) -> list[PurePath]:
+    return [PurePath(*path.parts[-k:]) for k in range(1, len(path.parts) + 1)]
+
+
+def _group_all(prints: Sequence[Fingerprint | None]) -> list[list[int]]:
+    """Groups of near-duplicates; every other image is a group of its own."""
+    near = groups_of_near_duplicates(prints)
+    grouped = {k for group in near for k in group}
+    return near + [[k] for k in range(len(prints)) if k not in grouped]

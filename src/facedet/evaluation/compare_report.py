@@ -1,0 +1,44 @@
+"""Write a comparison as JSON and as an HTML report."""
+
+from pathlib import Path
+
+from facedet.common.files import write_json
+from facedet.common.page import as_jpeg, write_page
+from facedet.evaluation.compare import Comparison
+from facedet.evaluation.evaluation_report import draw_crops
+from facedet.evaluation.metrics.faces import BoxInImage
+from facedet.inference.draw import AMBER, BLUE, GREEN, RED
+
+_SHOWN = 24  # crops per section
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> Path:
+    """Write comparison.json and comparison.html into `folder`; returns the path of the HTML file."""
+    write_json(comparison.as_dict(), folder / "comparison.json")
+    return write_page(
+        Path(__file__).with_name("comparison.html"),
+        folder / "comparison.html",
+        comparison=comparison,
+        sections=crop_sections(comparison),
+    )
+
+
+def crop_sections(comparison: Comparison) -> list[tuple[str, int, list[tuple[str, str, BoxInImage]]]]:
+    """For crops.html: the title of each section, its number of boxes, and a crop, file name and box for the first."""
+    sections = [
+        ("Gained: faces that only the second model detects", comparison.gained, GREEN),
+        ("Lost: faces that only the first model detects", comparison.lost, RED),
+        ("False positives of the first model, highest scores first", comparison.false_positives[0], BLUE),
+        ("False positives of the second model, highest scores first", comparison.false_positives[1], AMBER),
+    ]
+    return [(title, len(boxes), _figures(comparison, boxes, colour)) for title, boxes, colour in sections]
+
+
+def _figures(
+    comparison: Comparison, boxes: list[BoxInImage], colour: tuple[int, int, int]
+) -> list[tuple[str, str, BoxInImage]]:
+    """The crop in base64, the file name and the box, for the first boxes."""
+    shown = boxes[:_SHOWN]
+    crops = draw_crops(comparison.photos, shown, colour)
+    names = [comparison.photos[box.image_index].path.name for box in shown]
+    return list(zip(map(as_jpeg, crops), names, shown, strict=True))

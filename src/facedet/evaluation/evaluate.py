@@ -1,0 +1,200 @@
+"""Measure accuracy on a dataset with the metrics of COCO, WIDER FACE and the published model card."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from facedet.common.errors import UserError
+from facedet.common.progress import Progress, silent
+from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.structures import NO_DETECTIONS, Detections, Photo
+from facedet.evaluation.metrics.coco import average_precision
+from facedet.evaluation.metrics.curve import Curve
+from facedet.evaluation.metrics.faces import BoxInImage, false_positives, missed_faces
+from facedet.evaluation.metrics.heights import HEIGHT_EDGES, ap64_curve, height_curve
+from facedet.evaluation.metrics.wider import SETTINGS, WiderTruth, read_truth, wider_curves
+from facedet.evaluation.predictions import match_predictions, read_predictions, wider_image_name
+from facedet.export.interface import SHOW_ABOVE
+from facedet.inference.predict import predict
+from facedet.inference.session import open_session
+
+METRICS = ("coco", "wider", "ap64")
+
+
+@dataclass(frozen=True)
+class HeightAP:
+    """AP at IoU 0.5 over faces with a height from `lowest` to below `highest` pixels; None if there are no such
+    faces."""
+
+    lowest: float
+    highest: float
+    faces: int
+    ap: float | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result of an evaluation.
+
+    source: the model or the stored predictions. metrics: values in 0..1 by metric name. curves: by name, for plots.
+    misses: the largest missed faces. false_positives: those with the highest scores. photos: the evaluated images;
+    empty if only the official ground truth was given. names, detections: `event/file` and the detections of each image.
+    left_out: images and boxes that were not used, and why. images_per_second: of reading and inference together.
+    """
+
+    source: str
+    metrics: dict
+    curves: dict[str, Curve]
+    heights: list[HeightAP]
+    misses: list[BoxInImage]
+    false_positives: list[BoxInImage]
+    photos: list[Photo] = field(repr=False)
+    names: list[str] = field(repr=False)
+    detections: list[Detections] = field(repr=False)
+    left_out: list[str]
+    images_per_second: float | None = None
+
+    def as_dict(self) -> dict:
+        """Plain values for JSON."""
+        worst = {"worst_misses": self.misses, "worst_false_alarms": self.false_positives}
+        heights = [
+            {"from": h.lowest, "below": None if np.isinf(h.highest) else h.highest, "faces": h.faces, "ap50": h.ap}
+            for h in self.heights
+        ]
+        head = {"source": self.source, "images": len(self.detections), "images_per_second": self.images_per_second}
+        boxes = {key: [self._box_as_dict(box) for box in listed] for key, listed in worst.items()}
+        return {**self.metrics, **head, "ap50_by_height": heights, **boxes, "left_out": self.left_out}
+
+    def _box_as_dict(self, box: BoxInImage) -> dict:
+        x1, y1, x2, y2 = map(float, box.box)
+        xywh = [round(v, 2) for v in (x1, y1, x2 - x1, y2 - y1)]
+        return {"file_name": self.photos[box.image_index].path.name, "bbox": xywh, "score": box.score}
+
+
+def evaluate(
+    model: str | Path | None,
+    source: DatasetSource | str | Path | None,
+    *,
+    predictions: str | Path | None = None,
+    wider_ground_truth: str | Path | None = None,
+    metrics: Sequence[str] = (),
+    progress: Progress = silent,
+) -> Evaluation:
+    """Evaluate a model, or stored predictions, on a dataset (a path alone if it needs no more). Raises UserError.
+
+    metrics: some of METRICS; empty for all that the inputs allow. wider_ground_truth: folder of the four official .mat
+    files. predictions: as for `read_predictions`; with wider_ground_truth they need no dataset and no images.
+    """
+    model, predictions, wider_ground_truth = (Path(p) if p else None for p in (model, predictions, wider_ground_truth))
+    source = DatasetSource.of(source, "val") if source else None
+    _check_arguments(model, source, predictions, wider_ground_truth, metrics)
+    truth = read_truth(wider_ground_truth) if wider_ground_truth else None
+    dataset = read_dataset(source) if source else None
+    photos = list(dataset.photos) if dataset else []
+    left_out = list(dataset.skipped) if dataset else []
+    speed = None
+    if predictions:
+        names = truth.names if truth else []
+        paths = [p.path for p in photos] if dataset else [Path(f"{name}.jpg") for name in names]
+        detections, missing = match_predictions(read_predictions(predictions), paths, predictions)
+        if missing:
+            left_out.append(
+                f"{predictions}: no detections for {missing} of {len(paths)} images; their faces count as missed"
+            )
+    else:
+        assert model is not None
+        session = open_session(model)
+        started = time.monotonic()
+        detections, unreadable = predict(session, [p.path for p in photos], progress)
+        speed = len(photos) / (time.monotonic() - started)
+        left_out += unreadable.values()
+        detections = [d for k, d in enumerate(detections) if k not in unreadable]
+        photos = [p for k, p in enumerate(photos) if k not in unreadable]
+    wanted = metrics or [m for m in METRICS if (m != "coco" or source) and (m != "wider" or truth)]
+    return evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
+
+
+def _check_arguments(
+    model: Path | None,
+    source: DatasetSource | None,
+    predictions: Path | None,
+    wider_ground_truth: Path | None,
+    metrics: Sequence[str],
+) -> None:
+    unknown = [m for m in metrics if m not in METRICS]
+    if unknown:
+        raise UserError(f"--metrics {' '.join(unknown)}: give some of {' '.join(METRICS)}")
+    if (model is None) == (predictions is None):
+        raise UserError("give either a model to evaluate or --predictions")
+    if source is None and (wider_ground_truth is None or predictions is None):
+        raise UserError("give a dataset, or --predictions with --wider-ground-truth")
+    if "wider" in metrics and wider_ground_truth is None:
+        raise UserError("wider needs --wider-ground-truth, the folder of the four official .mat files")
+    if "coco" in metrics and source is None:
+        raise UserError("coco needs a dataset: the official ground truth alone does not contain the image sizes")
+
+
+def evaluate_detections(
+    source: str,
+    photos: list[Photo],
+    detections: list[Detections],
+    truth: WiderTruth | None,
+    metrics: Sequence[str],
+    left_out: Sequence[str] = (),
+    images_per_second: float | None = None,
+) -> Evaluation:
+    """Compute metrics and curves of detections: one for each photo or, without photos, for each name of `truth`."""
+    values: dict = {}
+    curves: dict[str, Curve] = {}
+    boxes = [p.boxes for p in photos] if photos else (truth.boxes if truth else [])
+    ignored = [p.ignored for p in photos] if photos else None
+    if "wider" in metrics and truth:
+        ordered, missing = _in_official_order(truth, photos, detections)
+        curves |= wider_curves(truth, ordered)
+        values["wider"] = {setting: curves[setting].area for setting in SETTINGS}
+        if missing:
+            note = f"{missing} of the {len(truth.names)} images of WIDER FACE val are not in the dataset"
+            left_out = [*left_out, f"{note}; their faces count as missed"]
+    if "ap64" in metrics:
+        curves["faces from 64 pixels"] = ap64_curve(boxes, detections, ignored)
+        values["ap64"] = curves["faces from 64 pixels"].area
+    if "coco" in metrics:
+        values["coco"] = average_precision(photos, detections)
+    curves["all faces"] = height_curve(boxes, detections, 0, np.inf, ignored)
+    heights = ap_by_height(boxes, detections, ignored)
+    misses = missed_faces(photos, detections, SHOW_ABOVE) if photos else []
+    wrong = false_positives(photos, detections) if photos else []
+    names = [wider_image_name(p.path) for p in photos] if photos else (truth.names if truth else [])
+    return Evaluation(
+        source, values, curves, heights, misses, wrong, photos, names, detections, list(left_out), images_per_second
+    )
+
+
+def ap_by_height(
+    boxes: Sequence[np.ndarray], detections: Sequence[Detections], ignored: Sequence[np.ndarray] | None
+) -> list[HeightAP]:
+    """AP of every range of heights. boxes: the faces of each image [n, 4]; ignored: those not to count, bool [n]."""
+    rows = []
+    for lowest, highest in pairwise(HEIGHT_EDGES):
+        in_range = [((b[:, 3] - b[:, 1] >= lowest) & (b[:, 3] - b[:, 1] < highest)) for b in boxes]
+        count = sum(int((m if ignored is None else m & ~ignored[k]).sum()) for k, m in enumerate(in_range))
+        ap = height_curve(boxes, detections, lowest, highest, ignored).area if count else None
+        rows.append(HeightAP(lowest, highest, count, ap))
+    return rows
+
+
+def _in_official_order(
+    truth: WiderTruth, photos: list[Photo], detections: list[Detections]
+) -> tuple[list[Detections], int]:
+    """The detections in the order of the official ground truth, and how many of its images the dataset lacks."""
+    if not photos:
+        return detections, 0
+    by_name = {wider_image_name(p.path): d for p, d in zip(photos, detections, strict=True)}
+    if not by_name.keys() & set(truth.names):
+        first = next(iter(by_name), "none")
+        raise UserError(f"no image of the dataset is in WIDER FACE val (its first image: {first})")
+    return [by_name.get(name, NO_DETECTIONS) for name in truth.names], len(set(truth.names) - by_name.keys())

@@ -1,0 +1,186 @@
+"""Quantize a model, refuse the result if accuracy suffers, and show what it costs and gains."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from facedet.common.errors import UserError
+from facedet.common.files import check_writable, write_beside
+from facedet.common.progress import Progress, silent
+from facedet.data.dataset import DatasetSource, read_annotations, read_dataset
+from facedet.data.formats.recognise import find_annotations
+from facedet.data.image import find_images, image_size
+from facedet.data.structures import Detections
+from facedet.evaluation.compare import Comparison, compare_detections
+from facedet.evaluation.gate import AccuracyJudge, Figure, gated_figures
+from facedet.export.export import FORMATS, export_model
+from facedet.export.int8 import quantize
+from facedet.export.interface import SHOW_ABOVE
+from facedet.export.to_ir import save_ir
+from facedet.inference.predict import predict
+from facedet.inference.session import open_session
+from facedet.inference.throughput import throughput
+from facedet.weights.ir.graph import core, read_facts, read_model
+
+INT8 = "detector-int8.xml"
+MAX_DROP = 0.005
+
+
+@dataclass(frozen=True)
+class MeasuredModel:
+    """One form of the model: its name, what it computes in, and its cost and accuracy.
+
+    figures: those that the gate looks at, in 0..1 by name; empty without validation images.
+    """
+
+    name: str
+    precision: str
+    bytes: int
+    images_per_second: float
+    figures: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """The result of a quantization.
+
+    reasons: why the INT8 file was not written; empty if it was. left_out: calibration images that were not used.
+    variants: the float ones first, INT8 last. facts: of the INT8 file. comparison: the faces that INT8 gained and lost,
+    None without validation images.
+    """
+
+    model: str
+    path: Path
+    max_drop: float
+    reasons: list[str]
+    left_out: list[str]
+    variants: list[MeasuredModel]
+    facts: dict[str, str] = field(repr=False)
+    comparison: Comparison | None = field(repr=False)
+
+    def as_dict(self) -> dict:
+        """Plain values for JSON."""
+        head = {"model": self.model, "max_drop": self.max_drop, "reasons": self.reasons, "facts": self.facts}
+        head["left_out"] = self.left_out
+        comparison = self.comparison.as_dict() if self.comparison else None
+        return {**head, "variants": [asdict(each) for each in self.variants], "comparison": comparison}
+
+
+def quantize_model(
+    model: str | Path,
+    calibrate: DatasetSource | str | Path,
+    folder: str | Path,
+    *,
+    val: DatasetSource | str | Path | None = None,
+    max_drop: float = MAX_DROP,
+    progress: Progress = silent,
+) -> Quantization:
+    """Quantize a checkpoint or an FP32 IR and write `detector-int8.xml` into `folder`. Raises UserError.
+
+    calibrate: a dataset, whose boxes are not used, or a folder of images. val: a dataset; if a figure of INT8 is lower
+    than in float32 by more than `max_drop` (and one face, for a range of heights), layers that hurt stay in float, and
+    if that is not enough, nothing is written and the result tells why.
+    """
+    if not 0 <= max_drop <= 1:
+        raise UserError(f"--max-drop {max_drop:g}: AP lies between 0 and 1")
+    left_out: list[str] = []
+    model, images = Path(model), _calibration_images(DatasetSource.of(calibrate, "train"), left_out)
+    dataset = read_dataset(DatasetSource.of(val, "val")) if val else None
+    with tempfile.TemporaryDirectory() as scratch:
+        files = _float_files(model, Path(scratch), progress)
+        files["int8"] = (Path(scratch) / INT8, "f32")
+        session = open_session(files["fp32"][0])
+        judge = AccuracyJudge(session, dataset.photos, progress) if dataset else None
+        check_writable(Path(folder))
+        quantize(session.path, images, files["int8"][0], judge=judge, max_drop=max_drop, progress=progress)
+        found = _detect(files, judge, progress) if judge else {}
+        figures = {name: gated_figures(judge.photos, detections) for name, detections in found.items()} if judge else {}
+        reasons, path = _reasons(figures, max_drop), Path(folder) / INT8
+        if not reasons:
+            _copy(files["int8"][0], path)
+        speed = throughput(files, progress)
+        return Quantization(
+            str(model),
+            path,
+            max_drop,
+            reasons,
+            left_out,
+            [_variant(name, *file, speed[name], figures.get(name, {})) for name, file in files.items()],
+            read_facts(files["int8"][0], read_model(files["int8"][0])),
+            _comparison(judge, found, [*dataset.skipped, *judge.left_out]) if judge and dataset else None,
+        )
+
+
+def _calibration_images(source: DatasetSource, left_out: list[str]) -> list[Path]:
+    """The images of a dataset, or of a folder without annotations; those that cannot be opened are left out."""
+    try:
+        find_annotations(source.path, source.format)
+    except UserError:
+        if source.names or not source.path.is_dir():
+            raise
+        paths = find_images(source.images or source.path)
+    else:
+        paths = [photo.path for photo in read_annotations(source, left_out)]
+    usable = []
+    for path in paths:
+        try:
+            image_size(path)
+            usable.append(path)
+        except UserError as error:
+            left_out.append(str(error))
+    if not usable:
+        raise UserError(f"{source.path}: no image to calibrate on" + (f" ({left_out[0]})" if left_out else ""))
+    return usable
+
+
+def _float_files(model: Path, scratch: Path, progress: Progress) -> dict[str, tuple[Path, str]]:
+    """The float variants by name: file and precision to compute in."""
+    if model.suffix == ".pth":
+        fp32, fp16 = export_model(model, scratch, ["fp32", "fp16"], progress).values()
+    elif model.suffix == ".xml":
+        fp32, fp16 = model, scratch / FORMATS["fp16"]
+        save_ir(read_model(fp32), fp16, fp16=True)
+    else:
+        raise UserError(f"{model}: give a checkpoint (.pth) or an FP32 IR (.xml)")
+    files = {"fp32": (fp32, "f32"), "fp16": (fp16, "f32")}
+    if "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        files["bf16"] = (fp32, "bf16")
+    return files
+
+
+def _detect(
+    files: dict[str, tuple[Path, str]], judge: AccuracyJudge, progress: Progress
+) -> dict[str, list[Detections]]:
+    """What each variant detects in the judge's photos; the judge knows it of `fp32`."""
+    paths = [photo.path for photo in judge.photos]
+    others = {name: file for name, file in files.items() if name != "fp32"}
+    found = {name: predict(open_session(*file), paths, progress)[0] for name, file in others.items()}
+    return {"fp32": judge.detections, **found}
+
+
+def _reasons(figures: dict[str, dict[str, Figure]], max_drop: float) -> list[str]:
+    reasons = []
+    for name, before in figures["fp32"].items() if figures else []:
+        after = figures["int8"][name]
+        if before.drop(after) > max_drop:
+            allowed = max_drop + before.one_face
+            reasons.append(f"{name} falls from {before.value:.3f} to {after.value:.3f}, allowed {allowed:.2g}")
+    return reasons
+
+
+def _variant(name: str, path: Path, precision: str, speed: float, figures: dict[str, Figure]) -> MeasuredModel:
+    size = sum(file.stat().st_size for file in (path, path.with_suffix(".bin")))
+    return MeasuredModel(name, precision, size, speed, {figure: each.value for figure, each in figures.items()})
+
+
+def _comparison(judge: AccuracyJudge, found: dict[str, list[Detections]], left_out: Sequence[str]) -> Comparison:
+    names, detections = (Path("fp32"), Path("int8")), [found["fp32"], found["int8"]]
+    return compare_detections(names, SHOW_ABOVE, judge.photos, detections, list(left_out))
+
+
+def _copy(source: Path, target: Path) -> None:
+    with write_beside(target) as graph, write_beside(target.with_suffix(".bin")) as weights:
+        shutil.copyfile(source, graph)
+        shutil.copyfile(source.with_suffix(".bin"), weights)

@@ -1,0 +1,73 @@
+"""Detected faces, missed faces and false positives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facedet.common.boxes import overlaps
+from facedet.data.structures import Detections, Photo
+
+IOU = 0.5  # least overlap of a detection with the face it detects
+
+
+@dataclass(frozen=True)
+class BoxInImage:
+    """A face or a detection in one of several images.
+
+    image_index: which image. box [4]: x1 y1 x2 y2 in pixels of that image. score: of a detection, None for a face.
+    """
+
+    image_index: int
+    box: np.ndarray
+    score: float | None = None
+
+    @property
+    def height(self) -> float:
+        """Height of the box in pixels."""
+        return float(self.box[3] - self.box[1])
+
+
+def match_to_faces(boxes: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Match detections [k, 4], in descending order of score, with faces [n, 4].
+
+    Returns for each detection the index of the face with the highest IoU, or -1 if that IoU is below 0.5, and whether
+    it is the first detection of that face.
+    """
+    iou = overlaps(boxes, faces)
+    face = np.where(iou.max(axis=1, initial=0) >= IOU, iou.argmax(axis=1) if len(faces) else -1, -1)
+    first = np.zeros(len(boxes), bool)
+    first[np.unique(face, return_index=True)[1]] = True
+    return face, first & (face >= 0)
+
+
+def is_detected(photo: Photo, detections: Detections, threshold: float) -> np.ndarray:
+    """For each face of the photo, bool [n]: whether a detection with a score above `threshold` matches it."""
+    face, _ = match_to_faces(detections.above(threshold).boxes, photo.boxes)
+    return np.isin(np.arange(len(photo.boxes)), face)
+
+
+def missed_faces(
+    photos: Sequence[Photo], detections: Sequence[Detections], threshold: float, limit: int = 10
+) -> list[BoxInImage]:
+    """The faces that no detection with a score above `threshold` matches, largest first, at most `limit`."""
+    missed = []
+    for k, (photo, found) in enumerate(zip(photos, detections, strict=True)):
+        not_detected = ~is_detected(photo, found, threshold) & ~photo.ignored
+        missed += [BoxInImage(k, box) for box in photo.boxes[not_detected]]
+    return sorted(missed, key=lambda face: -face.height)[:limit]
+
+
+def false_positives(
+    photos: Sequence[Photo], detections: Sequence[Detections], limit: int | None = 10
+) -> list[BoxInImage]:
+    """The detections that match no face and do not lie at least half inside an ignored face, in descending order of
+    score; at most `limit`, all if it is None."""
+    wrong = []
+    for k, (photo, found) in enumerate(zip(photos, detections, strict=True)):
+        face, _ = match_to_faces(found.boxes, photo.boxes)
+        ignored = overlaps(found.boxes, photo.boxes[photo.ignored], over_first=True).max(axis=1, initial=0) >= IOU
+        unmatched = (face < 0) & ~ignored
+        pairs = zip(found.boxes[unmatched], found.scores[unmatched], strict=True)
+        wrong += [BoxInImage(k, box, float(score)) for box, score in pairs]
+    return sorted(wrong, key=lambda detection: -(detection.score or 0))[:limit]

@@ -1,0 +1,99 @@
+"""Stored detections: WIDER FACE's official text layout, and the JSON that `facedet detect` writes."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from facedet.common.errors import UserError, first_line
+from facedet.common.files import write_beside
+from facedet.data.structures import NO_DETECTIONS, Detections
+
+
+def wider_image_name(path: Path) -> str:
+    """The name of an image in the official layout, `event/file`: its folder and its file name without suffix."""
+    return f"{path.absolute().parent.name}/{path.stem}"
+
+
+def save_predictions(names: Sequence[str], detections: Sequence[Detections], folder: Path) -> None:
+    """Write detections in the official layout: EVENT/FILE.txt for each name `event/file`, with a line for the name, one
+    for the number of detections, and one `x y w h score` for each.
+
+    Raises UserError if two images have the same name, or if the folder is not empty: files of an earlier run would be
+    read with the new ones.
+    """
+    if len(set(names)) < len(names):
+        raise UserError(f"{folder}: two images have the same EVENT/FILE.txt; evaluate their folders separately")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder}: is not an empty folder; choose another folder for the predictions")
+    for name, found in zip(names, detections, strict=True):
+        lines = [f"{name}.jpg", str(len(found.scores))]
+        for (x1, y1, x2, y2), score in zip(found.boxes.tolist(), found.scores.tolist(), strict=True):
+            lines.append(f"{x1:.3f} {y1:.3f} {x2 - x1:.3f} {y2 - y1:.3f} {score:.6f}")
+        with write_beside(folder / f"{name}.txt") as temporary:
+            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_predictions(source: Path) -> dict[str, Detections]:
+    """Read the detections of each image by name, in descending order of score. Raises UserError.
+
+    Boxes are x1 y1 x2 y2 in pixels of the image. source: a folder in the official layout (names are `event/file`), or a
+    detections.json or its folder (names are file names with suffix).
+    """
+    if not source.exists():
+        raise UserError(f"{source}: no such file or folder")
+    if source.is_file() or (source / "detections.json").is_file():
+        return _read_json(source if source.is_file() else source / "detections.json")
+    files = sorted(source.glob("*/*.txt"))
+    if not files:
+        raise UserError(f"{source}: contains neither detections.json nor EVENT/FILE.txt in WIDER FACE's layout")
+    return {wider_image_name(path): _read_text(path) for path in files}
+
+
+def match_predictions(
+    predictions: Mapping[str, Detections], paths: Sequence[Path], source: Path
+) -> tuple[list[Detections], int]:
+    """Find the stored detections of each image path by name.
+
+    Returns the detections of each image, and how many images have no entry. source: where the predictions are from, for
+    messages. Raises UserError if no name matches any image, or one matches two images.
+    """
+    names = [next((n for n in (wider_image_name(p), p.name, p.stem) if n in predictions), None) for p in paths]
+    used: dict[str, Path] = {}
+    for name, path in zip(names, paths, strict=True):
+        if name is not None and used.setdefault(name, path) != path:
+            raise UserError(f"{source}: '{name}' matches {used[name]} and {path}; evaluate their folders separately")
+    if paths and not used:
+        first = next(iter(predictions), "none")
+        raise UserError(f"{source}: no detections for any image of the dataset (its first entry: {first})")
+    return [NO_DETECTIONS if name is None else predictions[name] for name in names], names.count(None)
+
+
+def _read_text(path: Path) -> Detections:
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+        rows = np.array([line.split()[:5] for line in lines[2:] if line.strip()], np.float64).reshape(-1, 5)
+        if len(rows) != int(lines[1]) or not np.isfinite(rows).all():
+            raise ValueError(f"its second line states {lines[1].strip()} detections, but {len(rows)} follow")
+    except (OSError, ValueError, IndexError) as error:
+        raise UserError(f"{path}: not predictions in WIDER FACE's layout ({first_line(error)})") from error
+    return _detections(rows)
+
+
+def _read_json(path: Path) -> dict[str, Detections]:
+    rows = defaultdict(list)
+    try:
+        for row in json.loads(path.read_text(encoding="utf-8")):
+            rows[str(row["file_name"])].append([*map(float, row["bbox"]), float(row["score"])])
+            if len(row["bbox"]) != 4 or not np.isfinite(rows[str(row["file_name"])][-1]).all():
+                raise ValueError(f"bbox {row['bbox']}, score {row['score']}")
+        return {name: _detections(np.array(values, np.float64).reshape(-1, 5)) for name, values in rows.items()}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path}: not the detections that `facedet detect` writes ({first_line(error)})") from error
+
+
+def _detections(rows: np.ndarray) -> Detections:
+    rows = rows[np.argsort(-rows[:, 4], kind="stable")]
+    return Detections(np.column_stack([rows[:, :2], rows[:, :2] + rows[:, 2:4]]), rows[:, 4])

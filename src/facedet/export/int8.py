@@ -1,0 +1,139 @@
+"""Quantization of an exported IR to INT8 by NNCF: the network in INT8, pre- and post-processing in float."""
+
+import contextlib
+import datetime
+import io
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+from unittest.mock import patch
+
+import numpy as np
+import openvino as ov
+
+from facedet.common.errors import UserError, first_line
+from facedet.common.progress import Progress, silent
+from facedet.data.image import read_image, to_tensor
+from facedet.export.graph_parts import convolutions, group_normalizations, outside_network
+from facedet.export.to_ir import save_ir
+from facedet.weights.checkpoint import sha256
+from facedet.weights.graph_facts import SECTION
+from facedet.weights.ir.graph import core, read_model, stored_precision
+
+_MOST_IMAGES = 300  # to calibrate on
+_RANKED_IMAGES = 20  # on which NNCF tries every layer, if some have to stay in float
+Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]  # image [1, 3, size, size] -> outputs `boxes` and `labels`
+
+
+class Judge(Protocol):
+    """Tells how much accuracy a network loses against the one before quantization, on some number of `images`."""
+
+    images: int
+
+    def drop(self, run: Run, images: Sequence[int]) -> tuple[float, list[float]]:
+        """The largest drop of any figure (0..1) on these images together, and on each alone. images: their indices."""
+        ...
+
+
+def quantize(
+    ir: Path,
+    images: Sequence[Path],
+    target: Path,
+    *,
+    judge: Judge | None = None,
+    max_drop: float = 0.0,
+    progress: Progress = silent,
+) -> None:
+    """Quantize a float32 IR and write `target` (.xml and .bin). Raises UserError.
+
+    images: files to calibrate on; of more than 300, some are chosen evenly. judge: layers that hurt stay in float until
+    the drop is at most `max_drop` or no layer is left: check the result.
+    """
+    model = read_model(ir)
+    if stored_precision(model) != "f32":
+        raise UserError(f"{ir}: its weights are stored in {stored_precision(model)}; give the checkpoint or an FP32 IR")
+    count = min(len(images), _MOST_IMAGES)
+    chosen = [images[k * len(images) // count] for k in range(count)]
+    with _nncf() as nncf:
+        options = {
+            "calibration_dataset": nncf.Dataset(chosen, _reader(chosen, model.input(0).shape[2], progress)),
+            "subset_size": len(chosen),
+            "preset": nncf.QuantizationPreset.PERFORMANCE,
+            "target_device": nncf.TargetDevice.CPU,
+            "ignored_scope": nncf.IgnoredScope(names=outside_network(model) + group_normalizations(model)),
+        }
+        try:
+            if judge is None:
+                quantized = nncf.quantize(model, **options)
+            else:
+                quantized = _quantize_within(nncf, model, judge, max_drop, options)
+        except UserError:
+            raise
+        except Exception as error:  # NNCF's own errors have no common type
+            raise UserError(f"{ir}: NNCF cannot quantize it ({first_line(error)})") from error
+    for key, value in _facts(ir, len(chosen), quantized).items():
+        quantized.set_rt_info(value, [SECTION, key])
+    save_ir(quantized, target, fp16=False)
+
+
+def _quantize_within(nncf: Any, model: ov.Model, judge: Judge, max_drop: float, options: dict) -> ov.Model:
+    def validate(run: Run, images: Sequence[int]) -> tuple[float, list[float]]:
+        drop, each = judge.drop(run, list(images))
+        return 1 - drop, [1 - one for one in each]  # 1 for the float network: NNCF divides by its metric
+
+    restorer = nncf.AdvancedAccuracyRestorerParameters(ranking_subset_size=min(judge.images, _RANKED_IMAGES))
+    return nncf.quantize_with_accuracy_control(
+        model,
+        validation_dataset=nncf.Dataset(range(judge.images)),
+        validation_fn=validate,
+        max_drop=max_drop,
+        advanced_accuracy_restorer_parameters=restorer,
+        **options,
+    )
+
+
+def _reader(images: Sequence[Path], size: int, progress: Progress) -> Callable[[Path], np.ndarray]:
+    steps = iter(progress(images, "calibrate"))
+
+    def read(path: Path) -> np.ndarray:
+        next(steps, None)
+        return to_tensor(read_image(path), size)
+
+    return read
+
+
+def _facts(ir: Path, images: int, quantized: ov.Model) -> dict[str, str]:
+    kinds = [_weight_type(node) for node in convolutions(quantized)]
+    return {
+        "quantized": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "quantized_from": ir.name,
+        "quantized_from_sha256": sha256(ir.with_suffix(".bin")),
+        "calibration_images": str(images),
+        "nncf": version("nncf"),
+        "preset": "performance",
+        "float_convolutions": f"{len(kinds) - kinds.count('i8')} of {len(kinds)}",
+    }
+
+
+def _weight_type(convolution: ov.Node) -> str:
+    node = convolution.input_value(1).get_node()
+    while node.get_type_name() != "Constant":
+        node = node.input_value(0).get_node()
+    return node.get_element_type().get_type_name()
+
+
+@contextmanager
+def _nncf() -> Iterator[Any]:
+    """NNCF on one instance of OpenVINO, without its own output on the terminal and its reports over the network."""
+    os.environ.setdefault("NNCF_CI", "1")
+    import nncf
+
+    nncf.set_log_level(logging.ERROR)
+    # NNCF creates many instances of OpenVINO: see `core`
+    one_instance = patch.multiple(ov, Core=core, compile_model=core().compile_model)
+    with one_instance, contextlib.redirect_stdout(io.StringIO()):
+        yield nncf

@@ -1,0 +1,63 @@
+"""The interface of the published model, which every exported model has too."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facedet.common.errors import UserError
+
+INPUT = "input"  # [1, 3, size, size] float32, BGR, 0..255
+INPUT_ALIAS = "image"  # the same input in newer published files
+BOXES = "boxes"  # [750, 5] float32: x1 y1 x2 y2 in pixels of the input, score; best first, then zero rows
+LABELS = "labels"  # [750] int64, 0 = face
+SCORES = "scores"  # instead of labels where an export has no NMS: [anchors] float32; its boxes are [anchors, 4]
+CLASSES = ("face",)
+SHOW_ABOVE = 0.3  # default score above which a box is shown; scores are products and therefore low
+
+Ports = dict[str, tuple[str, list]]  # name -> element type (f32, i64) and shape; a dynamic dimension is not an int
+
+
+@dataclass(frozen=True)
+class Interface:
+    """Inputs, outputs and preprocessing of a model.
+
+    takes_mean: whether the model subtracts a mean from the image before its first convolution (measured). If it does,
+    it takes values 0..255; if not, the caller has to normalise the image.
+    """
+
+    inputs: Ports
+    outputs: Ports
+    takes_mean: bool
+
+    def lines(self) -> list[str]:
+        """Describe the inputs, the outputs and the preprocessing, one line each; names of one port stand together."""
+        mean = "the model subtracts the mean" if self.takes_mean else "the model subtracts no mean"
+        return [f"input {_describe(self.inputs)}", f"output {_describe(self.outputs)}", f"{self.layout}, {mean}"]
+
+    @property
+    def layout(self) -> str:
+        """NCHW or NHWC, by the position of the three channels."""
+        _, shape = next(iter(self.inputs.values()))
+        return {1: "NCHW", 3: "NHWC"}.get(shape.index(3) if 3 in shape else -1, "unknown layout")
+
+
+def check_interface(path: Path, inputs: Ports, outputs: Ports) -> int:
+    """Check that a file has the published interface. Returns its input size. Raises UserError."""
+    kind, shape = inputs.get(INPUT) or inputs.get(INPUT_ALIAS) or ("", [])
+    square = len(shape) == 4 and shape[:2] == [1, 3] and shape[2] == shape[3] and isinstance(shape[2], int)
+    boxes_kind, boxes = outputs.get(BOXES, ("", []))
+    labels_kind, labels = outputs.get(LABELS, ("", []))
+    shapes_fit = square and len(boxes) == 2 and boxes[1] == 5 and len(labels) == 1
+    if not shapes_fit or (kind, boxes_kind) != ("f32", "f32") or labels_kind not in ("i64", "i32"):
+        raise UserError(
+            f"{path}: does not have the interface of this project; give a model with float32 {INPUT} [1,3,size,size], "
+            f"float32 {BOXES} [n,5] and integer {LABELS} [n]"
+        )
+    return shape[2]
+
+
+def _describe(ports: Ports) -> str:
+    names_by_type: dict[str, list[str]] = {}
+    for name, (kind, shape) in ports.items():
+        sizes = ",".join(str(size) if isinstance(size, int) else "?" for size in shape)
+        names_by_type.setdefault(f"[{sizes}] {kind}", []).append(name)
+    return "; ".join(f"{'/'.join(sorted(names))} {described}" for described, names in names_by_type.items())

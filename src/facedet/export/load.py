@@ -1,0 +1,35 @@
+"""From a checkpoint to the network that is exported."""
+
+import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from mmengine.config import Config
+
+from facedet.detector.config import config_name, network_to_json
+from facedet.detector.model import build_detector
+from facedet.export.network import DeployedDetector
+from facedet.weights.checkpoint import load_weights, read_checkpoint, sha256
+
+
+def load_network(checkpoint: Path) -> tuple[DeployedDetector, int, dict[str, str]]:
+    """Load a checkpoint: the network to export, its input size, and the facts to store in exports. Raises UserError."""
+    config, state = read_checkpoint(checkpoint)
+    detector = build_detector(config)
+    load_weights(detector, state, str(checkpoint))
+    return DeployedDetector(detector), config.input_size, _facts(config, checkpoint)
+
+
+def _facts(config: Config, checkpoint: Path) -> dict[str, str]:
+    rule = config.model.test_cfg
+    return {
+        "version": version("face-detection-0206"),
+        "config": config_name(config),
+        "network": network_to_json(config),
+        "checkpoint": checkpoint.name,
+        "checkpoint_sha256": sha256(checkpoint),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "score_threshold": str(rule.score_thr),
+        "iou_threshold": str(rule.nms.iou_threshold),
+        "max_boxes": str(rule.max_per_img),
+    }

@@ -1,0 +1,95 @@
+"""Detect faces in images with a model of any format."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facedet.common.errors import UserError
+from facedet.common.files import write_beside
+from facedet.common.progress import Progress, silent
+from facedet.data.formats.coco import read_ids
+from facedet.data.image import find_images, read_image, to_tensor, write_png
+from facedet.data.structures import Detections
+from facedet.export.interface import SHOW_ABOVE
+from facedet.inference.draw import draw_boxes
+from facedet.inference.session import Session, open_session, to_image_detections
+
+
+@dataclass(frozen=True)
+class ImageDetections:
+    """The detections in one image file, boxes in its pixels."""
+
+    path: Path
+    detections: Detections
+
+
+def detect_image(session: Session, image: np.ndarray) -> Detections:
+    """Detect faces in an image uint8 [h, w, 3] BGR; boxes are in its pixels. Raises UserError."""
+    return to_image_detections(session.run(to_tensor(image, session.size)), session, *image.shape[:2])
+
+
+def detect_images(
+    model: Path,
+    sources: Sequence[Path],
+    folder: Path,
+    threshold: float = SHOW_ABOVE,
+    progress: Progress = silent,
+    ids: Path | None = None,
+) -> tuple[list[ImageDetections], list[str]]:
+    """Detect faces with a score above `threshold` in image files or folders of them.
+
+    Writes each image with boxes drawn as PNG, and detections.json, into `folder`. Returns the detections, and one line
+    for each image that was left out because it cannot be read. Raises UserError if no image can be read.
+
+    ids: a COCO JSON that lists the images; detections.json then holds its ids, for pycocotools.
+    """
+    if not 0 <= threshold <= 1:
+        raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
+    paths = [path for source in sources for path in find_images(source)]
+    if any(path.parent.resolve() == folder.resolve() for path in paths):
+        raise UserError(f"{folder}: contains the input images; choose another folder")
+    (name, count), *_ = Counter(path.name for path in paths).most_common(1)
+    if count > 1:
+        raise UserError(f"{name}: {count} images have this name; give their folders one at a time")
+    image_ids, category = _read_ids(ids, paths) if ids else ({}, 0)
+    session = open_session(model)
+    stems = Counter(path.stem for path in paths)
+    found, left_out = [], []
+    for path in progress(paths, "detect"):
+        try:
+            image = read_image(path)
+        except UserError as error:
+            left_out.append(str(error))
+            continue
+        detections = detect_image(session, image).above(threshold)
+        write_png(draw_boxes(image, detections), folder / f"{path.stem if stems[path.stem] == 1 else path.name}.png")
+        found.append(ImageDetections(path, detections))
+    if not found:
+        raise UserError(left_out[0])
+    _write_json(found, folder / "detections.json", image_ids, category)
+    return found, left_out
+
+
+def _read_ids(ids: Path, paths: Sequence[Path]) -> tuple[dict[str, int], int]:
+    image_ids, category = read_ids(ids)
+    unknown = [path.name for path in paths if path.name not in image_ids]
+    if unknown:
+        raise UserError(f"{ids}: does not list {unknown[0]}; give the images of this file only")
+    return image_ids, category
+
+
+def _write_json(found: list[ImageDetections], path: Path, image_ids: dict[str, int], category: int) -> None:
+    rows = []
+    for image in found:
+        name = image.path.name
+        known = {"image_id": image_ids[name]} if image_ids else {}
+        boxes, scores = image.detections.boxes.tolist(), image.detections.scores.tolist()
+        for (x1, y1, x2, y2), score in zip(boxes, scores, strict=True):
+            box = [round(v, 3) for v in (x1, y1, x2 - x1, y2 - y1)]
+            rows.append({"file_name": name, "bbox": box, "score": round(score, 6), "category_id": category, **known})
+    with write_beside(path) as temporary:
+        temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,46 @@
+"""A model that is called with an image and returns its faces."""
+
+from pathlib import Path
+
+import numpy as np
+
+from facedet.common.errors import UserError
+from facedet.data.image import read_image
+from facedet.data.structures import Detections
+from facedet.export.interface import SHOW_ABOVE
+from facedet.inference.detect import detect_image
+from facedet.inference.session import open_session
+
+
+class FaceDetector:
+    """A checkpoint, ONNX file or IR, ready to detect.
+
+    input_size: side of the square that images are resized to, pixels. precision: what the model computes in.
+    """
+
+    def __init__(self, path: str | Path, precision: str = "f32"):
+        self._session = open_session(Path(path), precision)
+        self.path = self._session.path
+        self.input_size = self._session.size
+        self.precision = self._session.precision
+
+    def __call__(self, image: np.ndarray | str | Path, threshold: float = SHOW_ABOVE) -> Detections:
+        """Detect the faces with a score above `threshold`, best first; boxes are in pixels of the image.
+
+        image: uint8 [height, width, 3] BGR of any size, or the path of an image file (its EXIF orientation is
+        applied). Raises UserError.
+        """
+        if not isinstance(image, np.ndarray):
+            image = read_image(Path(image))
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+            raise UserError(f"image: {image.dtype} {list(image.shape)} is not uint8 [height, width, 3] in BGR order")
+        return detect_image(self._session, image).above(threshold)
+
+
+def open_detector(path: str | Path, precision: str = "f32") -> FaceDetector:
+    """Open a checkpoint (.pth), an ONNX file (.onnx) or an OpenVINO IR (.xml).
+
+    precision: `f32`, or `default` for the precision that OpenVINO chooses on this device (bf16 on many CPUs: faster,
+    but boxes can move by pixels). Raises UserError.
+    """
+    return FaceDetector(path, precision)

@@ -1,0 +1,88 @@
+"""An IR, run in OpenVINO."""
+
+import functools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from facedet.export.interface import BOXES, LABELS, Interface, Ports, check_interface
+from facedet.inference.graph_preprocessing import graph_preprocessing
+from facedet.inference.session_parts import (
+    join_outputs,
+    level_strides,
+    nms_rule,
+    score_threshold,
+    subtracts_mean,
+)
+from facedet.weights.ir.graph import BeforeNms, core, read_facts, read_model, stored_precision
+
+
+class IrSession:
+    """`Session` of an IR. precision: `f32` or another, or `default` for what OpenVINO chooses on this device."""
+
+    kind = "IR"
+
+    def __init__(self, path: Path, precision: str = "f32", device: str = "CPU"):
+        self.path, self._device = path, device
+        self._model = model = read_model(path)
+        self._inputs, self._outputs = _ports(model.inputs), _ports(model.outputs)
+        self.size = check_interface(path, self._inputs if len(model.inputs) == 1 else {}, self._outputs)
+        facts = read_facts(path, model)
+        self.threshold = score_threshold(facts, path)
+        self.strides = level_strides(facts, path)
+        self.nms_rule = nms_rule(facts, path)
+        self.weights = stored_precision(model)
+        hints = {} if precision == "default" else {"INFERENCE_PRECISION_HINT": precision}
+        self._compiled: Any = core().compile_model(model, device, hints)
+        self.precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+
+    def run(self, image: np.ndarray) -> np.ndarray:
+        result = self._compiled(image)
+        return join_outputs(result[BOXES], result[LABELS])
+
+    def run_many(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        queue = ov.AsyncInferQueue(self._for_throughput)
+        finished: dict[int, np.ndarray] = {}
+
+        def keep(request: Any, k: int) -> None:
+            finished[k] = join_outputs(request.get_tensor(BOXES).data, request.get_tensor(LABELS).data)
+
+        queue.set_callback(keep)
+        returned = 0
+        for k, image in enumerate(images):
+            queue.start_async({0: image}, k)  # blocks until a request is free
+            while returned in finished:
+                yield finished.pop(returned)
+                returned += 1
+        queue.wait_all()
+        for k in sorted(finished):
+            yield finished.pop(k)
+
+    def dense(self, image: np.ndarray) -> list[np.ndarray]:
+        return self._before_nms(image)
+
+    @functools.cached_property
+    def _for_throughput(self) -> Any:
+        hints = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "THROUGHPUT"}
+        return core().compile_model(self._model, self._device, hints)
+
+    @functools.cached_property
+    def _before_nms(self) -> BeforeNms:
+        return BeforeNms(self._model, self.path)
+
+    def interface(self) -> Interface:
+        return Interface(self._inputs, self._outputs, subtracts_mean(graph_preprocessing(self._model), self.size))
+
+
+def _ports(ports: list[ov.Output]) -> Ports:
+    return {name: (port.get_element_type().to_string(), _shape(port)) for port in ports for name in port.get_names()}
+
+
+def _shape(port: ov.Output) -> list:
+    shape = port.get_partial_shape()
+    if shape.rank.is_dynamic:
+        return []
+    return [dimension.get_length() if dimension.is_static else None for dimension in shape]

@@ -1,0 +1,99 @@
+"""One interface for every format of a detector: checkpoint, ONNX file, IR."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from facedet.common.errors import UserError
+from facedet.data.image import to_photo
+from facedet.data.structures import Detections
+from facedet.export.interface import Interface
+
+
+class Session(Protocol):
+    """A model that is loaded and ready to run.
+
+    size: input size, pixels. threshold: the score that detections must exceed, None if the file does not state it.
+    weights: stored precision, `f32`, `f16`, `bf16` or `i8`. precision: what the model computes in. strides: of the
+    levels in pixels, finest first; empty if the file does not state them. nms_rule: the thresholds as `postprocess`
+    takes them, None if the file does not state them.
+    """
+
+    path: Path
+    kind: str
+    size: int
+    threshold: float | None
+    weights: str
+    precision: str
+    strides: list[int]
+    nms_rule: dict[str, float] | None
+
+    def run(self, image: np.ndarray) -> np.ndarray:
+        """Run on an image, float32 [1, 3, size, size] BGR 0..255. Returns rows [n, 6]: outputs `boxes` and `labels`."""
+        ...
+
+    def run_many(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Run on many images as fast as the device can. Returns the rows of each image, in the order of the images."""
+        ...
+
+    def dense(self, image: np.ndarray) -> list[np.ndarray]:
+        """Boxes [anchors, 4] and scores [anchors] before thresholding and NMS, level by level. image: as for `run`."""
+        ...
+
+    def interface(self) -> Interface:
+        """Inputs, outputs and preprocessing of the model."""
+        ...
+
+
+PRECISIONS = ("f32", "bf16", "default")
+
+
+def open_session(path: Path, precision: str = "f32") -> Session:
+    """Open a model by its file type. Raises UserError.
+
+    precision: what an IR computes in: `f32`, `bf16`, or `default` for what OpenVINO chooses on the device; a checkpoint
+    and an ONNX file always compute in float32.
+    """
+    return session_loader(path, precision)()
+
+
+def session_loader(path: Path, precision: str) -> Callable[[], Session]:
+    """What opens the model, with its runtime already imported. Raises UserError. Arguments as of `open_session`."""
+    check_model(path, precision)
+    if path.suffix == ".pth":
+        from facedet.inference.torch_session import TorchSession
+
+        return lambda: TorchSession(path)
+    if path.suffix == ".onnx":
+        from facedet.inference.onnx_session import OnnxSession
+
+        return lambda: OnnxSession(path)
+    from facedet.inference.openvino_session import IrSession
+
+    return lambda: IrSession(path, precision)
+
+
+def check_model(path: Path, precision: str) -> None:
+    """Raise UserError for an unknown precision, or a path that is not a model file. Arguments as of `open_session`."""
+    if precision not in PRECISIONS:
+        raise UserError(f"precision '{precision}' is not known; give f32, bf16 or default")
+    if path.suffix not in (".pth", ".onnx", ".xml"):
+        raise UserError(f"{path}: not a model; give a checkpoint (.pth), an ONNX file (.onnx) or an IR (.xml)")
+    if not path.is_file():
+        raise UserError(f"{path}: no such file or folder")
+
+
+def to_detections(rows: np.ndarray) -> Detections:
+    """Convert rows [n, 6] to detections in pixels of the input, without zero rows and rows that are not finite."""
+    rows = rows[rows[:, :5].any(axis=1) & np.isfinite(rows).all(axis=1)]
+    return Detections(rows[:, :4], rows[:, 4])
+
+
+def to_image_detections(rows: np.ndarray, session: Session, height: int, width: int) -> Detections:
+    """Convert rows [n, 6] to detections in pixels of the original image. Raises UserError if a value is not finite."""
+    if not np.isfinite(rows).all():
+        raise UserError(f"{session.path}: its output has values that are not finite; check its weights and precision")
+    detections = to_detections(rows)
+    return Detections(to_photo(detections.boxes, session.size, width, height), detections.scores)

@@ -1,0 +1,52 @@
+"""How many images a second do IRs compute? Measured in turns, so that all see the same load on the machine."""
+
+import math
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from facedet.common.progress import Progress, silent
+from facedet.weights.ir.graph import core, read_model
+
+_ROUNDS = 5
+_SECONDS = 0.5  # of each model in each round, at least
+
+
+def throughput(models: Mapping[str, tuple[Path, str]], progress: Progress = silent) -> dict[str, float]:
+    """Images per second of each IR, the median of several rounds in which every IR runs once.
+
+    models: by name, the .xml and the precision to compute in. Batch 1, as many images at once as OpenVINO chooses.
+    """
+    queues = {name: _queue(*model) for name, model in models.items()}
+    counts = {name: _count(queue) for name, queue in queues.items()}
+    rates: dict[str, list[float]] = {name: [] for name in models}
+    for _ in progress(range(_ROUNDS), "speed"):
+        for name, queue in queues.items():
+            rates[name].append(counts[name] / _seconds(queue, counts[name]))
+    return {name: statistics.median(of_model) for name, of_model in rates.items()}
+
+
+def _queue(path: Path, precision: str) -> Any:
+    hints = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
+    return ov.AsyncInferQueue(core().compile_model(read_model(path), "CPU", hints))
+
+
+def _count(queue: Any) -> int:
+    """How many images to run in a round: as many as take long enough, and a multiple of those that run at once."""
+    _seconds(queue, len(queue))  # the first run of each request allocates its memory
+    return len(queue) * math.ceil(_SECONDS / _seconds(queue, len(queue)))
+
+
+def _seconds(queue: Any, count: int) -> float:
+    size = queue[0].get_input_tensor().shape[2]
+    image = np.random.default_rng(0).uniform(0, 255, (1, 3, size, size)).astype(np.float32)
+    started = time.perf_counter()
+    for _ in range(count):
+        queue.start_async({0: image})
+    queue.wait_all()
+    return time.perf_counter() - started

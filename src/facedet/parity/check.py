@@ -1,0 +1,190 @@
+"""Check that several models compute the same: give all the same tensors, match and compare their detections."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from facedet.common.errors import UserError
+from facedet.common.progress import Progress, silent
+from facedet.data.image import find_images, read_image, to_tensor
+from facedet.data.structures import Detections
+from facedet.export.interface import Interface
+from facedet.inference.session import Session, open_session, to_detections
+from facedet.parity.choices import only_nms_differs
+from facedet.parity.interchangeable import interface_reasons
+from facedet.parity.levels import LevelComparison, LevelDifference
+from facedet.parity.tolerances import LOW_SCORE_UNMATCHED_SHARE, allowed_before_nms
+from facedet.parity.verdict import Pair, compare, measure
+from facedet.weights.ir.proof import Distance
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The result of a check.
+
+    names: the models, the reference first. pairs: the reference compared with each other model.
+    detections[model][image]: boxes in pixels of the input of `size` x `size`. interfaces: of the models, empty without
+    --reference.
+    """
+
+    names: list[str]
+    images: list[Path]
+    left_out: list[str]
+    size: int
+    pairs: list[Pair]
+    detections: list[list[Detections]] = field(repr=False)
+    interfaces: list[Interface] = field(default_factory=list)
+
+    @property
+    def agree(self) -> bool:
+        return all(pair.agree for pair in self.pairs)
+
+    def as_dict(self) -> dict:
+        """The content of parity.json."""
+        pairs = [
+            {
+                **asdict(pair),
+                "unmatched": pair.difference.only_first + pair.difference.only_second,
+                "verdict": "agrees" if pair.agree else "differs",
+            }
+            for pair in self.pairs
+        ]
+        return {
+            "agree": self.agree,
+            "models": self.names,
+            "images": [path.name for path in self.images],
+            "left_out": self.left_out,
+            "input_size": self.size,
+            "faint_off_share": LOW_SCORE_UNMATCHED_SHARE,
+            "interfaces": [asdict(interface) for interface in self.interfaces],
+            "pairs": pairs,
+        }
+
+
+def check_parity(
+    models: Sequence[str | Path],
+    images: str | Path,
+    *,
+    reference: str | Path | None = None,
+    progress: Progress = silent,
+) -> Parity:
+    """Compare every model with the first one on the images of a folder. Raises UserError.
+
+    reference: compare every model with this file instead, usually the published IR; then interfaces and values before
+    NMS are compared too.
+    """
+    files = [Path(file) for file in ([reference, *models] if reference else models)]
+    if len(files) < 2:
+        raise UserError("parity compares two or more models, the reference first; give another model or --reference")
+    paths = find_images(Path(images))
+    sessions = _open_sessions(files)
+    irs = [k for k, session in enumerate(sessions) if k > 0 and session.kind == "IR"]
+    default_sessions = {k: open_session(files[k], "default") for k in irs}
+    levels = [LevelComparison(_strides(sessions), sessions[0].size) for _ in sessions[1:]] if reference else []
+    outputs = _run(sessions, default_sessions, levels, progress(paths, "parity"))
+    interfaces = [session.interface() for session in sessions] if reference else []
+    pairs = []
+    for k, session in enumerate(sessions[1:], 1):
+        pair = _judge(sessions[0], session, outputs, k)
+        if reference:
+            pair = _with_levels(pair, levels[k - 1].differences(), interface_reasons(interfaces[0], interfaces[k]))
+        if k in default_sessions:
+            drift = measure(outputs.rows[0], outputs.default_rows[k], pair.tolerance)
+            pair = replace(pair, default_precision=default_sessions[k].precision, default_drift=drift)
+        pairs.append(pair)
+    return Parity(
+        names=[str(path) for path in files],
+        images=outputs.images,
+        left_out=outputs.left_out,
+        size=sessions[0].size,
+        pairs=pairs,
+        detections=[[to_detections(rows) for rows in model_rows] for model_rows in outputs.rows],
+        interfaces=interfaces,
+    )
+
+
+def _judge(first: Session, other: Session, outputs: "_Outputs", k: int) -> Pair:
+    rows = outputs.rows[0], outputs.rows[k]
+    pair = compare(first, other, *rows)
+    if pair.agree or not only_nms_differs(
+        [first, other], rows, lambda image: to_tensor(read_image(outputs.images[image]), first.size)
+    ):
+        return pair
+    return compare(first, other, *rows, only_nms=True)
+
+
+def _open_sessions(files: Sequence[Path]) -> list[Session]:
+    """Open models of the same input size. Raises UserError."""
+    first, *others = sessions = [open_session(path) for path in files]
+    for session in others:
+        if session.size != first.size:
+            sizes = f"takes {session.size}x{session.size} pixels, {first.path} takes {first.size}x{first.size}"
+            raise UserError(f"{session.path}: {sizes}; give models of the same input size")
+    return sessions
+
+
+def _strides(sessions: Sequence[Session]) -> list[int]:
+    for session in sessions:
+        if session.strides:
+            return session.strides
+    raise UserError("--reference: no model states its levels; add a checkpoint of this project or an export of one")
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """images: those that can be read. rows[model][image]; default_rows[model][image]: in the default precision."""
+
+    images: list[Path]
+    left_out: list[str]
+    rows: list[list[np.ndarray]]
+    default_rows: dict[int, list[np.ndarray]]
+
+
+def _run(
+    sessions: Sequence[Session],
+    default_sessions: Mapping[int, Session],
+    levels: Sequence[LevelComparison],
+    paths: Iterable[Path],
+) -> _Outputs:
+    """Run every session on every image, and add the values before NMS to `levels` if there are any."""
+    outputs = _Outputs([], [], [[] for _ in sessions], {k: [] for k in default_sessions})
+    for path in paths:
+        try:
+            tensor = to_tensor(read_image(path), sessions[0].size)
+        except UserError as error:
+            outputs.left_out.append(str(error))
+            continue
+        outputs.images.append(path)
+        for k, session in enumerate(sessions):
+            outputs.rows[k].append(session.run(tensor))
+        for k, session in default_sessions.items():
+            outputs.default_rows[k].append(session.run(tensor))
+        if levels:
+            _add_levels(levels, sessions, tensor)
+    if not outputs.images:
+        raise UserError(outputs.left_out[0])
+    return outputs
+
+
+def _add_levels(levels: Sequence[LevelComparison], sessions: Sequence[Session], tensor: np.ndarray) -> None:
+    first = sessions[0].dense(tensor)
+    for level, session in zip(levels, sessions[1:], strict=True):
+        try:
+            level.add(first, session.dense(tensor))
+        except ValueError as error:
+            raise UserError(f"{session.path}: cannot be compared with {sessions[0].path}: {error}") from error
+
+
+def _with_levels(pair: Pair, levels: list[LevelDifference], reasons: list[str]) -> Pair:
+    """Add the differences before NMS to a pair, and the reasons that follow from them to `reasons`.
+
+    Those of INT8 weights are shown, but not judged.
+    """
+    allowed = allowed_before_nms(pair.tolerance)
+    for level in levels if pair.tolerance.share is None else []:
+        found = Distance(level.max_px, level.max_score)
+        if not found.within(allowed):
+            reasons = [*reasons, f"before NMS, stride {level.stride}: differs by {found}, allowed {allowed}"]
+    return replace(pair, levels=levels, reasons=[*pair.reasons, *reasons])

@@ -1,0 +1,24 @@
+"""A quantization as text for the terminal."""
+
+from facedet.evaluation.gated_quantization import Quantization
+from facedet.text.columns import columns
+
+
+def quantization_table(done: Quantization) -> str:
+    """Size, speed and accuracy of the float variants and of INT8, side by side."""
+    first = done.variants[0]
+    rows = [("", "computes in", "MB", "images/s", "speed", *first.figures)]
+    for v in done.variants:
+        speed = (f"{v.images_per_second:.2f}", f"{v.images_per_second / first.images_per_second:.2f}x")
+        figures = (f"{100 * value:.1f} %" for value in v.figures.values())
+        precision = f"int8, rest {v.precision}" if v.name == "int8" else v.precision
+        rows.append((v.name, precision, f"{v.bytes / 1e6:.1f}", *speed, *figures))
+    lines = [columns(rows, numbers=True)]
+    facts = done.facts
+    lines.append(
+        f"calibrated on {facts['calibration_images']} images; in float: {facts['float_convolutions']} convolutions"
+    )
+    if done.comparison:
+        gained, lost = len(done.comparison.gained), len(done.comparison.lost)
+        lines.append(f"faces that INT8 shows and float32 does not: {gained}; that it no longer shows: {lost}")
+    return "\n".join(lines)

@@ -1,0 +1,34 @@
+"""Training as text for the terminal: a finished run, a dry run."""
+
+from facedet.train.dry_run import Trial
+from facedet.train.record.summary import Summary
+
+
+def summary_text(done: Summary) -> str:
+    """The best validation, and which files to look at."""
+    best = done.best
+    return (
+        f"best: AP {best.get('AP', 0.0):.3f}, AP50 {best.get('AP50', 0.0):.3f} at epoch {best.get('epoch', 0)}\n"
+        f"wrote {done.best_checkpoint} and {done.report}"
+    )
+
+
+def trial_text(done: Trial) -> str:
+    """Time and memory of a dry run."""
+    seconds, rate = done.iteration_seconds, done.images / done.iteration_seconds
+    lines = [
+        f"an iteration takes {seconds:.3g} s for {done.images} images ({rate:.3g} images/s), a validation "
+        f"{done.validation_seconds:.3g} s; peak memory {done.peak_memory_mb:,} MB",
+        f"{done.iterations:,} iterations and {done.validations} validations take about {duration(done.seconds)}",
+    ]
+    return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
+
+
+def duration(seconds: float) -> str:
+    """Rounded to the units that matter: `40 s`, `12 min`, `3 h 20 min`, `2 d 5 h`."""
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    if minutes < 2:
+        return f"{max(1, round(seconds))} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"

@@ -1,0 +1,1 @@
+"""What a training run uses of the machine: device, processes, memory, signals, the work dir."""

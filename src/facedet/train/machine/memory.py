@@ -1,0 +1,77 @@
+"""Memory of a training run: its peak, the batch size that fits a GPU, and less memory for a batch."""
+
+import copy
+import warnings
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from facedet.common import machine
+from facedet.train.samples.dataset import FaceDataset
+
+_SHARE = 0.9  # of the memory that is free: the allocator loses some to fragments
+_TRIED = 2, 6  # batch sizes
+
+
+def peak_memory_mb(device: str) -> int:
+    """The most memory that this process used so far, MiB: of the GPU, or of the process on a CPU."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated() // 2**20
+    return machine.peak_memory_mb()
+
+
+def checkpoint_gradients(network: Any) -> None:
+    """Compute the activations inside the backbone's blocks again in the backward pass instead of keeping them.
+
+    Both passes update the running statistics; with the momentum that is set here, two updates make the usual one.
+    """
+    warnings.filterwarnings("ignore", message="torch.utils.checkpoint: the use_reentrant")  # mmdet's call gives none
+    learns = any(parameter.requires_grad for parameter in network.backbone.conv1.parameters())
+    for block in network.backbone.modules():
+        if hasattr(block, "with_cp") and block is not network.backbone:
+            block.with_cp = learns  # mmdet passes over a block with nothing to learn before it
+            for norm in block.modules() if learns else ():
+                if isinstance(norm, _BatchNorm) and norm.momentum:
+                    norm.momentum = 1 - (1 - norm.momentum) ** 0.5
+            learns = learns or any(parameter.requires_grad for parameter in block.parameters())
+
+
+def fitting_batch_size(cfg: Config, network: nn.Module, dataset: FaceDataset, device: str) -> int:
+    """The largest batch size whose training step fits the GPU, from the peak memory of two small ones.
+
+    On a CPU, whose memory other programs share, it is the config's.
+    """
+    if not device.startswith("cuda"):
+        return int(cfg.train_dataloader.batch_size)
+    limit = int(_SHARE * (torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()))
+    try:
+        return extrapolate(_TRIED, [_peak(cfg, network, dataset, size) for size in _TRIED], limit)
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()
+        return 1
+
+
+def extrapolate(sizes: tuple[int, int], peaks: list[int], limit: int) -> int:
+    """The largest batch size, at least 1, whose memory is within the limit, if memory grows linearly. Bytes.
+
+    If it did not grow, the larger of the two sizes.
+    """
+    if peaks[1] <= peaks[0]:
+        return sizes[1]
+    per_image = (peaks[1] - peaks[0]) / (sizes[1] - sizes[0])
+    return max(1, int((limit - (peaks[0] - per_image * sizes[0])) // per_image))
+
+
+def _peak(cfg: Config, network: nn.Module, dataset: FaceDataset, size: int) -> int:
+    trial: Any = copy.deepcopy(network).train()  # the step must not change the network
+    batch = pseudo_collate([dataset[k % len(dataset)] for k in range(size)])
+    optimizer = build_optim_wrapper(trial, copy.deepcopy(cfg.optim_wrapper))
+    for _ in range(2):  # in the first step, cuDNN tries algorithms, which takes memory
+        torch.cuda.reset_peak_memory_stats()
+        trial.train_step(batch, optimizer)
+    return torch.cuda.max_memory_allocated()

@@ -1,0 +1,54 @@
+"""Stop a training run between two steps when the terminal or a scheduler asks for it."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from facedet.common.errors import UserError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(UserError):
+    """A training run was stopped by a signal, after it saved everything. exit_code: 128 + number of the signal."""
+
+    def __init__(self, message: str, signal_number: int):
+        super().__init__(message)
+        self.exit_code = 128 + signal_number
+
+
+class StopRequest:
+    """Whether SIGINT or SIGTERM arrived. A second SIGINT interrupts at once.
+
+    signal_number: of the signal that this process received, or 0. agreed: of one that any process received, after all
+    exchanged theirs.
+    """
+
+    def __init__(self) -> None:
+        self.signal_number = 0
+        self.agreed = 0
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Catch the signals within the block; does nothing in a thread, where Python cannot."""
+        try:
+            earlier = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        except ValueError:
+            earlier = {}
+        try:
+            yield
+        finally:
+            for number, handler in earlier.items():
+                signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.signal_number and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal_number = number
+
+
+def leave_signals_to_the_main_process(worker: int) -> None:
+    """For DataLoader workers: a signal to the whole process group must not end them before the running step."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,1 @@
+"""What a training run records: losses and metrics, tables, pictures, scalars, the report."""

@@ -1,0 +1,114 @@
+"""The results of a training run: summary.json and the training curve."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from facedet.common.files import write_beside, write_json
+from facedet.detector.config import config_name
+from facedet.train.hooks import History
+from facedet.train.machine.distributed import is_first
+from facedet.train.options import effective_batch
+from facedet.train.setup import Beginning
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The content of summary.json.
+
+    started_from: where the weights came from. epochs: of the whole schedule. iterations: trained, also before a resume.
+    images_per_step: of the optimizer. train_faces, val_faces: without ignored faces. warnings: what makes validation
+    results mislead. left_out: images and boxes that were not used, and why. first_loss, last_loss: mean over the first
+    and the last tenth of the iterations. best, last: COCO AP values in 0..1 and their epoch, of the validation with the
+    highest AP and of the last one. seconds: total time since the start, or since training was resumed.
+    images_per_second: of the training steps in this time. peak_memory_mb: of the GPU, or of the process on a CPU.
+    """
+
+    config: str
+    started_from: str
+    device: str
+    precision: str
+    seed: int
+    epochs: int
+    iterations: int
+    images_per_step: int
+    train_images: int
+    train_faces: int
+    val_images: int
+    val_faces: int
+    warnings: list[str]
+    left_out: list[str]
+    first_loss: float
+    last_loss: float
+    best: dict[str, float]
+    last: dict[str, float]
+    seconds: float
+    images_per_second: float
+    peak_memory_mb: int
+    best_checkpoint: str
+    last_checkpoint: str
+    report: str
+
+
+def write_summary(folder: Path, beginning: Beginning, history: History, seconds: float) -> Summary:
+    """Summarize a run. The first process also writes summary.json and training-curve.png into the work dir."""
+    cfg, (train, val) = beginning.cfg, (dataset.faces for dataset in beginning.datasets)
+    measured = [{"epoch": epoch, **metrics} for epoch, metrics in history.metrics]
+    losses = [loss for _, loss in history.losses] or [float("nan")]
+    tenth = max(1, len(losses) // 10)
+    summary = Summary(
+        config=config_name(cfg),
+        started_from=beginning.start,
+        device=beginning.device,
+        precision=beginning.precision,
+        seed=cfg.randomness.seed,
+        epochs=cfg.train_cfg.max_epochs,
+        iterations=len(history.losses),
+        images_per_step=effective_batch(cfg),
+        train_images=len(train.photos),
+        train_faces=train.faces,
+        val_images=len(val.photos),
+        val_faces=val.faces,
+        warnings=beginning.warnings,
+        left_out=[*train.skipped, *val.skipped, *history.unreadable],
+        first_loss=round(float(np.mean(losses[:tenth])), 4),
+        last_loss=round(float(np.mean(losses[-tenth:])), 4),
+        best=max(measured, key=lambda m: m.get("AP", 0.0), default={}),
+        last=measured[-1] if measured else {},
+        seconds=round(seconds, 1),
+        images_per_second=round(history.images / max(history.seconds, 1e-9), 3),
+        peak_memory_mb=history.peak_memory_mb,
+        best_checkpoint=str(folder / "best.pth"),
+        last_checkpoint=str(folder / "last.pth"),
+        report=str(folder / "training.html"),
+    )
+    if is_first():
+        write_json(asdict(summary), folder / "summary.json")
+        with write_beside(folder / "training-curve.png") as path:
+            _draw_curve(history, path)
+    return summary
+
+
+def _draw_curve(history: History, path: Path) -> None:
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 6), sharex=True, layout="constrained")
+    epochs, losses = np.array(history.losses).reshape(-1, 2).T
+    top.plot(epochs, losses, color="tab:blue", alpha=0.25, linewidth=1)
+    window = max(1, len(losses) // 40)
+    smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
+    top.plot(epochs[window - 1 :], smooth, color="tab:blue", label=f"loss, mean of {window} iterations")
+    top.set_ylabel("training loss")
+    top.legend()
+    for name, colour in (("AP50", "tab:green"), ("AP", "tab:orange")):
+        points = [(epoch, metrics[name]) for epoch, metrics in history.metrics if name in metrics]
+        bottom.plot(*np.array(points).reshape(-1, 2).T, marker="o", markersize=3, color=colour, label=name)
+    bottom.set(xlabel="epoch", ylabel="validation (COCO)", ylim=(0, 1.02))
+    bottom.legend(loc="lower right")
+    for axes in (top, bottom):
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=120, format="png")
+    plt.close(figure)

@@ -1,0 +1,60 @@
+"""The report of a training run: training.html."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from facedet.common.page import as_jpeg, in_base64, write_page
+from facedet.data.image import read_image
+from facedet.data.inspect.check import height_labels
+from facedet.train.options import Options
+from facedet.train.record.environment import dataset_facts, environment
+from facedet.train.record.summary import Summary
+from facedet.train.setup import Beginning
+
+_PICTURES = {
+    "worst.png": "Validation images with the worst detections",
+    "best.png": "Validation images with the best detections",
+    "batches.png": "The first views that the network was trained on",
+}
+
+
+def write_report(summary: Summary, beginning: Beginning, folder: Path) -> Path:
+    """Write training.html into the work dir, with the pictures that are there; returns its path. Raises UserError."""
+    cfg = beginning.cfg
+    train, val = (dataset_facts(dataset.faces, cfg.input_size) for dataset in beginning.datasets)
+    pictures = [(title, folder / name) for name, title in _PICTURES.items() if (folder / name).is_file()]
+    return write_page(
+        Path(__file__).with_name("training.html"),
+        folder / "training.html",
+        summary=summary,
+        size=cfg.input_size,
+        curve=in_base64((folder / "training-curve.png").read_bytes()),
+        sets={"training": train, "validation": val},
+        heights=list(zip(height_labels(), train.heights, val.heights, strict=True)),
+        pictures=[(title, path.name, as_jpeg(read_image(path))) for title, path in pictures],
+        settings=_settings(summary, beginning),
+        environment=environment(beginning.device),
+        config=cfg.pretty_text,
+    )
+
+
+def _settings(summary: Summary, beginning: Beginning) -> dict[str, object]:
+    """What was set, by name: first what every run has, then the options that are not the default."""
+    cfg, default, chosen = beginning.cfg, asdict(Options()), asdict(beginning.options)
+    train, optimizer = cfg.train_dataloader.dataset, cfg.optim_wrapper.optimizer
+    return {
+        "config": cfg.filename,
+        "training": ", ".join(map(_describe, [train, *train.get("more", [])])),
+        "validation": _describe(cfg.val_dataloader.dataset),
+        "started from": summary.started_from,
+        "device": f"{summary.device} in {summary.precision}",
+        "seed": summary.seed,
+        "schedule": f"{summary.epochs} epochs, {summary.images_per_step} images per step",
+        "optimizer": f"{optimizer.type}, learning rate {optimizer.lr:.3g}",
+        **{f"option {name}": value for name, value in chosen.items() if value != default[name]},
+    }
+
+
+def _describe(dataset: dict) -> str:
+    details = [f"{name} {dataset[name]}" for name in ("names", "weight") if name in dataset]
+    return f"{dataset['path']} ({', '.join(details)})" if details else dataset["path"]

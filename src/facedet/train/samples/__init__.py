@@ -1,0 +1,1 @@
+"""What a training run reads: samples, their order, the validation dataset."""

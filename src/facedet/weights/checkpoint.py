@@ -1,0 +1,106 @@
+"""Read checkpoints without executing anything in them, write them completely or not at all, load their weights."""
+
+import hashlib
+import pickle
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import torch
+from mmengine.config import Config
+from torch import Tensor, nn
+
+from facedet.common.errors import UserError, first_line
+from facedet.common.files import write_beside
+from facedet.detector.config import network_from_json
+
+META_KEY = "facedet"  # the key in a checkpoint's `meta` whose value is the text of `network_to_json`
+
+
+def read_torch_file(path: Path) -> dict[str, Any]:
+    """Read a torch file of tensors and plain values. Nothing in it is executed. Raises UserError."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file or folder")
+    if path.suffix in (".onnx", ".xml"):
+        raise UserError(
+            f"{path}: is an exported model, not a checkpoint; export and training start from a checkpoint (.pth): "
+            "convert the model with `facedet import` first"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(f"{path}: refused: not a checkpoint of tensors and plain values only, or damaged") from error
+    except Exception as error:  # a damaged file makes torch raise many types
+        raise UserError(f"{path}: not a checkpoint, or damaged ({first_line(error)})") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: not a checkpoint (it contains a {type(content).__name__})")
+    return content
+
+
+def write_torch_file(content: dict[str, Any], path: Path, keep: Path | None = None) -> None:
+    """Write under a temporary name and rename, so that `path` is never incomplete. Raises UserError.
+
+    keep: the name under which the file that `path` replaces stays.
+    """
+    try:
+        with write_beside(path, keep) as temporary:
+            torch.save(content, temporary)
+    except RuntimeError as error:  # what torch raises for a failed write, without its reason
+        raise UserError(f"{path}: cannot be written; is the disk full? ({first_line(error)})") from error
+
+
+def read_checkpoint(path: Path) -> tuple[Config, dict[str, torch.Tensor]]:
+    """Read the config and the weights of a checkpoint of this project. Raises UserError."""
+    content = read_torch_file(path)
+    return config_from_checkpoint(content, path), content["state_dict"]
+
+
+def config_from_checkpoint(content: dict[str, Any], path: Path) -> Config:
+    """The config of a checkpoint's network. content: the result of `read_torch_file`. Raises UserError."""
+    meta = content.get("meta")
+    network = meta.get(META_KEY) if isinstance(meta, dict) else None
+    if network is None or not is_state_dict(content.get("state_dict")):
+        raise UserError(f"{path}: not a checkpoint of this project (it needs meta['{META_KEY}'] and a state_dict)")
+    try:
+        return network_from_json(network)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: the description of its network is damaged ({error})") from error
+
+
+def is_state_dict(state: Any) -> TypeGuard[dict[str, Tensor]]:
+    """Whether it is a dict of tensors by name."""
+    return isinstance(state, dict) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items())
+
+
+def load_weights(model: nn.Module, state: dict[str, torch.Tensor], source: str, hint: str = "") -> None:
+    """Load every tensor into the model.
+
+    Raises UserError if names or shapes differ; the model is then unchanged. source, hint: start and end of the message.
+    """
+    missing, unknown, shapes = weight_mismatches(model, state)
+    if missing or unknown or shapes:
+        differences = [f"{len(missing)} missing ({first_names(missing)})"] if missing else []
+        differences += [f"{len(unknown)} unknown ({first_names(unknown)})"] if unknown else []
+        if shapes:
+            name, expected = shapes[0], model.state_dict()[shapes[0]].shape
+            example = f"{name}: {list(state[name].shape)} instead of {list(expected)}"
+            differences += [f"{len(shapes)} with a different shape ({example})"]
+        raise UserError(f"{source}: weights of another architecture: {', '.join(differences)}{hint}")
+    model.load_state_dict(state)
+
+
+def weight_mismatches(model: nn.Module, state: dict[str, torch.Tensor]) -> tuple[list[str], list[str], list[str]]:
+    """Sorted names: those only in the model, those only in `state`, and those with a different shape."""
+    target = model.state_dict()
+    shapes = [k for k in target.keys() & state.keys() if target[k].shape != state[k].shape]
+    return sorted(target.keys() - state.keys()), sorted(state.keys() - target.keys()), sorted(shapes)
+
+
+def first_names(names: list[str]) -> str:
+    """The first three names, for use in a one-line message."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,195 @@
+"""Import the published model: from a snapshot or an exported graph to a checkpoint that can be trained."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import torch
+from mmengine.config import Config
+
+from facedet.common.errors import UserError
+from facedet.common.files import check_writable
+from facedet.common.progress import Progress, silent
+from facedet.configs import RELEASED
+from facedet.data.image import find_images, read_image, to_tensor
+from facedet.data.synthetic import draw_image
+from facedet.detector.config import config_name, load_config, network_to_json
+from facedet.detector.model import Detector, build_detector
+from facedet.weights.checkpoint import META_KEY, load_weights, sha256, write_torch_file
+from facedet.weights.graph_facts import read_network
+from facedet.weights.ir.calibrate import calibrate
+from facedet.weights.ir.graph import BeforeNms, fold_constants, read_facts, read_model, stored_precision
+from facedet.weights.ir.proof import TOLERANCE_F16, TOLERANCE_F32, Distance, as_stored, distance
+from facedet.weights.ir.recover import recover
+from facedet.weights.snapshot import read_snapshot
+
+ORIGIN = "origin"  # the key in a checkpoint's `meta` whose value states what it was imported from
+_PROOF_IMAGES = 3
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where imported weights come from.
+
+    form: `snapshot`, or precision and kind of a graph, such as `f32 IR`. files: SHA-256 by name. frozen_norms: number
+    of batch normalization layers without running mean and variance; training keeps them in eval mode. calibrated_on:
+    number of images on which new ones were measured. left_out: why images were left out. proof: largest difference
+    between checkpoint and graph before NMS. proof_as_stored: the same with the box weights and the box coder as the
+    graph stores them.
+    """
+
+    form: str
+    files: dict[str, str]
+    config: str
+    frozen_norms: int = 0
+    calibrated_on: int = 0
+    left_out: list[str] = field(default_factory=list)
+    proof: Distance | None = None
+    proof_as_stored: Distance | None = None
+
+
+def import_weights(
+    source: str | Path,
+    target: str | Path,
+    *,
+    config: str | Path | None = None,
+    calibrate_on: str | Path | None = None,
+    progress: Progress = silent,
+) -> Origin:
+    """Write the weights of `source` to `target` as a checkpoint. Raises UserError; then nothing is written.
+
+    source: the released snapshot (.pth), or an IR (.xml) or ONNX file (.onnx) of this network in FP32 or FP16, but not
+    a folded export.
+    config: name or path; needed only if the network is not the released one and the file does not describe it.
+    calibrate_on: folder of images on which to measure new running statistics for batch normalization; for graphs only.
+    """
+    source, target, calibrate_on = Path(source), Path(target), Path(calibrate_on) if calibrate_on else None
+    _check_paths(source, target, calibrate_on)
+    if source.suffix == ".pth":
+        network = load_config(config or RELEASED)
+        detector = build_detector(network)
+        load_weights(detector, read_snapshot(source), str(source))
+        origin = Origin("snapshot", {source.name: sha256(source)}, config_name(network))
+    else:
+        detector, network, origin = _from_graph(source, config, calibrate_on, progress)
+    meta = {META_KEY: network_to_json(network), ORIGIN: asdict(origin)}
+    write_torch_file({"meta": meta, "state_dict": detector.state_dict()}, target)
+    return origin
+
+
+def _check_paths(source: Path, target: Path, calibrate_on: Path | None) -> None:
+    if not source.is_file():
+        raise UserError(f"{source}: no such file or folder")
+    if source.suffix not in (".pth", ".xml", ".onnx"):
+        hint = f"; give {source.with_suffix('.xml').name}" if source.suffix == ".bin" else ""
+        raise UserError(f"{source}: neither a snapshot (.pth) nor an IR (.xml) nor an ONNX file (.onnx){hint}")
+    if target.suffix != ".pth":
+        raise UserError(f"{target}: not the name of a checkpoint; give a name that ends in .pth")
+    if target.exists() and target.samefile(source):
+        raise UserError(f"{target}: would replace the imported file; give another name")
+    if calibrate_on and source.suffix == ".pth":
+        raise UserError(f"{source}: a snapshot has its own running mean and variance; leave out --calibrate")
+    check_writable(target.parent)
+
+
+def _from_graph(
+    path: Path, config: str | Path | None, calibrate_on: Path | None, progress: Progress
+) -> tuple[Detector, Config, Origin]:
+    model = read_model(path)
+    _refuse_folded(read_facts(path, model), path)
+    precision = _precision(model, path)
+    network = _network_config(model, config, path)
+    size = network.input_size
+    images = find_images(calibrate_on) if calibrate_on else []
+    detector = build_detector(network)
+    recovered = recover(detector, size, fold_constants(model, from_onnx=path.suffix == ".onnx"), path, precision)
+    load_weights(detector, recovered.state, str(path))
+    detector.data_preprocessor.mean.copy_(torch.tensor(recovered.mean).view(-1, 1, 1))
+    network.model.data_preprocessor.mean = recovered.mean
+    network.model.backbone.norm_eval = not (recovered.has_statistics or images)
+
+    graph = BeforeNms(model, path)
+    drawn = [to_tensor(draw_image(np.random.default_rng(k))[0], size) for k in range(_PROOF_IMAGES)]
+    stored = distance(as_stored(detector, recovered.copies, precision), graph, progress(drawn, "compare"))
+    _check_distance(stored, TOLERANCE_F32, path)
+    left_out: list[str] = []
+    seen = calibrate(detector, _readable(progress(images, "calibrate"), size, left_out)) if images else 0
+    proof = distance(detector, graph, progress(drawn, "compare again"))
+    _check_distance(proof, TOLERANCE_F32 if precision == "f32" else TOLERANCE_F16, path)
+    norms = sum(name.endswith("running_mean") for name in recovered.state)
+    files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
+    origin = Origin(
+        form=f"{precision} {'IR' if path.suffix == '.xml' else 'ONNX'}",
+        files={file.name: sha256(file) for file in files},
+        config=config_name(network),
+        frozen_norms=norms if network.model.backbone.norm_eval else 0,
+        calibrated_on=seen,
+        left_out=left_out,
+        proof=proof,
+        proof_as_stored=stored,
+    )
+    return detector, network, origin
+
+
+def _readable(paths: Iterable[Path], size: int, left_out: list[str]) -> Iterator[torch.Tensor]:
+    """Read images as network input and add the reason for each unreadable one to `left_out`.
+
+    Raises UserError if all are unreadable.
+    """
+    seen = 0
+    for path in paths:
+        try:
+            image = read_image(path)
+        except UserError as error:
+            left_out.append(str(error))
+            continue
+        seen += 1
+        yield torch.from_numpy(to_tensor(image, size))
+    if not seen:
+        raise UserError(left_out[0])
+
+
+def _check_distance(measured: Distance, allowed: Distance, path: Path) -> None:
+    if not measured.within(allowed):
+        raise UserError(f"{path}: the recovered network differs from the file by {measured}, allowed {allowed}")
+
+
+def _refuse_folded(facts: dict[str, str], path: Path) -> None:
+    if facts.get("folded") == "yes":
+        checkpoint = f"{facts.get('checkpoint')} (sha256 {facts.get('checkpoint_sha256')})"
+        raise UserError(
+            f"{path}: a folded export: its layers are combined and cannot be separated; use the checkpoint that it was "
+            f"made from, {checkpoint}, or export that with --no-fold"
+        )
+
+
+def _precision(model: ov.Model, path: Path) -> str:
+    precision = stored_precision(model)
+    quantised = any(node.get_type_name() == "FakeQuantize" for node in model.get_ops())
+    if quantised or precision in ("i8", "u8"):
+        raise UserError(
+            f"{path}: is an INT8 file: its weights are rounded to 256 steps, which is too coarse for training; "
+            "import the FP32 or FP16 file, and quantise again after training"
+        )
+    if precision not in ("f32", "f16"):
+        raise UserError(f"{path}: its weights are stored in {precision}; import the FP32 or FP16 file")
+    return precision
+
+
+def _network_config(model: ov.Model, config: str | Path | None, path: Path) -> Config:
+    """The config of the graph's network: the given one, the one that our exports store, or the released one."""
+    stored = None if config else read_network(read_facts(path, model), path)
+    network = stored or load_config(config or RELEASED)
+    if len(model.inputs) != 1:
+        raise UserError(f"{path}: has {len(model.inputs)} inputs, expected one")
+    expected = [1, 3, network.input_size, network.input_size]
+    shape = model.input(0).partial_shape
+    if shape.is_dynamic or list(shape.to_shape()) != expected:
+        difference = f"its input is {shape}, that of the config {config_name(network)} is {expected}"
+        advice = (
+            "import an export without --input, --layout and --batch" if stored else "give the right one with --config"
+        )
+        raise UserError(f"{path}: {difference}; {advice}")
+    return network

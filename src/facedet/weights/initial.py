@@ -1,0 +1,109 @@
+"""Weights from which training starts."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torchvision
+from mmengine.config import Config
+from torch import Tensor, nn
+
+from facedet.common.errors import UserError
+from facedet.weights.checkpoint import (
+    config_from_checkpoint,
+    first_names,
+    is_state_dict,
+    load_weights,
+    read_torch_file,
+    weight_mismatches,
+)
+
+_IMAGENET = "IMAGENET1K_V1"  # as in the released recipe; later versions were trained at other input sizes
+
+
+@dataclass(frozen=True)
+class Initial:
+    """Weights by name, for the whole detector or, if `backbone` is true, for its backbone only.
+
+    config: of the network they were trained in, if they come from a checkpoint of this project.
+    """
+
+    source: str
+    state: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    backbone: bool = False
+    config: Config | None = None
+
+    @property
+    def frozen_norms(self) -> bool:
+        """Whether batch normalization must stay in eval mode: an import without running mean and variance."""
+        means = [tensor for name, tensor in self.state.items() if name.endswith("running_mean")]
+        marked = self.config is not None and self.config.model.backbone.get("norm_eval", False)
+        return marked and not any(mean.any() for mean in means)
+
+    def load(self, model: nn.Module, partial: bool = False) -> str:
+        """Load the weights into the model. Returns a phrase that describes what was loaded and what was left out.
+
+        partial: load the weights that fit by name and shape, keep the rest of the model. Raises UserError if nothing
+        fits, or without `partial` if not everything fits.
+        """
+        if self.source == "random":
+            return "random weights"
+        target: Any = model.backbone if self.backbone else model
+        loaded = f"{self.source} in the backbone, the rest random" if self.backbone else f"all weights of {self.source}"
+        if partial and self.frozen_norms:
+            raise UserError(
+                f"{self.source}: its batch normalization is frozen, --allow-partial would mix it with random layers; "
+                "import the model again with --calibrate"
+            )
+        if not partial:
+            load_weights(target, self.state, self.source, hint="; --allow-partial loads those that fit")
+            return f"{loaded}{', batch normalization frozen' if self.frozen_norms else ''}"
+        missing, unknown, shapes = weight_mismatches(target, self.state)
+        fitting = {name: tensor for name, tensor in self.state.items() if name not in {*unknown, *shapes}}
+        if not fitting:
+            raise UserError(f"{self.source}: none of its weights fits this network")
+        target.load_state_dict(fitting, strict=False)
+        loaded = f"{len(fitting)} of the network's {len(target.state_dict())} weights from {self.source}"
+        reasons = ((shapes, "with a different shape"), (missing, "not in the file"), (unknown, "not in the network"))
+        for names, reason in reasons:
+            if names:
+                loaded += f"; {len(names)} {reason} ({first_names(names)})"
+        return loaded
+
+
+def read_initial(source: str) -> Initial:
+    """Read the weights to start from. Raises UserError.
+
+    source: a checkpoint of this project; `torchvision:resnet152` for ImageNet weights of the backbone, downloaded once;
+    a local file of such weights; or `random` to keep the network's own random weights.
+    """
+    if source == "random":
+        return Initial(source)
+    if source.startswith("torchvision:"):
+        return Initial(source, _download(source.removeprefix("torchvision:")), backbone=True)
+    return initial_from(read_torch_file(Path(source)), source)
+
+
+def initial_from(content: dict[str, Any], source: str) -> Initial:
+    """The weights in the content of a torch file. source: its name in messages. Raises UserError."""
+    if {"conv1.weight", "layer1.0.conv1.weight"} <= content.keys() and is_state_dict(content):
+        return Initial(source, _without_classifier(content), backbone=True)
+    config = config_from_checkpoint(content, Path(source))
+    return Initial(source, content["state_dict"], config=config)
+
+
+def _download(name: str) -> dict[str, Tensor]:
+    try:
+        weights = torchvision.models.get_model_weights(name)[_IMAGENET]
+    except (ValueError, KeyError) as error:
+        raise UserError(f"torchvision:{name}: torchvision has no such weights") from error
+    try:
+        return _without_classifier(weights.get_state_dict(progress=True, check_hash=True, weights_only=True))
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"torchvision:{name}: cannot be downloaded ({error}); give --weights FILE, or --weights random"
+        ) from error
+
+
+def _without_classifier(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}

@@ -1,0 +1,107 @@
+"""OpenVINO graphs of IR and ONNX files: read them, their constants and facts, and their values before NMS."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+from openvino._offline_transformations import apply_moc_transformations
+from openvino.frontend import FrontEndManager
+from openvino.passes import ConstantFolding, Manager
+
+from facedet.common.errors import UserError, last_line
+from facedet.weights.graph_facts import SECTION, most_used_type, onnx_facts
+
+_ONNX_METADATA = "framework"  # the section of rt_info in which OpenVINO's ONNX frontend puts the file's metadata
+
+
+@functools.cache
+def core() -> ov.Core:
+    """The instance of OpenVINO that all graphs share.
+
+    There must not be several: each gives the process a stack for signals (OpenVINO 2026.4). If they are not released in
+    the reverse order of their creation, the next signal (Ctrl-C, the end of a child) ends in a segmentation fault.
+    """
+    return ov.Core()
+
+
+def read_model(path: Path) -> ov.Model:
+    """Read the graph of an IR or ONNX file. Raises UserError."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file or folder")
+    if path.suffix == ".xml" and not path.with_suffix(".bin").is_file():
+        raise UserError(f"{path}: its weights are missing; put {path.with_suffix('.bin').name} into the same folder")
+    try:
+        if path.suffix == ".onnx":  # read by the ONNX frontend only: others look for a torch archive in it and run that
+            frontend = FrontEndManager().load_by_framework("onnx")
+            return frontend.convert(frontend.load(str(path)))
+        return core().read_model(path)
+    except Exception as error:  # each frontend raises its own types
+        raise UserError(f"{path}: cannot be read by OpenVINO ({last_line(error)})") from error
+
+
+def fold_constants(model: ov.Model, *, from_onnx: bool) -> ov.Model:
+    """A copy of the graph in which everything that depends only on constants is computed."""
+    folded = model.clone()
+    if from_onnx:
+        apply_moc_transformations(folded, cf=True)  # fuses operations like the conversion to IR
+    passes = Manager()
+    passes.register_pass(ConstantFolding())
+    passes.run_passes(folded)
+    return folded
+
+
+def read_facts(path: Path, model: ov.Model) -> dict[str, str]:
+    """What `export` stored in the file about its origin; empty for other files. model: the graph of the file."""
+    if path.suffix == ".onnx":
+        return onnx_facts(_read_section(model, _ONNX_METADATA))
+    return _read_section(model, SECTION)
+
+
+def _read_section(model: ov.Model, section: str) -> dict[str, str]:
+    content = model.get_rt_info([section]).value if model.has_rt_info([section]) else {}
+    return {key: str(value) for key, value in content.items()} if isinstance(content, dict) else {}
+
+
+def stored_precision(model: ov.Model) -> str:
+    """The precision that holds most of the graph's constants: `f32`, `f16`, `bf16` or another; `i8` if any are i8."""
+    constants = [node for node in model.get_ops() if node.get_type_name() == "Constant"]
+    return most_used_type((node.get_element_type().get_type_name(), node.get_output_shape(0)) for node in constants)
+
+
+def constant_value(port: ov.Input) -> np.ndarray | None:
+    """The constant at a port as float32, whatever its stored precision; None if the port has no float constant."""
+    node = port.get_source_output().get_node()
+    if node.get_type_name() == "Convert":
+        return constant_value(node.input(0))
+    if node.get_type_name() != "Constant" or not node.get_element_type().is_real():
+        return None
+    return node.data.astype(np.float32)
+
+
+class Subgraph:
+    """A part of a graph, from the input to some ports, computed in float32 on the CPU."""
+
+    def __init__(self, model: ov.Model, ports: list[ov.Output]):
+        results = [ops.result(ops.convert(port, "f32")) for port in ports]
+        part = ov.Model(results, model.get_parameters())
+        self._compiled = core().compile_model(part, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def __call__(self, image: np.ndarray) -> list[np.ndarray]:
+        result = self._compiled(image)
+        return [result[k] for k in range(len(self._compiled.outputs))]
+
+
+class BeforeNms(Subgraph):
+    """The inputs of NMS in a detector's graph: boxes [anchors, 4] and scores [anchors]. Raises UserError."""
+
+    def __init__(self, model: ov.Model, path: Path):
+        nms = [node for node in model.get_ops() if node.get_type_name() == "NonMaxSuppression"]
+        if len(nms) != 1:
+            raise UserError(f"{path}: contains {len(nms)} NonMaxSuppression operations, expected one")
+        super().__init__(model, [nms[0].input_value(0), nms[0].input_value(1)])
+
+    def __call__(self, image: np.ndarray) -> list[np.ndarray]:
+        boxes, scores = super().__call__(image)
+        return [boxes.reshape(-1, 4), scores.reshape(-1)]

@@ -1,0 +1,53 @@
+"""Dry runs."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from helpers.formats import facedet
+
+from facedet.common.errors import UserError
+from facedet.train import finetune, trial, try_run
+from facedet.train.dry_run import Trial
+from facedet.train.samples.sampler import OrderSampler
+
+
+def test_a_dry_run_tells_time_and_memory_and_writes_nothing(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    sets = ["--train", drawn / "train.json", "--val", drawn / "val.json", "--work-dir", tmp_path / "run"]
+    done = facedet("train", quick, *sets, "--dry-run", "--batch-size", "4", "--epochs", "9")
+    assert done.exit_code == 0, done.output
+    assert "trying the first steps, writing nothing" in done.output
+    assert "for 4 images (" in done.output
+    assert "54 iterations and 9 validations take about " in done.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_its_time_is_that_of_all_iterations_and_validations(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    assert Trial(8, 100, 3, 0.5, 10.0, 500, []).seconds == 80
+    tried = try_run(quick, train=drawn / "train.json", val=drawn / "val.json", work_dir=tmp_path / "run")
+    assert (tried.images, tried.iterations, tried.validations) == (8, 1200, 8)  # 24 images: 400 epochs of 3 iterations
+    assert tried.iteration_seconds > 0
+    assert tried.validation_seconds > 0
+    assert tried.peak_memory_mb > 100
+
+
+def test_its_iteration_is_a_mean_over_the_sizes_of_the_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "_train", lambda runner: runner.train_dataloader.sampler.sizes)
+    monkeypatch.setattr(trial, "_seconds_each", lambda sizes, device, seconds: float(sizes[0]))
+    sampler = OrderSampler(21, 4, 5, sizes=(64, 64, 96, 128), full_size_from=0.8)
+    loader, cfg = SimpleNamespace(sampler=sampler), SimpleNamespace(input_size=128)
+    seconds = trial._iteration_seconds(SimpleNamespace(train_dataloader=loader, cfg=cfg), "cpu", 0.0)
+    assert seconds == pytest.approx(0.4 * 64 + 0.2 * 96 + 0.4 * 128)
+
+
+def test_it_refuses_what_a_run_would_refuse(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    sets = {"train": drawn / "train.json", "val": drawn / "val.json", "work_dir": tmp_path / "run"}
+    config = tmp_path / "wrong.py"
+    config.write_text(f"_base_ = {str(quick)!r}\nval_evaluator = dict(type='FaceAQ')\n")
+    with pytest.raises(UserError, match="FaceAQ"):
+        try_run(config, **sets)
+    finetune(quick, **sets, epochs=1)
+    with pytest.raises(UserError, match="contains an earlier run"):
+        try_run(quick, **sets)
+    with pytest.raises(UserError, match="all 1 epochs are complete"):
+        try_run(quick, **sets, epochs=1, resume=True)

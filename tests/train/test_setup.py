@@ -1,0 +1,52 @@
+"""How a run begins: what its seed decides, and how its schedule follows the size of the dataset and of a step."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from facedet.data.dataset import DatasetSource
+from facedet.detector.config import load_config
+from facedet.train.options import Options, override
+from facedet.train.setup import _fit_schedule, begin
+
+
+def initial_weights(config: Path, drawn: Path, seed: int) -> dict[str, Tensor]:
+    cfg, options = load_config(config), Options(seed=seed)
+    override(cfg, options)
+    sources = [DatasetSource(drawn / "train.json")], DatasetSource(drawn / "val.json")
+    return begin(cfg, sources, "random", None, "cpu", options).network.state_dict()
+
+
+def test_the_seed_decides_the_initial_weights(drawn: Path, quick: Path) -> None:
+    first, again, other = (initial_weights(quick, drawn, seed) for seed in (0, 0, 1))
+    assert all(torch.equal(tensor, again[name]) for name, tensor in first.items())
+    drawn_at_random = [name for name in first if name.endswith("conv1.weight")]
+    assert len(drawn_at_random) == 9
+    assert not any(torch.equal(first[name], other[name]) for name in drawn_at_random)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("finetune", {}, 0.001),
+        ("finetune", {"batch_size": 8, "accumulate": 2}, 0.004),
+        ("face_detection_0206", {"batch_size": 10}, 0.0125),
+        ("tiny", {"batch_size": 16}, 0.001),  # AdamW: it stays
+    ],
+)
+def test_the_learning_rate_follows_the_images_of_a_step(name: str, options: dict, expected: float) -> None:
+    cfg = load_config(name)
+    override(cfg, Options(**options))
+    _fit_schedule(cfg, images=100, epochs=None)
+    assert cfg.optim_wrapper.optimizer.lr == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("images", "batch_size", "epochs"), [(84, 4, 72), (84, 8, 137), (20_000, 4, 20)])
+def test_a_small_dataset_gets_more_epochs(images: int, batch_size: int, epochs: int) -> None:
+    cfg = load_config("finetune")
+    override(cfg, Options(batch_size=batch_size))
+    _fit_schedule(cfg, images, epochs=None)
+    assert cfg.train_cfg.max_epochs == epochs
+    assert epochs * -(-images // batch_size) >= cfg.train_cfg.min_steps == 1500
