@@ -3,16 +3,16 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast lint bench install
+.PHONY: demo test test-full lint bench install
 
 demo: install
 	$(BIN)/facedet demo -o demo-out/$$(date +%Y%m%d-%H%M%S)
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not full and not slow"
 
-test-fast: install
-	$(BIN)/python -m pytest -m "not slow"
+test-full: install
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "full or slow"
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,6 +1,5 @@
 """What several tests share: the outside world where it lies beside the project, and one short real training."""
 
-import functools
 import itertools
 import os
 import subprocess
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from helpers.boxes import detections
 from helpers.formats import WRITERS
+from helpers.once import Once
 from helpers.signals import signal_stack_is_usable
 
 from facedet.data.structures import Detections
@@ -21,6 +21,12 @@ from facedet.evaluation.metrics.wider import WiderTruth, read_truth
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("FACEDET_SHARED", ROOT.parent / "shared"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Processes side by side (pytest -n) compute in one thread each; two threads each would wait for each other."""
+    if getattr(config.option, "numprocesses", None):
+        os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
 
 
 @pytest.fixture(autouse=True)
@@ -49,12 +55,21 @@ def _shared(name: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Builds something once for all processes of this test run."""
+    return Once(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def drawn(once: Once) -> Path:
     """A small drawn dataset: train.json, val.json, images/."""
-    folder = tmp_path_factory.mktemp("drawn")
-    draw_dataset(folder, 24, seed=1, name="train")
-    draw_dataset(folder, 8, seed=2, name="val")
-    return folder
+
+    def build(folder: Path) -> Path:
+        draw_dataset(folder, 24, seed=1, name="train")
+        draw_dataset(folder, 8, seed=2, name="val")
+        return folder
+
+    return once("drawn", build)
 
 
 @pytest.fixture(scope="session")
@@ -66,72 +81,76 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(drawn: Path, once: Once) -> Path:
     """The work dir of a short training run of `tiny` on the drawn dataset: it detects, but not well."""
-    from facedet.train import finetune
 
-    folder = tmp_path_factory.mktemp("trained") / "run"
-    finetune("tiny", drawn / "train.json", drawn / "val.json", work_dir=folder, epochs=12)
-    return folder
+    def build(folder: Path) -> Path:
+        from facedet.train import finetune
 
+        finetune("tiny", drawn / "train.json", drawn / "val.json", work_dir=folder / "run", epochs=12)
+        return folder / "run"
 
-@pytest.fixture(scope="session")
-def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The best checkpoint of `trained`, exported in every format."""
-    from facedet.export.export import export_model
-
-    return export_model(trained / "best.pth", tmp_path_factory.mktemp("exported"))
+    return once("trained", build)
 
 
 @pytest.fixture(scope="session")
-def exported_as(
-    trained: Path, exported: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., dict[str, Path]]:
-    """Exports it once with each combination of options of `export`."""
-    from facedet.export.export import export_model
+def exported_as(trained: Path, once: Once) -> Callable[..., dict[str, Path]]:
+    """Exports the best checkpoint of `trained` once with each combination of options of `export`."""
 
-    @functools.cache
     def export_as(**options: Any) -> dict[str, Path]:
-        return (
-            export_model(trained / "best.pth", tmp_path_factory.mktemp("variant"), **options) if options else exported
-        )
+        from facedet.export.export import export_model
+
+        name = "-".join(["exported", *(f"{key}={value}" for key, value in sorted(options.items()))])
+        return once(name, lambda folder: export_model(trained / "best.pth", folder, **options))
 
     return export_as
 
 
 @pytest.fixture(scope="session")
-def unfolded(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def exported(exported_as: Callable[..., dict[str, Path]]) -> dict[str, Path]:
+    """The best checkpoint of `trained`, exported in every format."""
+    return exported_as()
+
+
+@pytest.fixture(scope="session")
+def unfolded(exported_as: Callable[..., dict[str, Path]]) -> dict[str, Path]:
     """The same without folding: the graph of the published model, which `import` can read."""
-    from facedet.export.export import export_model
-
-    return export_model(trained / "best.pth", tmp_path_factory.mktemp("unfolded"), fold=False)
+    return exported_as(fold=False)
 
 
 @pytest.fixture(scope="session")
-def quantized(exported: dict[str, Path], drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quantized(exported: dict[str, Path], drawn: Path, once: Once) -> Path:
     """The FP32 IR of `exported`, quantized to INT8 and calibrated on the drawn images."""
-    from facedet.export.int8 import quantize
 
-    path = tmp_path_factory.mktemp("quantized") / "detector-int8.xml"
-    quantize(exported["fp32"], sorted((drawn / "images").iterdir()), path)
-    return path
+    def build(folder: Path) -> Path:
+        from facedet.export.int8 import quantize
+
+        quantize(exported["fp32"], sorted((drawn / "images").iterdir()), folder / "detector-int8.xml")
+        return folder / "detector-int8.xml"
+
+    return once("quantized", build)
 
 
 @pytest.fixture(scope="session")
-def unseen_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unseen_images(once: Once) -> Path:
     """A folder of six drawn images that are in no dataset."""
-    folder = tmp_path_factory.mktemp("unseen")
-    draw_dataset(folder, 6, seed=3, name="held-out")
-    return folder / "images"
+
+    def build(folder: Path) -> Path:
+        draw_dataset(folder, 6, seed=3, name="held-out")
+        return folder / "images"
+
+    return once("unseen", build)
 
 
 @pytest.fixture(scope="session")
-def standin(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def standin(reference: Path, once: Once) -> Path:
     """The stand-in for the published model: snapshot.pth and face-detection-0206.xml, one function in both."""
-    folder = tmp_path_factory.mktemp("standin")
-    script = reference / "standin" / "make_standin.py"
-    subprocess.run([sys.executable, script, "-o", folder], check=True)
-    return folder
+
+    def build(folder: Path) -> Path:
+        subprocess.run([sys.executable, reference / "standin" / "make_standin.py", "-o", folder], check=True)
+        return folder
+
+    return once("standin", build)
 
 
 @pytest.fixture
@@ -146,24 +165,30 @@ def made(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def imported(unfolded: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def imported(unfolded: dict[str, Path], once: Once) -> Path:
     """The tiny IR, imported without calibration."""
-    path = tmp_path_factory.mktemp("imported") / "imported.pth"
-    from facedet.weights.importing import import_weights
 
-    import_weights(unfolded["fp32"], path)
-    return path
+    def build(folder: Path) -> Path:
+        from facedet.weights.importing import import_weights
+
+        import_weights(unfolded["fp32"], folder / "imported.pth")
+        return folder / "imported.pth"
+
+    return once("imported", build)
 
 
 @pytest.fixture(scope="session")
-def calibrated(unfolded: dict[str, Path], drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def calibrated(unfolded: dict[str, Path], drawn: Path, once: Once) -> Path:
     """The tiny IR, imported and calibrated on its training images."""
-    path = tmp_path_factory.mktemp("calibrated") / "calibrated.pth"
-    from facedet.weights.importing import import_weights
 
-    origin = import_weights(unfolded["fp32"], path, calibrate_on=drawn / "images")
-    assert (origin.frozen_norms, origin.calibrated_on) == (0, 32)
-    return path
+    def build(folder: Path) -> Path:
+        from facedet.weights.importing import import_weights
+
+        origin = import_weights(unfolded["fp32"], folder / "calibrated.pth", calibrate_on=drawn / "images")
+        assert (origin.frozen_norms, origin.calibrated_on) == (0, 32)
+        return folder / "calibrated.pth"
+
+    return once("calibrated", build)
 
 
 @pytest.fixture(scope="session")

@@ -130,7 +130,7 @@ def test_the_readme_lists_every_command() -> None:
     assert names == (set(main.commands) - {"data"}) | data
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize("page", [p for p in PAGES if p.stem not in FULL_MODEL + JUDGED], ids=lambda page: page.stem)
 def test_the_commands_of_a_page_work(page: Path, request: pytest.FixtureRequest) -> None:
     folder = request.getfixturevalue("own" if page.stem in ALL_FACES else "few")
@@ -139,7 +139,7 @@ def test_the_commands_of_a_page_work(page: Path, request: pytest.FixtureRequest)
             run(block, folder, ONE_EPOCH)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize("page", [p for p in PAGES if p.stem in FULL_MODEL], ids=lambda page: page.stem)
 def test_the_commands_of_a_page_work_with_the_full_model(page: Path, published: Path) -> None:
     for block in blocks(page):
@@ -147,7 +147,7 @@ def test_the_commands_of_a_page_work_with_the_full_model(page: Path, published: 
             run(block, published)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_from_the_published_ir_to_your_own(published: Path) -> None:
     summary = json.loads((published / "runs" / "mine" / "summary.json").read_text())
     assert summary["started_from"] == "all weights of imported.pth"
@@ -155,7 +155,7 @@ def test_from_the_published_ir_to_your_own(published: Path) -> None:
     assert json.loads((published / "mine" / "parity" / "parity.json").read_text())["agree"] is True
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_the_demo_leaves_what_it_says(tmp_path: Path) -> None:
     printed = run(Block("sh", "", "facedet demo -o demo-out --epochs 4"), tmp_path)
     named = [Path(line.split()[0]) for line in printed.split("Look at\n")[1].splitlines()]
@@ -163,7 +163,7 @@ def test_the_demo_leaves_what_it_says(tmp_path: Path) -> None:
     assert all((tmp_path / path).stat().st_size > 10_000 for path in named)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_fine_tuning_learns_and_its_exports_agree(own: Path) -> None:
     summary = json.loads((own / "runs" / "faces" / "summary.json").read_text())
     assert (summary["train_images"], summary["val_images"]) == (84, 21)
@@ -172,7 +172,7 @@ def test_fine_tuning_learns_and_its_exports_agree(own: Path) -> None:
     assert json.loads((own / "parity" / "parity.json").read_text())["agree"] is True
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_what_detect_finds_is_annotated(own: Path, faces: Path) -> None:
     detections = json.loads((own / "found" / "detections.json").read_text())
     photos, right = read_dataset(DatasetSource(faces)).photos, 0
@@ -184,7 +184,7 @@ def test_what_detect_finds_is_annotated(own: Path, faces: Path) -> None:
     assert right >= 0.8 * len(detections)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_checkpoint_onnx_and_ir_have_the_same_ap(own: Path) -> None:
     source = DatasetSource(own / "faces", names=own / "faces" / "val.txt")
     ir = json.loads((own / "measured" / "evaluation.json").read_text())
@@ -194,7 +194,7 @@ def test_checkpoint_onnx_and_ir_have_the_same_ap(own: Path) -> None:
         assert found["ap64"] == pytest.approx(ir["ap64"], abs=1e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_int8_is_as_accurate_and_parity_tells_it_from_a_wrong_one(own: Path, faces: Path, tmp_path: Path) -> None:
     for block in blocks(ROOT / "docs" / "quantization.md"):
         run(block, own)  # fails if a figure falls by more than 0.005
@@ -219,7 +219,7 @@ def test_int8_is_as_accurate_and_parity_tells_it_from_a_wrong_one(own: Path, fac
     assert "shown boxes are alike" in wrong.reasons[0]
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_nine_of_ten_shown_boxes_move_by_less_than_half_a_pixel_in_bf16(own: Path, faces: Path) -> None:
     ir = own / "model" / "detector-fp32.xml"
     exact, default = open_session(ir), open_session(ir, "default")
@@ -234,7 +234,7 @@ def test_nine_of_ten_shown_boxes_move_by_less_than_half_a_pixel_in_bf16(own: Pat
     assert np.mean(np.array(moved) < 0.5) >= 0.9  # NMS keeps a neighbour with nearly the same score for the others
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_calibration_keeps_the_loss_of_a_training_step(own: Path, faces: Path, tmp_path: Path) -> None:
     ir = export_model(own / "runs" / "faces" / "best.pth", tmp_path, "fp32", fold=False)["fp32"]
     dataset = FaceDataset(str(faces), names=str(faces / "train.txt"), input_size=320)

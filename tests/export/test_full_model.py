@@ -21,7 +21,7 @@ from facedet.weights.checkpoint import read_checkpoint, sha256
 from facedet.weights.importing import Origin, import_weights
 from facedet.weights.ir.graph import core
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.full
 PUBLISHED = os.environ.get("FACEDET_REFERENCE_IR")
 
 

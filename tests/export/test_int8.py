@@ -88,7 +88,7 @@ class ScoreJudge:
         return difference, [difference] * len(images)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_layers_that_hurt_stay_in_float(
     exported: dict[str, Path], quantized: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
