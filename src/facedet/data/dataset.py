@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.data.formats import coco, cvat, datumaro, voc, wider, yolo
-from facedet.data.formats.recognise import FORMATS, find_annotations, recognise
+from facedet.data.formats.recognise import find_annotations, recognise
+from facedet.data.formats.table import FORMATS, TABLE
 from facedet.data.image import image_size
 from facedet.data.structures import AnnotatedDataset, Photo
 
@@ -23,7 +23,6 @@ __all__ = [
     "valid_boxes",
 ]
 
-_READERS = {"coco": coco.read, "cvat": cvat.read, "datumaro": datumaro.read, "voc": voc.read, "wider": wider.read}
 MIN_SIDE = 1.0  # pixels: a narrower or lower box counts as one without area
 _LARGEST_COORDINATE = np.finfo(np.float32).max  # boxes become float32
 
@@ -94,10 +93,8 @@ def read_annotations(source: DatasetSource, skipped: list[str]) -> list[Photo]:
     exception: its boxes are fractions, so the reader needs the header of each image and skips unreadable ones.
     """
     format, path = find_annotations(source.path, source.format)
-    if format == "yolo":
-        photos = yolo.read(path, source.images, skipped, source.split)
-    else:
-        photos = _READERS[format](path, source.images, skipped)
+    split = (source.split,) if TABLE[format].has_splits else ()
+    photos = TABLE[format].module.read(path, source.images, skipped, *split)
     return _select(photos, source.names, skipped) if source.names else photos
 
 

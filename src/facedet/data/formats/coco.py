@@ -9,6 +9,7 @@ from facedet.data.formats.parsing import (
     BoxAnnotation,
     candidate_folders,
     find_image_folder,
+    first_key,
     make_photo,
     read_json,
     xywh_to_corners,
@@ -16,6 +17,12 @@ from facedet.data.formats.parsing import (
 from facedet.data.structures import Photo
 
 _FORMAT = "a COCO JSON"
+
+
+def begins(head: str) -> bool:
+    """Whether a file with this beginning is a COCO JSON."""
+    name, bracket = first_key(head) or ("", "")
+    return name in ("images", "annotations") or (name == "categories" and bracket == "[")
 
 
 def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:

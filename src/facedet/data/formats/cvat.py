@@ -9,11 +9,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from facedet.common.errors import UserError, first_line
-from facedet.data.formats.parsing import NAN_BOX, BoxAnnotation, candidate_folders, find_image_folder, make_photo
+from facedet.data.formats.parsing import (
+    NAN_BOX,
+    BoxAnnotation,
+    candidate_folders,
+    find_image_folder,
+    make_photo,
+    xml_root,
+)
 from facedet.data.structures import Photo
 
 _FORMAT = "a CVAT for images 1.1 XML"
 _SIDES = ("xtl", "ytl", "xbr", "ybr")
+
+
+def begins(head: str) -> bool:
+    """Whether a file with this beginning is a CVAT XML."""
+    return xml_root(head) == "annotations"
 
 
 def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:

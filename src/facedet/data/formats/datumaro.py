@@ -10,6 +10,7 @@ from facedet.data.formats.parsing import (
     BoxAnnotation,
     candidate_folders,
     find_image_folder,
+    first_key,
     make_photo,
     read_json,
     xywh_to_corners,
@@ -18,6 +19,12 @@ from facedet.data.image import SUFFIXES
 from facedet.data.structures import Photo
 
 _FORMAT = "a Datumaro JSON"
+
+
+def begins(head: str) -> bool:
+    """Whether a file with this beginning is a Datumaro JSON."""
+    name, bracket = first_key(head) or ("", "")
+    return name == "items" or (name == "categories" and bracket == "{")
 
 
 def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:

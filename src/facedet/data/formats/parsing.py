@@ -1,6 +1,7 @@
-"""Functions shared by the readers: parse boxes, read text and JSON, find the image folder."""
+"""Functions shared by the formats: recognise files, parse boxes, read text and JSON, find the image folder."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,28 @@ MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # 
 NAN_BOX = [float("nan")] * 4
 
 BoxAnnotation = tuple[list[float], bool, str]  # corners x1 y1 x2 y2 in pixels, ignored, class
+
+_HEAD = 1 << 20  # characters read to recognise a file
+_JSON_KEY = re.compile(r'"(items|images|annotations|categories)"\s*:\s*([\[{])')
+_XML_ROOT = re.compile(r"<([A-Za-z_][\w.-]*)")
+
+
+def beginning(file: Path) -> str:
+    """The first characters of a file, enough to recognise it."""
+    with file.open(encoding="utf-8-sig", errors="replace") as stream:
+        return stream.read(_HEAD).lstrip()
+
+
+def first_key(head: str) -> tuple[str, str] | None:
+    """Of the beginning of a JSON: the first key that annotations have, and the bracket of its value."""
+    key = _JSON_KEY.search(head) if head.startswith("{") else None
+    return (key[1], key[2]) if key else None
+
+
+def xml_root(head: str) -> str | None:
+    """The name of the outermost element of an XML, from its beginning."""
+    root = _XML_ROOT.search(head) if head.startswith("<") else None
+    return root[1] if root else None
 
 
 def make_photo(path: Path, size: tuple[int, int], faces: Sequence[BoxAnnotation]) -> Photo:

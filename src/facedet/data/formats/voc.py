@@ -7,9 +7,16 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from facedet.common.errors import UserError
-from facedet.data.formats.parsing import BoxAnnotation, make_photo
+from facedet.data.formats.parsing import BoxAnnotation, beginning, make_photo, xml_root
 from facedet.data.image import SUFFIXES
 from facedet.data.structures import Photo
+
+
+def is_folder(folder: Path) -> bool:
+    """Whether a folder has annotations in XML, which are not CVAT's."""
+    files = (file for name in ("annotations", "Annotations") for file in (folder / name).glob("*.xml"))
+    first = next(files, None)
+    return first is not None and xml_root(beginning(first)) != "annotations"
 
 
 def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:

@@ -18,6 +18,12 @@ _COLUMNS = 10
 _INVALID = 7  # index of the column
 
 
+def begins(head: str) -> bool:
+    """Whether a file with this beginning is one: the path of an image, then a number."""
+    path, count, *_ = [*map(str.strip, head.split("\n", 2)), "", ""]
+    return path.lower().endswith(tuple(SUFFIXES)) and count.isdecimal()
+
+
 def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
     """Read an official text file. Image sizes are unknown. Raises UserError.
 

@@ -19,6 +19,16 @@ SPLITS = ("train", "val", "test")  # keys of data.yaml
 _NAME_FILES = ("classes.txt", "obj.names")
 
 
+def is_folder(folder: Path) -> bool:
+    """Whether a folder has a data.yaml, images/ and labels/, or label files beside images."""
+    if (folder / "images").is_dir() and (folder / "labels").is_dir():
+        return True
+    if any(is_data_yaml(file) for pattern in ("*.yaml", "*.yml") for file in folder.glob(pattern)):
+        return True
+    images = {path.stem for path in folder.iterdir() if path.suffix.lower() in SUFFIXES}
+    return any(file.stem in images and is_label_file(file) for file in folder.glob("*.txt"))
+
+
 def read(path: Path, images: Path | None, skipped: list[str], split: str | None = None) -> list[Photo]:
     """Read a data.yaml, a folder with a data.yaml, or a folder of images and label files. Raises UserError.
 

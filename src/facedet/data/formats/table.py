@@ -1,0 +1,42 @@
+"""The annotation formats. Imports nothing heavy: help texts list their names.
+
+A format is a module of its name beside this one. Its `read` reads a dataset. How a dataset is recognised is its
+`begins(head)`, if it is a single file with this beginning, or its `is_folder(folder)`.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Format:
+    """A row of the table.
+
+    single_file: whether a dataset is one file. suffixes: files with them that nothing recognises are taken for it, so
+    that its reader says what is wrong. has_splits: whether its `read` takes a split.
+    """
+
+    name: str
+    single_file: bool = True
+    suffixes: tuple[str, ...] = ()
+    has_splits: bool = False
+
+    @property
+    def module(self) -> Any:
+        return import_module(f"facedet.data.formats.{self.name}")
+
+
+TABLE = {
+    each.name: each
+    for each in (
+        Format("coco", suffixes=(".json",)),
+        Format("cvat"),
+        Format("datumaro"),
+        Format("voc", single_file=False),
+        Format("wider"),
+        Format("yolo", single_file=False, suffixes=(".yaml", ".yml"), has_splits=True),
+    )
+}
+FORMATS = tuple(TABLE)
+NAMES = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
