@@ -5,8 +5,8 @@ import torch
 from mmengine.config import ConfigDict
 
 from facedet.detector.config import load_config
-from facedet.detector.head import select
 from facedet.detector.model import build_detector
+from facedet.detector.selection import select_rows
 
 
 def one_level(cls: torch.Tensor, centerness: torch.Tensor) -> tuple[list, list, list]:
@@ -40,4 +40,4 @@ def test_nms_gets_all_boxes_of_a_level_and_at_most_750_remain() -> None:
     few = predict(cls, centerness, nms={"type": "nms", "iou_threshold": 1.0}, max_per_img=7)
     assert few.scores.tolist() == sorted(cls.sigmoid().flatten().tolist(), reverse=True)[:7]
     boxes = torch.arange(2000).float()[:, None] * 10 + torch.tensor([0, 0, 5, 5])
-    assert len(select(boxes, torch.rand(2000) * 0.9 + 0.05, 0.02, 0.5, 750)[0]) == 750
+    assert len(select_rows(boxes[None], torch.rand(1, 1, 2000) * 0.9 + 0.05, 750, 0.5, 0.02)) == 750

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from facedet.export.network import select_rows
+from facedet.detector.selection import select_rows
 from facedet.export.postprocess import postprocess
 
 RULE = dict(score_threshold=0.02, iou_threshold=0.6, max_boxes=50)

@@ -15,8 +15,9 @@ from openvino import opset13 as ops
 
 from facedet.cli import main
 from facedet.common.errors import UserError
+from facedet.detector.selection import select_rows
 from facedet.export.load import load_network
-from facedet.export.network import DeployedDetector, select_rows
+from facedet.export.network import DeployedDetector
 from facedet.export.to_ir import write_ir
 from facedet.export.to_onnx import write_onnx
 from facedet.parity.check import check_parity

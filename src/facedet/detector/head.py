@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-from mmcv.ops import nms
 from mmdet.models.dense_heads import ATSSHead
 from mmdet.models.task_modules.coders.delta_xywh_bbox_coder import delta2bbox
 from mmdet.registry import MODELS
@@ -11,6 +10,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from facedet.detector.loss import centerness, decode, normalisers
+from facedet.detector.selection import select_rows
 
 
 @MODELS.register_module()
@@ -55,7 +55,8 @@ class FaceATSSHead(ATSSHead):
         results = []
         for b, s, meta in zip(boxes, scores, batch_img_metas, strict=True):
             if with_nms:
-                b, s = select(b, s, cfg.score_thr, cfg.nms.iou_threshold, cfg.max_per_img)
+                rows = select_rows(b[None], s[None, None], cfg.max_per_img, cfg.nms.iou_threshold, cfg.score_thr)
+                b, s = b[rows[:, 2]], s[rows[:, 2]]
             if rescale:
                 b = b / b.new_tensor(meta["scale_factor"]).repeat(2)
             results.append(InstanceData(bboxes=b, scores=s, labels=torch.zeros_like(s, dtype=torch.long)))
@@ -104,13 +105,6 @@ class FaceATSSHead(ATSSHead):
         sizes = [m.shape[-2:] for m in maps]
         levels = generator.grid_priors(sizes, device=device)
         return [anchors.reshape(*size, 4) for anchors, size in zip(levels, sizes, strict=True)]
-
-
-def select(boxes: Tensor, scores: Tensor, threshold: float, iou: float, max_count: int) -> tuple[Tensor, Tensor]:
-    """Threshold and NMS for one image: boxes [n, 4], scores [n] -> boxes [k, 4], scores [k] in descending order."""
-    kept = scores > threshold
-    dets, _ = nms(boxes[kept], scores[kept], iou, max_num=max_count)
-    return dets[:, :4], dets[:, 4]
 
 
 def _flat(levels: Sequence[Tensor]) -> Tensor:
