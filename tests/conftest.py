@@ -20,13 +20,32 @@ from facedet.data.synthetic import draw_dataset
 from facedet.evaluation.metrics.wider import WiderTruth, read_truth
 
 ROOT = Path(__file__).parent.parent
+_SHORT_TRAINING = """
+train_dataloader = dict(batch_size=4, sampler=dict(scales=(0.6,), full_size_from=1.0))
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.1, by_epoch=True, begin=0, end=1, convert_to_iter_based=True),
+]
+train_cfg = dict(val_interval=4)
+"""
 SHARED = Path(os.environ.get("FACEDET_SHARED", ROOT.parent / "shared"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Processes side by side (pytest -n) compute in one thread each; two threads each would wait for each other."""
+    """No usage statistics are sent; OpenVINO forks this process for each. Processes side by side (pytest -n) compute
+    in one thread each: two threads each would wait for each other."""
+    os.environ["CI"] = "true"
     if getattr(config.option, "numprocesses", None):
         os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One file that needs the training run comes first, and then those that do not: so one process of `pytest -n 2`
+    trains while the other has something to do."""
+    trains = {item.path: False for item in items}
+    for item in items:
+        trains[item.path] |= "trained" in getattr(item, "fixturenames", ())
+    first = next((path for path, does in trains.items() if does), None)
+    items.sort(key=lambda item: (item.path != first, trains[item.path]))
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +106,9 @@ def trained(drawn: Path, once: Once) -> Path:
     def build(folder: Path) -> Path:
         from facedet.train import finetune
 
-        finetune("tiny", drawn / "train.json", drawn / "val.json", work_dir=folder / "run", epochs=12)
+        config = folder / "tiny.py"
+        config.write_text(f"_base_ = {str(ROOT / 'configs' / 'tiny.py')!r}\n{_SHORT_TRAINING}")
+        finetune(config, drawn / "train.json", drawn / "val.json", work_dir=folder / "run", epochs=4)
         return folder / "run"
 
     return once("trained", build)

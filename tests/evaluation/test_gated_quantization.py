@@ -14,7 +14,7 @@ from facedet.cli import main
 from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource
 from facedet.data.synthetic import draw_dataset
-from facedet.evaluation import quantization
+from facedet.evaluation import gated_quantization
 from facedet.evaluation.gated_quantization import quantize_model
 from facedet.export.graph_parts import last_convolutions
 from facedet.weights.ir.graph import core
@@ -23,7 +23,7 @@ from facedet.weights.ir.graph import core
 @pytest.fixture(autouse=True)
 def no_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     """No speed is measured; tests/inference/test_throughput.py does."""
-    monkeypatch.setattr(quantization, "throughput", lambda files, progress: dict.fromkeys(files, 2.5))
+    monkeypatch.setattr(gated_quantization, "throughput", lambda files, progress: dict.fromkeys(files, 2.5))
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def no_calibration(quantized: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert max_drop == 1
         _copy(quantized, target)
 
-    monkeypatch.setattr(quantization, "quantize", give)
+    monkeypatch.setattr(gated_quantization, "quantize", give)
 
 
 def _copy(source: Path, target: Path, shift: float = 0.0) -> None:
@@ -86,7 +86,7 @@ def test_figures_of_all_variants_and_the_lost_faces_are_shown(
 def test_a_file_that_loses_too_much_is_refused_with_the_figures(
     exported: dict[str, Path], quantized: Path, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quantization, "quantize", lambda ir, images, target, **_: _copy(quantized, target, -9))
+    monkeypatch.setattr(gated_quantization, "quantize", lambda ir, images, target, **_: _copy(quantized, target, -9))
     arguments = [exported["fp32"], "--calibrate", drawn / "images", "--val", drawn / "val.json", "-o", tmp_path / "out"]
     done = CliRunner().invoke(main, ["quantize", *map(str, arguments)])
     assert done.exit_code == 2
@@ -124,6 +124,6 @@ def test_calibration_images_that_cannot_be_opened_are_left_out(tmp_path: Path) -
     (tmp_path / "set.json").unlink()
     (tmp_path / "images" / "set-001.png").write_bytes(b"not an image")
     left_out: list[str] = []
-    names = [path.name for path in quantization._calibration_images(DatasetSource(tmp_path / "images"), left_out)]
+    names = [path.name for path in gated_quantization._calibration_images(DatasetSource(tmp_path / "images"), left_out)]
     assert names == ["set-000.png", "set-002.png"]
     assert len(left_out) == 1

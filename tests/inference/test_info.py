@@ -41,6 +41,7 @@ def test_folded_files_of_one_network_have_the_same_figures(
     assert max(parameters) < describe(unfolded["fp32"]).card_million_parameters * 1e6
 
 
+@pytest.mark.full
 def test_the_published_graph_has_the_figures_of_its_card(standin: Path) -> None:
     info = describe(standin / "face-detection-0206.xml")
     assert round(info.card_million_parameters, 3) == pytest.approx(69.920)

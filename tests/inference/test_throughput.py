@@ -8,14 +8,13 @@ from facedet.inference import throughput
 
 
 def test_every_model_runs_in_every_round(exported: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throughput, "_SECONDS", 0.01)
-    monkeypatch.setattr(throughput, "_ROUNDS", 3)
     runs: list[tuple[int, int]] = []
     seconds = throughput._seconds
     monkeypatch.setattr(
         throughput, "_seconds", lambda queue, count: runs.append((id(queue), count)) or seconds(queue, count)
     )
-    rates = throughput.throughput({"a": (exported["fp32"], "f32"), "b": (exported["fp16"], "f32")})
+    models = {"a": (exported["fp32"], "f32"), "b": (exported["fp16"], "f32")}
+    rates = throughput.throughput(models, rounds=3, seconds=0.01)
     assert rates.keys() == {"a", "b"}
     assert all(rate > 0 for rate in rates.values())
     (first, _), (second, _) = runs[-2:]

@@ -1,6 +1,7 @@
 """The released snapshot is imported completely, and nothing in it is executed."""
 
 import json
+import re
 import sys
 import types
 from collections.abc import Callable
@@ -9,12 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.graphs import distance
 from helpers.payload import Payload
 
 from facedet.common.errors import UserError
+from facedet.common.files import sha256
 from facedet.detector.config import load_config
 from facedet.detector.model import build_detector
+from facedet.weights.checkpoint import read_checkpoint
 from facedet.weights.importing import import_weights
+from facedet.weights.origin import Origin
 from facedet.weights.snapshot import our_name, read_snapshot
 
 
@@ -109,6 +114,28 @@ def test_other_checkpoints_are_refused_with_the_reason(tmp_path: Path, trained: 
     torch.save({"w": torch.zeros(1)}, tmp_path / "plain.pth")
     with pytest.raises(UserError, match="not a training snapshot"):
         import_weights(tmp_path / "plain.pth", tmp_path / "out.pth")
+
+
+def snapshot_name(name: str) -> str:
+    """The snapshot's name of our weight `name`: the inverse of `our_name`."""
+    if stem := re.fullmatch(r"backbone\.(conv|bn)1\.(\w+)", name):
+        return f"backbone.features.init_block.conv.{stem[1]}.{stem[2]}"
+    if unit := re.fullmatch(r"backbone\.layer(\d)\.(\d+)\.(?:(conv|bn)(\d)|downsample\.(\d))\.(\w+)", name):
+        stage, block, kind, conv, shortcut, tensor = unit.groups()
+        branch = f"identity_conv.{('conv', 'bn')[int(shortcut)]}" if shortcut else f"body.conv{conv}.{kind}"
+        return f"backbone.features.stage{stage}.unit{int(block) + 1}.{branch}.{tensor}"
+    return name
+
+
+def test_an_imported_snapshot_gives_the_detections_of_its_weights(
+    trained: Path, unseen_images: Path, tmp_path: Path
+) -> None:
+    state = {snapshot_name(name): tensor for name, tensor in read_checkpoint(trained / "best.pth")[1].items()}
+    assert {our_name(name) for name in state} != state.keys()
+    torch.save({"meta": {"epoch": 70}, "state_dict": state, "optimizer": {}}, tmp_path / "snapshot.pth")
+    origin = import_weights(tmp_path / "snapshot.pth", tmp_path / "out.pth", config="tiny")
+    assert origin == Origin("snapshot", {"snapshot.pth": sha256(tmp_path / "snapshot.pth")}, "tiny")
+    assert distance(trained / "best.pth", tmp_path / "out.pth", unseen_images) == (0, 0)
 
 
 def test_an_import_never_replaces_its_source(reference: Path, tmp_path: Path) -> None:

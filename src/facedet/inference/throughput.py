@@ -13,19 +13,19 @@ import openvino as ov
 from facedet.common.progress import Progress, silent
 from facedet.weights.ir.graph import core, read_model
 
-_ROUNDS = 5
-_SECONDS = 0.5  # of each model in each round, at least
 
-
-def throughput(models: Mapping[str, tuple[Path, str]], progress: Progress = silent) -> dict[str, float]:
+def throughput(
+    models: Mapping[str, tuple[Path, str]], progress: Progress = silent, *, rounds: int = 5, seconds: float = 0.5
+) -> dict[str, float]:
     """Images per second of each IR, the median of several rounds in which every IR runs once.
 
     models: by name, the .xml and the precision to compute in. Batch 1, as many images at once as OpenVINO chooses.
+    seconds: how long each model runs in each round, at least.
     """
     queues = {name: _queue(*model) for name, model in models.items()}
-    counts = {name: _count(queue) for name, queue in queues.items()}
+    counts = {name: _count(queue, seconds) for name, queue in queues.items()}
     rates: dict[str, list[float]] = {name: [] for name in models}
-    for _ in progress(range(_ROUNDS), "speed"):
+    for _ in progress(range(rounds), "speed"):
         for name, queue in queues.items():
             rates[name].append(counts[name] / _seconds(queue, counts[name]))
     return {name: statistics.median(of_model) for name, of_model in rates.items()}
@@ -36,10 +36,10 @@ def _queue(path: Path, precision: str) -> Any:
     return ov.AsyncInferQueue(core().compile_model(read_model(path), "CPU", hints))
 
 
-def _count(queue: Any) -> int:
+def _count(queue: Any, seconds: float) -> int:
     """How many images to run in a round: as many as take long enough, and a multiple of those that run at once."""
     _seconds(queue, len(queue))  # the first run of each request allocates its memory
-    return len(queue) * math.ceil(_SECONDS / _seconds(queue, len(queue)))
+    return len(queue) * math.ceil(seconds / _seconds(queue, len(queue)))
 
 
 def _seconds(queue: Any, count: int) -> float:

@@ -2,9 +2,12 @@
 
 import io
 import pickle
+import re
+import shutil
 import zipfile
 from pathlib import Path
 
+import pytest
 import torch
 from helpers.payload import Payload
 
@@ -29,7 +32,16 @@ def test_onnx_file_and_ir_have_the_same_facts(exported: dict[str, Path]) -> None
     }  # fmt: skip
 
 
-def test_other_files_have_no_facts(standin: Path) -> None:
+def test_other_files_have_no_facts(exported: dict[str, Path], tmp_path: Path) -> None:
+    text = exported["fp32"].read_text()
+    (tmp_path / "other.xml").write_text(re.sub("<facedet>.*</facedet>", "", text, flags=re.DOTALL))
+    shutil.copy(exported["fp32"].with_suffix(".bin"), tmp_path / "other.bin")
+    assert "<facedet>" in text
+    assert read_facts(tmp_path / "other.xml", read_model(tmp_path / "other.xml")) == {}
+
+
+@pytest.mark.full
+def test_the_published_graph_has_no_facts(standin: Path) -> None:
     path = standin / "face-detection-0206.xml"
     assert read_facts(path, read_model(path)) == {}
 
