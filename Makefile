@@ -31,6 +31,6 @@ install: $(VENV)/installed
 $(VENV)/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed (on Debian or Ubuntu: python3 and python3-venv)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install -c constraints.txt -e ".[train,dev]"
 	$(BIN)/python -m pip install -c constraints.txt --force-reinstall --no-deps opencv-python-headless
 	touch $@

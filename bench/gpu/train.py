@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -138,7 +139,7 @@ def main(variants: tuple[str, ...], rounds: int, output: Path | None, here: bool
 def _summary(runs: dict[str, list[dict]], device: str) -> dict[str, Any]:
     import torch
 
-    from facedet.detector.ops import install
+    from facedet.detector import ops
     from facedet.train.machine.device import choose_device
 
     device = choose_device(device)
@@ -147,7 +148,7 @@ def _summary(runs: dict[str, list[dict]], device: str) -> dict[str, Any]:
         "machine": torch.cuda.get_device_name() if device != "cpu" else platform.machine(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        "mmcv_operators": "torchvision's instead" if install() else "compiled",
+        "mmcv_operators": "torchvision's instead" if find_spec("mmcv._ext").origin == ops.__file__ else "compiled",
         "bfloat16_peak_tflops": round(peak / 1e12, 3),
     }
     for variant, results in runs.items():

@@ -60,9 +60,14 @@ _WHERE = {
 }
 
 
+_NEED_TRAIN = {"export_model", "finetune", "import_weights", "quantize", "try_run"}  # names that need the extra `train`
+
+
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'facedet' has no attribute '{name}'")
+    if name in _NEED_TRAIN:
+        import_module("facedet.common.extras").require_train(f"facedet.{name}")
     module, _, other_name = _WHERE[name].partition(":")
     return getattr(import_module(f"facedet.{module}"), other_name or name)
 

@@ -14,6 +14,9 @@ from facedet.commands.train import train
 from facedet.commands.use import detect, info
 from facedet.commands.weights import fetch, import_
 from facedet.common.errors import UserError
+from facedet.common.extras import require_train
+
+_NEED_TRAIN = {"demo", "export", "import", "quantize", "train"}  # verbs that need the extra `train`
 
 
 class _Commands(click.Group):
@@ -21,6 +24,12 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order of the workflow, not of the alphabet
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in _NEED_TRAIN and not set(rest) & set(ctx.help_option_names):
+            require_train(name)
+        return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -8,7 +8,7 @@ from helpers.payload import Payload
 
 from facedet.cli import main
 from facedet.weights.checkpoint import config_from_checkpoint, read_torch_file
-from facedet.weights.importing import ORIGIN
+from facedet.weights.origin import ORIGIN
 
 
 def test_import_prints_the_result_of_the_comparison(unfolded: dict[str, Path], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from facedet.common.errors import UserError
-from facedet.common.files import check_writable, refuse_inputs, remove_leftovers, write_beside, write_json
+from facedet.common.files import check_writable, refuse_inputs, remove_leftovers, sha256, write_beside, write_json
 
 
 def test_outputs_that_would_change_an_input_are_refused(tmp_path: Path) -> None:
@@ -72,3 +72,8 @@ def test_a_path_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
         write_json({}, tmp_path / "file" / "out.json")
     with pytest.raises(UserError, match=r"file: cannot be written to \("):
         check_writable(tmp_path / "file")
+
+
+def test_digests_are_sha256(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from facedet.detector.complexity import Card, measure
+from facedet.detector.card import Card
+from facedet.detector.complexity import measure
 from facedet.detector.config import load_config
 
 

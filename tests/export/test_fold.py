@@ -9,17 +9,18 @@ import torch
 from mmengine.config import Config
 
 from facedet.common.errors import UserError
+from facedet.common.files import sha256
 from facedet.configs import FOLDER
 from facedet.detector.complexity import measure_detector
 from facedet.detector.config import load_config, network_to_json
 from facedet.detector.model import build_detector, dense, preprocess
 from facedet.export.export import export_model
 from facedet.export.fold import fold_layers
+from facedet.export.interface import interface_reasons
 from facedet.inference.info import describe
 from facedet.parity.check import check_parity
-from facedet.parity.interchangeable import interface_reasons
 from facedet.parity.tolerances import TOLERANCES, allowed_before_nms
-from facedet.weights.checkpoint import META_KEY, sha256, write_torch_file
+from facedet.weights.checkpoint import META_KEY, write_torch_file
 from facedet.weights.importing import import_weights
 
 SIZES = [(320, 320), (64, 64), (100, 132), (33, 64), (1, 200)]  # levels of 80x80 down to 1x1, odd sizes

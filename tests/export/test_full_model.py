@@ -10,6 +10,7 @@ import openvino as ov
 import pytest
 import torch
 
+from facedet.common.files import sha256
 from facedet.configs import FOLDER
 from facedet.data.dataset import DatasetSource
 from facedet.export.export import export_model
@@ -17,9 +18,10 @@ from facedet.inference.info import describe
 from facedet.inference.session import open_session
 from facedet.parity.check import check_parity
 from facedet.train import finetune
-from facedet.weights.checkpoint import read_checkpoint, sha256
-from facedet.weights.importing import Origin, import_weights
+from facedet.weights.checkpoint import read_checkpoint
+from facedet.weights.importing import import_weights
 from facedet.weights.ir.graph import core
+from facedet.weights.origin import Origin
 
 pytestmark = pytest.mark.full
 PUBLISHED = os.environ.get("FACEDET_REFERENCE_IR")

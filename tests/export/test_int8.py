@@ -8,13 +8,13 @@ import openvino as ov
 import pytest
 
 from facedet.common.errors import UserError
+from facedet.common.files import sha256
 from facedet.data.image import read_image, to_tensor
 from facedet.export.graph_parts import outside_network
 from facedet.export.int8 import Run, quantize
+from facedet.export.interface import interface_reasons
 from facedet.inference.info import describe
 from facedet.inference.session import open_session
-from facedet.parity.interchangeable import interface_reasons
-from facedet.weights.checkpoint import sha256
 from facedet.weights.ir.graph import core
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import openvino as ov
 import pytest
 
+from facedet.common.files import sha256
 from facedet.export.interface import CLASSES
-from facedet.weights.checkpoint import sha256
 from facedet.weights.ir.graph import core
 
 

@@ -12,7 +12,7 @@ import torch
 from helpers.payload import Payload
 
 from facedet.common.errors import UserError
-from facedet.weights.checkpoint import load_weights, read_checkpoint, read_torch_file, sha256, write_torch_file
+from facedet.weights.checkpoint import load_weights, read_checkpoint, read_torch_file, write_torch_file
 
 
 @pytest.mark.parametrize("old_format", [True, False])
@@ -91,8 +91,3 @@ def test_a_full_disk_ends_in_one_line_and_leaves_no_file(tmp_path: Path) -> None
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "big.pth: cannot be written; is the disk full?" in done.stdout, done.stderr
     assert list(tmp_path.iterdir()) == []
-
-
-def test_digests_are_sha256(tmp_path: Path) -> None:
-    (tmp_path / "abc").write_bytes(b"abc")
-    assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

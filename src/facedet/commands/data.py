@@ -61,6 +61,7 @@ def check(
 ) -> None:
     """Check DATASET before training; nothing is changed. Exit code 1 if something would harm training, else 0."""
     from facedet.common.files import refuse_inputs, write_json
+    from facedet.configs.face_detection_0206 import input_size as released_size
     from facedet.data.dataset import DatasetSource
     from facedet.data.formats.yolo import has_train_and_val
     from facedet.data.inspect.check import check_dataset
@@ -75,22 +76,13 @@ def check(
     if val:
         train_source = DatasetSource.of(train_source, "train")
         val_source = DatasetSource.of(DatasetSource(val, images, val_list, format), "val")
-    result = check_dataset(train_source, input_size or _released_input_size(), val_source, bar)
+    result = check_dataset(train_source, input_size or released_size, val_source, bar)
     click.echo(check_table(result))
     if json_file:
         write_json(result.as_dict(), json_file)
     if report:
         click.echo(f"wrote {write_report(result, report)}")
     sys.exit(1 if result.hurts else 0)
-
-
-def _released_input_size() -> int:
-    """Read the released config's input size. `load_config` would import torch, which takes seconds."""
-    from mmengine.config import Config
-
-    from facedet.configs import FOLDER, RELEASED
-
-    return Config.fromfile(FOLDER / f"{RELEASED}.py", import_custom_modules=False).input_size
 
 
 @data.command()

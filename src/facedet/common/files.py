@@ -1,5 +1,6 @@
-"""Write output files. A file is written under a temporary name and then renamed, so it is never incomplete."""
+"""Files: their digest, and writing under a temporary name that is then renamed, so that none is ever incomplete."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -55,6 +56,12 @@ def write_json(content: Any, path: Path) -> None:
     """Write plain values as JSON. Raises UserError if the file cannot be written, ValueError for NaN or infinity."""
     with write_beside(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

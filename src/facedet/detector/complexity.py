@@ -1,6 +1,6 @@
 """Size and cost of a detector, counted like in the published model card: parameters, GFLOPs."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -9,22 +9,8 @@ from mmengine.config import Config
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from facedet.detector.card import AFFINE, INPUT, MAX_POOL, NORMALISE, RELU, SUM, UPSAMPLE
 from facedet.detector.model import Detector, build_detector, preprocess
-
-# Operations per element of the output (convolutions: 2 per multiply-add). A fit: with these values the released model
-# has the published 339.602 GFLOPs. SUM applies where two feature maps are added.
-SUM, RELU, NORMALISE, AFFINE, MAX_POOL, UPSAMPLE, INPUT = 3, 2, 5, 2, 9, 1, 2
-
-
-@dataclass(frozen=True)
-class Card:
-    """Published figures of face-detection-0206. Accuracies are in per cent, on WIDER FACE val."""
-
-    million_parameters: float = 69.920
-    gflops: float = 339.602
-    ap64: float = 94.274
-    wider: dict[str, float] = field(default_factory=lambda: {"easy": 94.281, "medium": 93.207, "hard": 84.439})
-    coco: float = 34.2
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
-"""Configs: find by name or path, read, check for unknown keys; the network's part of a config as JSON."""
+"""Configs: find by name or path, read, check for unknown keys; between a config and the network that a file stores."""
 
 import difflib
-import json
+import sys
 from collections.abc import Iterable
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.utils import import_modules_from_strings
 
 from facedet.common.errors import UserError, first_line
 from facedet.configs import FOLDER
+from facedet.detector.stored_network import StoredNetwork, plain
 
 _KEYS = {
     "default_scope", "custom_imports", "input_size", "model", "initial_weights", "train_dataloader", "val_dataloader",
@@ -22,12 +24,8 @@ _NESTED = {
     "auto_scale_lr": {"enable", "base_batch_size"},
     "model.train_cfg": {"assigner"},
     "model.test_cfg": {"score_thr", "nms", "max_per_img"},
+    "model.test_cfg.nms": {"type", "iou_threshold"},
 }
-_TYPES = {
-    "ATSS", "DetDataPreprocessor", "ResNet", "RSSHFPN", "FaceATSSHead", "ATSSAssigner", "FaceATSSAssigner",
-    "AnchorGenerator", "DeltaXYWHBBoxCoder", "FocalLoss", "CrossEntropyLoss", "IoULoss", "GIoULoss", "DIoULoss",
-    "CIoULoss", "nms", "BN", "SyncBN", "GN",
-}  # fmt: skip
 
 
 def load_config(config: str | Path) -> Config:
@@ -53,33 +51,47 @@ def config_name(config: Config) -> str:
 
 def network_to_json(config: Config) -> str:
     """The part of a config that is needed to rebuild its network, as JSON text. Checkpoints and exports store it."""
-    model = _plain(config.model.to_dict())
-    return json.dumps({"name": config_name(config), "input_size": config.input_size, "model": model}, sort_keys=True)
+    return StoredNetwork(config_name(config), config.input_size, plain(config.model.to_dict())).to_json()
 
 
-def network_from_json(text: str) -> Config:
-    """The config that `network_to_json` wrote, with `input_size` and `model` only. Raises ValueError for other text."""
-    content = json.loads(text)
-    if not isinstance(content, dict) or not {"name", "input_size", "model"} <= content.keys():
-        raise ValueError("not a detector's config")
-    size, model = content["input_size"], _plain(content["model"])
-    if not isinstance(size, int) or not isinstance(model, dict) or not {"backbone", "bbox_head"} <= model.keys():
-        raise ValueError("not a detector's config")
-    return Config({"input_size": size, "model": model}, cfg_text=text, filename=f"{content['name']}.py")
+def network_config(stored: StoredNetwork, source: str | Path, config: Config | None = None) -> Config:
+    """The config to build a stored network from, with `input_size` and `model` only. Raises UserError.
 
-
-def _plain(node: Any) -> Any:
-    """A model's description without anything that could download or run something: a checkpoint may be untrusted.
-
-    mmengine imports types by their dotted path, some of mmdet's types read files, and `init_cfg` can contain a URL.
+    Types run code, and the file may come from a stranger. So all must be known, or those of `config`, which the caller
+    trusts: its network must then be equal. source: the file, for the message.
     """
-    if isinstance(node, list | tuple):
-        return [_plain(child) for child in node]
-    if not isinstance(node, dict):
-        return node
-    if node.get("type", "ATSS") not in _TYPES:
-        raise ValueError(f"type {node['type']!r} is not allowed; give one of {', '.join(sorted(_TYPES))}")
-    return {key: _plain(child) for key, child in node.items() if key not in ("init_cfg", "pretrained")}
+    if config is not None:
+        difference = stored.difference(StoredNetwork.from_json(network_to_json(config)))
+        if difference:
+            raise UserError(f"{source}: its network is not the one of {config.filename}: {difference} there")
+    elif stored.other_types:
+        raise UserError(
+            f"{source}: its network has the type {stored.other_types[0]!r}, which is not one of this project's: it is "
+            "built only from a config of yours; give the one that it was trained with: --config FILE"
+        )
+    network: dict[str, Any] = {"input_size": stored.input_size, "model": stored.model}
+    if config is None:
+        return Config(network, cfg_text=stored.to_json(), filename=f"{stored.name}.py")
+    network["custom_imports"] = config.get("custom_imports")
+    return Config(network, cfg_text=stored.to_json(), filename=config.filename)
+
+
+def import_custom(config: Config) -> None:
+    """Import the modules of the user's that `custom_imports` names, so that they register their types.
+
+    They are also found beside the config. Raises UserError for one that is not found.
+    """
+    given = config.get("custom_imports") or {}
+    own = [name for name in given.get("imports", []) if not name.startswith("facedet.")]
+    folder = str(Path(config.filename or "").resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        import_modules_from_strings(own, given.get("allow_failed_imports", False))
+    except ImportError as error:
+        reason = first_line(error.__context__ or error)
+        raise UserError(f"{config.filename}: custom_imports: {first_line(error)} ({reason})") from error
+    finally:
+        sys.path.remove(folder)
 
 
 def _check_keys(config: Config, path: str) -> None:
@@ -89,6 +101,7 @@ def _check_keys(config: Config, path: str) -> None:
         raise UserError(
             f"{path}: '{missing[0]}' is missing; start the file with _base_ = one of the configs in configs/"
         )
+    _check_selection(config.model.get("test_cfg") or {}, f"{path}: model.test_cfg")
     for name, known in _NESTED.items():
         node = reduce(lambda outer, key: outer.get(key) or {}, name.split("."), config)
         _refuse_unknown(node, known, f"{path}: {name}")
@@ -97,7 +110,18 @@ def _check_keys(config: Config, path: str) -> None:
     try:
         network_to_json(config)
     except (ValueError, TypeError) as error:
-        raise UserError(f"{path}: {first_line(error)}") from error
+        raise UserError(f"{path}: model: give types by their names ({first_line(error)})") from error
+
+
+def _check_selection(rule: Any, where: str) -> None:
+    """Check how boxes are selected: the detector, exports and postprocess.py know this NMS only."""
+    nms = rule.get("nms") or {}
+    if nms.get("type", "nms") != "nms":
+        raise UserError(f"{where}.nms: type '{nms['type']}' is not supported: exports compute 'nms'; give that")
+    missing = [key for key in ("score_thr", "max_per_img") if key not in rule]
+    missing += ["nms.iou_threshold"] if "iou_threshold" not in nms else []
+    if missing:
+        raise UserError(f"{where}: '{missing[0]}' is missing")
 
 
 def _refuse_unknown(keys: Iterable[str], known: set[str], where: str) -> None:

@@ -15,17 +15,22 @@ from mmengine.registry import init_default_scope
 
 from facedet.common.errors import UserError, first_line
 from facedet.detector import register  # noqa: F401
+from facedet.detector.config import import_custom
+from facedet.detector.head import FaceATSSHead
 
 
 def build_detector(config: Config) -> Detector:
     """Build the network that `config.model` describes, with random weights. Raises UserError for invalid settings."""
     init_default_scope("mmdet")
+    import_custom(config)
     try:
-        with _quiet():
+        with quiet():
             model = MODELS.build(copy.deepcopy(config.model))
             model.init_weights()
     except (TypeError, KeyError, ValueError, AttributeError, AssertionError) as error:
         raise UserError(f"{config.filename}: the model cannot be built ({first_line(error)})") from error
+    if not isinstance(model.bbox_head, FaceATSSHead):
+        raise UserError(f"{config.filename}: model.bbox_head: give FaceATSSHead or a class derived from it")
     return model
 
 
@@ -45,12 +50,13 @@ def dense(model: Detector, images: torch.Tensor) -> tuple[torch.Tensor, torch.Te
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    # mmengine logs each parameter that it initialises
-    logging.disable(logging.INFO)
+def quiet() -> Iterator[None]:
+    """Keep mmengine from printing a line for each parameter that it builds."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(before)

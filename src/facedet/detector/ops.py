@@ -1,14 +1,10 @@
 """Substitutes from torchvision for mmcv's compiled operators, because pip may install mmcv without them.
 
-mmdet's models import `mmcv._ext`. `install` provides a module of that name with `nms` and the sigmoid focal loss; every
-other operator raises an error when it is called. Compiled operators are used if they are installed.
+mmdet's models import `mmcv._ext`, which is then this module: see `__init__`. It has `nms` and the sigmoid focal loss;
+every other operator raises an error when it is called.
 """
 
-import importlib.util
-import sys
 from collections.abc import Callable
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 
 import torch
 import torch.nn.functional as F
@@ -16,49 +12,42 @@ import torchvision
 from torch import Tensor
 
 
-def install() -> bool:
-    """Make `mmcv._ext` importable. Returns whether the substitutes from torchvision are in use."""
-    if "mmcv._ext" not in sys.modules and importlib.util.find_spec("mmcv._ext") is None:
-        module = _Operators("mmcv._ext")
-        module.__spec__ = ModuleSpec("mmcv._ext", None)  # mmengine checks that it exists
-        sys.modules["mmcv._ext"] = module
-    return isinstance(sys.modules.get("mmcv._ext"), _Operators)
+def __getattr__(name: str) -> Callable:
+    if name.startswith("__"):
+        raise AttributeError(name)
+
+    def missing(*args, **kwargs):
+        raise NotImplementedError(
+            f"mmcv is installed without compiled operators, and there is no substitute for '{name}'; "
+            "install a compiled mmcv: MMCV_WITH_OPS=1 pip install --force-reinstall --no-deps "
+            "--no-build-isolation --no-binary onedl-mmcv onedl-mmcv"
+        )
+
+    return missing
 
 
-class _Operators(ModuleType):
-    def __getattr__(self, name: str) -> Callable:
-        if name.startswith("__"):
-            raise AttributeError(name)
+def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
+    """The indices of the boxes that stay, in descending order of score."""
+    if offset:
+        raise NotImplementedError("nms with offset 1 needs mmcv's compiled operators")
+    return torchvision.ops.nms(boxes, scores, iou_threshold)
 
-        def missing(*args, **kwargs):
-            raise NotImplementedError(
-                f"mmcv is installed without compiled operators, and there is no substitute for '{name}'; "
-                "install a compiled mmcv: MMCV_WITH_OPS=1 pip install --force-reinstall --no-deps "
-                "--no-build-isolation --no-binary onedl-mmcv onedl-mmcv"
-            )
 
-        return missing
+def sigmoid_focal_loss_forward(
+    input: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float
+) -> None:
+    """Write the loss of each element into `output`. Arguments as of mmcv's operator."""
+    output.copy_(_focal_loss(input, target, weight, gamma, alpha))
 
-    @staticmethod
-    def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
-        if offset:
-            raise NotImplementedError("nms with offset 1 needs mmcv's compiled operators")
-        return torchvision.ops.nms(boxes, scores, iou_threshold)
 
-    @staticmethod
-    def sigmoid_focal_loss_forward(
-        input: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float
-    ) -> None:
-        output.copy_(_focal_loss(input, target, weight, gamma, alpha))
-
-    @staticmethod
-    def sigmoid_focal_loss_backward(
-        input: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, gamma: float, alpha: float
-    ) -> None:
-        with torch.enable_grad():
-            leaf = input.detach().requires_grad_()
-            loss = _focal_loss(leaf, target, weight, gamma, alpha).sum()
-            grad_input.copy_(torch.autograd.grad(loss, leaf)[0])
+def sigmoid_focal_loss_backward(
+    input: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, gamma: float, alpha: float
+) -> None:
+    """Write the gradient of the sum of the losses into `grad_input`. Arguments as of mmcv's operator."""
+    with torch.enable_grad():
+        leaf = input.detach().requires_grad_()
+        loss = _focal_loss(leaf, target, weight, gamma, alpha).sum()
+        grad_input.copy_(torch.autograd.grad(loss, leaf)[0])
 
 
 def _focal_loss(input: Tensor, target: Tensor, weight: Tensor, gamma: float, alpha: float) -> Tensor:

@@ -9,7 +9,7 @@ from facedet.common.errors import UserError
 from facedet.common.progress import Progress, silent
 from facedet.data.image import image_size
 from facedet.data.structures import Photo
-from facedet.detector.complexity import Card
+from facedet.detector.card import Card
 from facedet.evaluation.evaluate import Evaluation, evaluate_detections
 from facedet.evaluation.metrics.wider import WiderTruth, read_truth
 from facedet.inference.info import describe

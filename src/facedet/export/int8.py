@@ -16,11 +16,11 @@ import numpy as np
 import openvino as ov
 
 from facedet.common.errors import UserError, first_line
+from facedet.common.files import sha256
 from facedet.common.progress import Progress, silent
 from facedet.data.image import read_image, to_tensor
 from facedet.export.graph_parts import convolutions, group_normalizations, outside_network
 from facedet.export.to_ir import save_ir
-from facedet.weights.checkpoint import sha256
 from facedet.weights.graph_facts import SECTION
 from facedet.weights.ir.graph import core, read_model, stored_precision
 

@@ -6,18 +6,23 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from facedet.detector.config import config_name, network_to_json
+from facedet.common.files import sha256
+from facedet.detector.config import config_name, load_config, network_to_json
 from facedet.detector.model import build_detector
 from facedet.export.network import DeployedDetector
-from facedet.weights.checkpoint import load_weights, read_checkpoint, sha256
+from facedet.weights.checkpoint import load_weights, read_checkpoint
 
 
-def load_network(checkpoint: Path) -> tuple[DeployedDetector, int, dict[str, str]]:
-    """Load a checkpoint: the network to export, its input size, and the facts to store in exports. Raises UserError."""
-    config, state = read_checkpoint(checkpoint)
-    detector = build_detector(config)
+def load_network(checkpoint: Path, config: str | Path | None = None) -> tuple[DeployedDetector, int, dict[str, str]]:
+    """Load a checkpoint: the network to export, its input size, and the facts to store in exports. Raises UserError.
+
+    config: name or path of the one that it was trained with; needed only for a network with types that are not this
+    project's.
+    """
+    network, state = read_checkpoint(checkpoint, load_config(config) if config else None)
+    detector = build_detector(network)
     load_weights(detector, state, str(checkpoint))
-    return DeployedDetector(detector), config.input_size, _facts(config, checkpoint)
+    return DeployedDetector(detector), network.input_size, _facts(network, checkpoint)
 
 
 def _facts(config: Config, checkpoint: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -105,10 +106,12 @@ def benchmark(
     rounds: int = ROUNDS,
     images: int = IMAGES,
     progress: Progress = silent,
+    config: str | Path | None = None,
 ) -> Benchmark:
     """Measure checkpoints, ONNX files and IRs, each IR in each of the precisions. Raises UserError.
 
-    precisions: as of `open_session`. images: in one measurement of images per second.
+    precisions: as of `open_session`. images: in one measurement of images per second. config: of the checkpoints, as
+    for `load_network`.
     """
     runs = [(path, p) for path in models for p in (precisions if path.suffix == ".xml" else precisions[:1])]
     if not runs:
@@ -119,14 +122,15 @@ def benchmark(
     with ExitStack() as stack:
         processes = [stack.enter_context(_process()) for _ in runs]
         opened = [
-            _call(process, _open, *run, images) for process, run in zip(processes, progress(runs, "open"), strict=True)
+            _call(process, _open, *run, config, images)
+            for process, run in zip(processes, progress(runs, "open"), strict=True)
         ]
         measured: list[list[tuple[float, ...]]] = [[] for _ in runs]
         for order in progress(orders, "benchmark"):
             for k in order:
                 measured[k].append(_call(processes[k], _measure, runs[k][0], images))
     speeds = [Speed(o, *map(list, zip(*values, strict=True))) for o, values in zip(opened, measured, strict=True)]
-    versions = {name: version(name) for name in _RUNTIMES}
+    versions = {name: version(name) for name in _RUNTIMES if find_spec(name)}
     return Benchmark(describe_machine(), versions, (load, os.getloadavg()[0]), images, orders, speeds)
 
 
@@ -158,9 +162,9 @@ def _call(process: ProcessPoolExecutor, function: Any, *arguments: Any) -> Any:
 _session: Session  # in the process of a model
 
 
-def _open(path: Path, precision: str, images: int) -> Opened:
+def _open(path: Path, precision: str, config: str | Path | None, images: int) -> Opened:
     global _session
-    load = session_loader(path, precision)
+    load = session_loader(path, precision, config)
     before, started = peak_memory_mb(), time.perf_counter()
     _session = load()
     seconds = time.perf_counter() - started

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from facedet.common.errors import UserError
+from facedet.common.extras import require_train
 from facedet.data.image import to_photo
 from facedet.data.structures import Detections
 from facedet.export.interface import Interface
@@ -50,22 +51,22 @@ class Session(Protocol):
 PRECISIONS = ("f32", "bf16", "default")
 
 
-def open_session(path: Path, precision: str = "f32") -> Session:
+def open_session(path: Path, precision: str = "f32", config: str | Path | None = None) -> Session:
     """Open a model by its file type. Raises UserError.
 
     precision: what an IR computes in: `f32`, `bf16`, or `default` for what OpenVINO chooses on the device; a checkpoint
-    and an ONNX file always compute in float32.
+    and an ONNX file always compute in float32. config: of a checkpoint, as for `load_network`.
     """
-    return session_loader(path, precision)()
+    return session_loader(path, precision, config)()
 
 
-def session_loader(path: Path, precision: str) -> Callable[[], Session]:
+def session_loader(path: Path, precision: str, config: str | Path | None = None) -> Callable[[], Session]:
     """What opens the model, with its runtime already imported. Raises UserError. Arguments as of `open_session`."""
     check_model(path, precision)
     if path.suffix == ".pth":
         from facedet.inference.torch_session import TorchSession
 
-        return lambda: TorchSession(path)
+        return lambda: TorchSession(path, config)
     if path.suffix == ".onnx":
         from facedet.inference.onnx_session import OnnxSession
 
@@ -76,13 +77,18 @@ def session_loader(path: Path, precision: str) -> Callable[[], Session]:
 
 
 def check_model(path: Path, precision: str) -> None:
-    """Raise UserError for an unknown precision, or a path that is not a model file. Arguments as of `open_session`."""
+    """Raise UserError for an unknown precision, no model file, or one that cannot be opened here.
+
+    Arguments as of `open_session`.
+    """
     if precision not in PRECISIONS:
-        raise UserError(f"precision '{precision}' is not known; give f32, bf16 or default")
+        raise UserError(f"--precision {precision}: give one or more of {', '.join(PRECISIONS)}")
     if path.suffix not in (".pth", ".onnx", ".xml"):
         raise UserError(f"{path}: not a model; give a checkpoint (.pth), an ONNX file (.onnx) or an IR (.xml)")
     if not path.is_file():
         raise UserError(f"{path}: no such file or folder")
+    if path.suffix == ".pth":
+        require_train(str(path))
 
 
 def to_detections(rows: np.ndarray) -> Detections:

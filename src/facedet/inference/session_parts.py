@@ -1,4 +1,4 @@
-"""Parts that the sessions of all formats share. None needs OpenVINO, which a checkpoint does without."""
+"""Parts that the sessions of all formats share. None needs OpenVINO or torch."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ def join_outputs(boxes: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def level_strides(facts: dict[str, str], path: Path) -> list[int]:
     """Strides of the levels by the facts of an export, finest first; empty if they do not state the network."""
     network = read_network(facts, path)
-    return list(network.model.bbox_head.anchor_generator.strides) if network else []
+    return list(network.model["bbox_head"]["anchor_generator"]["strides"]) if network else []
 
 
 def nms_rule(facts: dict[str, str], path: Path) -> dict[str, float] | None:
@@ -27,8 +27,9 @@ def nms_rule(facts: dict[str, str], path: Path) -> dict[str, float] | None:
     network = read_network(facts, path)
     if network is None:
         return None
-    rule = network.model.test_cfg
-    return dict(score_threshold=rule.score_thr, iou_threshold=rule.nms.iou_threshold, max_boxes=rule.max_per_img)
+    rule = network.model["test_cfg"]
+    iou_threshold = rule["nms"]["iou_threshold"]
+    return dict(score_threshold=rule["score_thr"], iou_threshold=iou_threshold, max_boxes=rule["max_per_img"])
 
 
 def score_threshold(facts: dict[str, str], path: Path) -> float | None:

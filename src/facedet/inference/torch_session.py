@@ -13,13 +13,13 @@ from facedet.inference.session_parts import join_outputs, level_strides, nms_rul
 
 
 class TorchSession:
-    """`Session` of a checkpoint, on the CPU."""
+    """`Session` of a checkpoint, on the CPU. config: as for `load_network`."""
 
     kind = "checkpoint"
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, config: str | Path | None = None):
         self.path = path
-        self._network, self.size, facts = load_network(path)
+        self._network, self.size, facts = load_network(path, config)
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)

@@ -17,7 +17,7 @@ from facedet.parity.interchangeable import interface_reasons
 from facedet.parity.levels import LevelComparison, LevelDifference
 from facedet.parity.tolerances import LOW_SCORE_UNMATCHED_SHARE, allowed_before_nms
 from facedet.parity.verdict import Pair, compare, measure
-from facedet.weights.ir.proof import Distance
+from facedet.weights.ir.distance import Distance
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from facedet.inference.session import Session, to_detections
 from facedet.parity.matching import match
 from facedet.parity.tolerances import TOLERANCES, allowed_before_nms
 from facedet.parity.verdict import measure
-from facedet.weights.ir.proof import Distance
+from facedet.weights.ir.distance import Distance
 
 _ALLOWED = TOLERANCES["f32"]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from facedet.export.interface import SHOW_ABOVE
-from facedet.weights.ir.proof import TOLERANCE_F32, Distance
+from facedet.weights.ir.distance import TOLERANCE_F32, Distance
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from facedet.inference.info import Info
 from facedet.text.columns import columns
-from facedet.weights.importing import Origin
+from facedet.weights.origin import Origin
 
 
 def info_table(info: Info) -> str:

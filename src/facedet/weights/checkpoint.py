@@ -1,6 +1,5 @@
 """Read checkpoints without executing anything in them, write them completely or not at all, load their weights."""
 
-import hashlib
 import pickle
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -11,9 +10,11 @@ from torch import Tensor, nn
 
 from facedet.common.errors import UserError, first_line
 from facedet.common.files import write_beside
-from facedet.detector.config import network_from_json
+from facedet.detector.config import network_config
+from facedet.detector.stored_network import StoredNetwork
+from facedet.weights.graph_facts import SECTION
 
-META_KEY = "facedet"  # the key in a checkpoint's `meta` whose value is the text of `network_to_json`
+META_KEY = SECTION  # the key in a checkpoint's `meta` whose value is the text of `network_to_json`
 
 
 def read_torch_file(path: Path) -> dict[str, Any]:
@@ -48,20 +49,31 @@ def write_torch_file(content: dict[str, Any], path: Path, keep: Path | None = No
         raise UserError(f"{path}: cannot be written; is the disk full? ({first_line(error)})") from error
 
 
-def read_checkpoint(path: Path) -> tuple[Config, dict[str, torch.Tensor]]:
-    """Read the config and the weights of a checkpoint of this project. Raises UserError."""
+def read_checkpoint(path: Path, config: Config | None = None) -> tuple[Config, dict[str, torch.Tensor]]:
+    """Read the config and the weights of a checkpoint of this project. Raises UserError.
+
+    config: as for `network_config`.
+    """
     content = read_torch_file(path)
-    return config_from_checkpoint(content, path), content["state_dict"]
+    return config_from_checkpoint(content, path, config), content["state_dict"]
 
 
-def config_from_checkpoint(content: dict[str, Any], path: Path) -> Config:
-    """The config of a checkpoint's network. content: the result of `read_torch_file`. Raises UserError."""
+def config_from_checkpoint(content: dict[str, Any], path: Path, config: Config | None = None) -> Config:
+    """The config of a checkpoint's network. Raises UserError.
+
+    content: the result of `read_torch_file`. config: as for `network_config`.
+    """
+    return network_config(stored_network(content, path), path, config)
+
+
+def stored_network(content: dict[str, Any], path: Path) -> StoredNetwork:
+    """What a checkpoint says about its network. content: the result of `read_torch_file`. Raises UserError."""
     meta = content.get("meta")
     network = meta.get(META_KEY) if isinstance(meta, dict) else None
     if network is None or not is_state_dict(content.get("state_dict")):
         raise UserError(f"{path}: not a checkpoint of this project (it needs meta['{META_KEY}'] and a state_dict)")
     try:
-        return network_from_json(network)
+        return StoredNetwork.from_json(network)
     except (ValueError, TypeError) as error:
         raise UserError(f"{path}: the description of its network is damaged ({error})") from error
 
@@ -98,9 +110,3 @@ def weight_mismatches(model: nn.Module, state: dict[str, torch.Tensor]) -> tuple
 def first_names(names: list[str]) -> str:
     """The first three names, for use in a one-line message."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Facts of exported models that do not depend on the library that reads the file."""
+"""Facts of exported models that do not depend on the library that reads the file. Needs no torch."""
 
 import math
 from collections import Counter
@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
 
 from facedet.common.errors import UserError, first_line
-from facedet.detector.config import network_from_json
-from facedet.weights.checkpoint import META_KEY
+from facedet.detector.stored_network import StoredNetwork
 
-SECTION = META_KEY  # the section of an IR's rt_info, and the prefix in an ONNX file's metadata, for facts of the export
+SECTION = "facedet"  # of an IR's rt_info, and the prefix in an ONNX file's metadata, for facts of the export
 
 
 def onnx_facts(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -21,12 +19,12 @@ def onnx_facts(metadata: Mapping[str, str]) -> dict[str, str]:
     return {key.removeprefix(prefix): value for key, value in metadata.items() if key.startswith(prefix)}
 
 
-def read_network(facts: dict[str, str], path: Path) -> Config | None:
-    """The config of the network in the facts of an export, None if they contain none. Raises UserError."""
+def read_network(facts: dict[str, str], path: Path) -> StoredNetwork | None:
+    """The network in the facts of an export, None if they contain none. Raises UserError."""
     if "network" not in facts:
         return None
     try:
-        return network_from_json(facts["network"])
+        return StoredNetwork.from_json(facts["network"])
     except ValueError as error:
         raise UserError(f"{path}: the description of its network is damaged ({first_line(error)})") from error
 

@@ -1,8 +1,9 @@
 """Import the published model: from a snapshot or an exported graph to a checkpoint that can be trained."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino as ov
@@ -10,44 +11,24 @@ import torch
 from mmengine.config import Config
 
 from facedet.common.errors import UserError
-from facedet.common.files import check_writable
+from facedet.common.files import check_writable, sha256
 from facedet.common.progress import Progress, silent
 from facedet.configs import RELEASED
 from facedet.data.image import find_images, read_image, to_tensor
 from facedet.data.synthetic import draw_image
-from facedet.detector.config import config_name, load_config, network_to_json
+from facedet.detector.config import config_name, load_config, network_config, network_to_json
 from facedet.detector.model import Detector, build_detector
-from facedet.weights.checkpoint import META_KEY, load_weights, sha256, write_torch_file
+from facedet.weights.checkpoint import META_KEY, load_weights, write_torch_file
 from facedet.weights.graph_facts import read_network
 from facedet.weights.ir.calibrate import calibrate
+from facedet.weights.ir.distance import TOLERANCE_F16, TOLERANCE_F32, Distance
 from facedet.weights.ir.graph import BeforeNms, fold_constants, read_facts, read_model, stored_precision
-from facedet.weights.ir.proof import TOLERANCE_F16, TOLERANCE_F32, Distance, as_stored, distance
+from facedet.weights.ir.proof import as_stored, distance
 from facedet.weights.ir.recover import recover
+from facedet.weights.origin import ORIGIN, Origin
 from facedet.weights.snapshot import read_snapshot
 
-ORIGIN = "origin"  # the key in a checkpoint's `meta` whose value states what it was imported from
 _PROOF_IMAGES = 3
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where imported weights come from.
-
-    form: `snapshot`, or precision and kind of a graph, such as `f32 IR`. files: SHA-256 by name. frozen_norms: number
-    of batch normalization layers without running mean and variance; training keeps them in eval mode. calibrated_on:
-    number of images on which new ones were measured. left_out: why images were left out. proof: largest difference
-    between checkpoint and graph before NMS. proof_as_stored: the same with the box weights and the box coder as the
-    graph stores them.
-    """
-
-    form: str
-    files: dict[str, str]
-    config: str
-    frozen_norms: int = 0
-    calibrated_on: int = 0
-    left_out: list[str] = field(default_factory=list)
-    proof: Distance | None = None
-    proof_as_stored: Distance | None = None
 
 
 def import_weights(
@@ -108,7 +89,7 @@ def _from_graph(
     load_weights(detector, recovered.state, str(path))
     detector.data_preprocessor.mean.copy_(torch.tensor(recovered.mean).view(-1, 1, 1))
     network.model.data_preprocessor.mean = recovered.mean
-    network.model.backbone.norm_eval = not (recovered.has_statistics or images)
+    _freeze_norms(network, detector, not (recovered.has_statistics or images), path)
 
     graph = BeforeNms(model, path)
     drawn = [to_tensor(draw_image(np.random.default_rng(k))[0], size) for k in range(_PROOF_IMAGES)]
@@ -124,13 +105,24 @@ def _from_graph(
         form=f"{precision} {'IR' if path.suffix == '.xml' else 'ONNX'}",
         files={file.name: sha256(file) for file in files},
         config=config_name(network),
-        frozen_norms=norms if network.model.backbone.norm_eval else 0,
+        frozen_norms=norms if network.model.backbone.get("norm_eval") else 0,
         calibrated_on=seen,
         left_out=left_out,
         proof=proof,
         proof_as_stored=stored,
     )
     return detector, network, origin
+
+
+def _freeze_norms(network: Config, detector: Any, frozen: bool, path: Path) -> None:
+    """Set in the config whether training keeps batch normalization in eval mode. Raises UserError if it cannot."""
+    if hasattr(detector.backbone, "norm_eval"):
+        network.model.backbone.norm_eval = frozen
+    elif frozen:
+        kind = network.model.backbone.type
+        raise UserError(
+            f"{path}: has no running statistics, and {kind} has no norm_eval; measure them: --calibrate IMAGES"
+        )
 
 
 def _readable(paths: Iterable[Path], size: int, left_out: list[str]) -> Iterator[torch.Tensor]:
@@ -181,7 +173,7 @@ def _precision(model: ov.Model, path: Path) -> str:
 def _network_config(model: ov.Model, config: str | Path | None, path: Path) -> Config:
     """The config of the graph's network: the given one, the one that our exports store, or the released one."""
     stored = None if config else read_network(read_facts(path, model), path)
-    network = stored or load_config(config or RELEASED)
+    network = network_config(stored, path) if stored else load_config(config or RELEASED)
     if len(model.inputs) != 1:
         raise UserError(f"{path}: has {len(model.inputs)} inputs, expected one")
     expected = [1, 3, network.input_size, network.input_size]

@@ -9,12 +9,13 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from facedet.common.errors import UserError
+from facedet.detector.config import network_config
 from facedet.weights.checkpoint import (
-    config_from_checkpoint,
     first_names,
     is_state_dict,
     load_weights,
     read_torch_file,
+    stored_network,
     weight_mismatches,
 )
 
@@ -71,25 +72,29 @@ class Initial:
         return loaded
 
 
-def read_initial(source: str) -> Initial:
+def read_initial(source: str, config: Config | None = None) -> Initial:
     """Read the weights to start from. Raises UserError.
 
     source: a checkpoint of this project; `torchvision:resnet152` for ImageNet weights of the backbone, downloaded once;
-    a local file of such weights; or `random` to keep the network's own random weights.
+    a local file of such weights; or `random` to keep the network's own random weights. config: as for `initial_from`.
     """
     if source == "random":
         return Initial(source)
     if source.startswith("torchvision:"):
         return Initial(source, _download(source.removeprefix("torchvision:")), backbone=True)
-    return initial_from(read_torch_file(Path(source)), source)
+    return initial_from(read_torch_file(Path(source)), source, config)
 
 
-def initial_from(content: dict[str, Any], source: str) -> Initial:
-    """The weights in the content of a torch file. source: its name in messages. Raises UserError."""
+def initial_from(content: dict[str, Any], source: str, config: Config | None = None) -> Initial:
+    """The weights in the content of a torch file. source: its name in messages. Raises UserError.
+
+    config: the one to train. A network with types that a checkpoint alone may not name must be the one of this config.
+    """
     if {"conv1.weight", "layer1.0.conv1.weight"} <= content.keys() and is_state_dict(content):
         return Initial(source, _without_classifier(content), backbone=True)
-    config = config_from_checkpoint(content, Path(source))
-    return Initial(source, content["state_dict"], config=config)
+    stored = stored_network(content, Path(source))
+    trained = network_config(stored, source, config if stored.other_types else None)
+    return Initial(source, content["state_dict"], config=trained)
 
 
 def _download(name: str) -> dict[str, Tensor]:

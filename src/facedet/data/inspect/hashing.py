@@ -1,9 +1,7 @@
-"""Compare images: a digest of the file finds exact copies, a perceptual hash finds near-duplicates."""
+"""Compare images: a perceptual hash finds near-duplicates."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -34,12 +32,6 @@ def fingerprint(image: np.ndarray) -> Fingerprint | None:
     thumbnail -= thumbnail.mean()
     length = float(np.linalg.norm(thumbnail))
     return Fingerprint(bits, thumbnail / length) if length >= _MIN_CONTRAST * _SIDE else None
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of the file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def groups_of_near_duplicates(prints: Sequence[Fingerprint | None]) -> list[list[int]]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facedet.common.errors import UserError
+from facedet.common.files import sha256
 from facedet.common.parallel import map_ahead
 from facedet.common.progress import Progress
 from facedet.data.image import image_orientation, read_image
-from facedet.data.inspect.hashing import Fingerprint, file_digest, fingerprint
+from facedet.data.inspect.hashing import Fingerprint, fingerprint
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,6 @@ def _inspect(path: Path) -> InspectedImage:
     try:
         image = read_image(path)
         height, width = image.shape[:2]
-        return InspectedImage(width, height, image_orientation(path), file_digest(path), fingerprint(image))
+        return InspectedImage(width, height, image_orientation(path), sha256(path), fingerprint(image))
     except (UserError, OSError) as error:
         return InspectedImage(error=str(error).removeprefix(f"{path}: "))

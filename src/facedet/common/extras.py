@@ -1,0 +1,26 @@
+"""What `pip install .` leaves out: `.[train]` adds what trains, exports and reads checkpoints."""
+
+from importlib.util import find_spec
+
+from facedet.common.errors import UserError
+
+_OF_TRAIN = {  # name in messages by module; the others of the extra come with these
+    "torch": "PyTorch",
+    "mmdet": "mmdet",
+    "albumentations": "albumentations",
+    "onnxscript": "onnxscript",
+    "nncf": "NNCF",
+}
+
+
+def require_train(what: str) -> None:
+    """Raise UserError if a library of the extra `train` is not installed. what: the command or file that needs it.
+
+    Only whether they are installed is looked at: one that is, and does not work, shows its own error when it is used.
+    """
+    missing = [title for module, title in _OF_TRAIN.items() if find_spec(module) is None]
+    if missing:
+        raise UserError(
+            f"{what}: needs {', '.join(missing)}; install them from the checkout: "
+            "pip install -c constraints.txt '.[train]'"
+        )
