@@ -17,14 +17,14 @@ import torch
 from mmengine.dataset import DefaultSampler
 
 from facedet.common.errors import UserError
-from facedet.train import checkpoints, training
-from facedet.train.hooks import History
-from facedet.train.loop import unwrapped
+from facedet.train import checkpoints, loop, training
 from facedet.train.machine.distributed import LAUNCHERS, gather, processes, world
 from facedet.train.record.metric import FaceAP
+from facedet.train.run import Run
 from facedet.train.samples.dataset import FaceDataset
 from facedet.weights.checkpoint import read_torch_file
 
+Acts = dict[int, Callable[[dict], Any]]
 _CONTEXT = multiprocessing.get_context("forkserver")  # one process imports torch, all others are copies of it
 _CONTEXT.set_forkserver_preload([__name__, "facedet.train.training"])
 
@@ -65,58 +65,52 @@ def _call(environment: dict[str, str], function: Callable[..., Any], *arguments:
         return Ended(int(error.code or 0))
 
 
-def train(rank: int, before: Callable[[int], None] | None, options: dict[str, Any]) -> dict[str, Any]:
-    """finetune(**options) after before(rank). Returns the weights that this process ends with, and their average."""
-    if before:
-        before(rank)
-    kept, build_runner = [], training.build_runner
-    training.build_runner = lambda *args: kept.append(build_runner(*args)) or kept[-1]  # type: ignore[func-returns-value]
-    training.finetune(**options)
-    network, average = unwrapped(kept[0].model), kept[0].train_loop.average
-    return {"trained": _copy(network), "state_dict": _copy(average.network if average else network)}
+def train(rank: int, act: Callable[[int], Acts] | None, options: dict[str, Any]) -> dict[str, Any]:
+    """finetune(**options). Returns the weights that this process ends with, and their average.
+
+    act: gives, for a rank, what to do in an iteration with its losses, by number.
+    """
+    acts, kept = act(rank) if act else {}, []
+    step = loop.train_step
+
+    def acting(run: Run, batch: dict) -> dict:
+        losses = step(run, batch)
+        acts.get(run.state.iteration, lambda losses: None)(losses)
+        return losses
+
+    loop.train_step = acting
+    training.finetune(**options, on_epoch=kept.append)
+    state = kept[-1].state
+    return {"trained": _copy(state.network), "state_dict": _copy(state.judged)}
 
 
 def _copy(network: torch.nn.Module) -> dict[str, Any]:
     return {name: tensor.numpy().copy() for name, tensor in network.state_dict().items()}  # tensors would be shared
 
 
-def terminate_the_second(rank: int) -> None:
+def terminate_the_second(rank: int) -> Acts:
     """Let rank 1 receive SIGTERM in its fourth iteration."""
-    if rank == 1:
-        _in_iteration(4, lambda outputs: os.kill(os.getpid(), signal.SIGTERM))
+    return {4: lambda losses: os.kill(os.getpid(), signal.SIGTERM)} if rank == 1 else {}
 
 
-def terminate_both(rank: int) -> None:
+def terminate_both(rank: int) -> Acts:
     """Let all processes receive SIGTERM in their fourth iteration."""
-    _in_iteration(4, lambda outputs: os.kill(os.getpid(), signal.SIGTERM))
+    return terminate_the_second(1)
+
+
+def spoil_the_second(rank: int) -> Acts:
+    """Let rank 1 have a loss in its third iteration that is not finite."""
+    return {3: lambda losses: losses["loss_bbox"].fill_(torch.nan)} if rank == 1 else {}
 
 
 def stop_while_the_first_writes_slowly(rank: int, options: dict[str, Any]) -> int:
     """The iteration in last.pth when this process ends after a SIGTERM in the fourth. Rank 0 writes slowly."""
-    terminate_both(rank)
     if rank == 0:
         write = checkpoints.write_torch_file
         checkpoints.write_torch_file = lambda *args, **more: (time.sleep(1), write(*args, **more))  # type: ignore[assignment]
     with suppress(UserError, SystemExit):
-        training.finetune(**options)
+        train(rank, terminate_both, options)
     return int(read_torch_file(Path(options["work_dir"]) / "last.pth")["meta"]["iter"])
-
-
-def spoil_the_second(rank: int) -> None:
-    """Let rank 1 have a loss in its third iteration that is not finite."""
-    if rank == 1:
-        _in_iteration(3, lambda outputs: outputs["loss"].fill_(torch.nan))
-
-
-def _in_iteration(number: int, act: Callable[[dict], Any]) -> None:
-    after_train_iter: Any = History.after_train_iter
-
-    def acting(self: History, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        if runner.iter + 1 == number:
-            act(outputs)
-        after_train_iter(self, runner, batch_idx, data_batch, outputs)
-
-    History.after_train_iter = acting  # type: ignore[method-assign]
 
 
 def place(rank: int, launcher: str) -> tuple[str, list[int]]:

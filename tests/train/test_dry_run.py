@@ -7,8 +7,8 @@ import pytest
 from helpers.formats import facedet
 
 from facedet.common.errors import UserError
-from facedet.train import finetune, trial, try_run
-from facedet.train.dry_run import Trial
+from facedet.train import dry_run, finetune, try_run
+from facedet.train.dry_run import DryRun
 from facedet.train.samples.sampler import OrderSampler
 
 
@@ -23,7 +23,7 @@ def test_a_dry_run_tells_time_and_memory_and_writes_nothing(drawn: Path, quick: 
 
 
 def test_its_time_is_that_of_all_iterations_and_validations(drawn: Path, quick: Path, tmp_path: Path) -> None:
-    assert Trial(8, 100, 3, 0.5, 10.0, 500, []).seconds == 80
+    assert DryRun(8, 100, 3, 0.5, 10.0, 500, []).seconds == 80
     tried = try_run(quick, train=drawn / "train.json", val=drawn / "val.json", work_dir=tmp_path / "run")
     assert (tried.images, tried.iterations, tried.validations) == (8, 1200, 8)  # 24 images: 400 epochs of 3 iterations
     assert tried.iteration_seconds > 0
@@ -32,11 +32,17 @@ def test_its_time_is_that_of_all_iterations_and_validations(drawn: Path, quick: 
 
 
 def test_its_iteration_is_a_mean_over_the_sizes_of_the_views(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "_train", lambda runner: runner.train_dataloader.sampler.sizes)
-    monkeypatch.setattr(trial, "_seconds_each", lambda sizes, device, seconds: float(sizes[0]))
+    monkeypatch.setattr(dry_run, "_training", lambda run: run.sampler.sizes)
+    monkeypatch.setattr(dry_run, "_seconds_each", lambda sizes, device, seconds: float(sizes[0]))
     sampler = OrderSampler(21, 4, 5, sizes=(64, 64, 96, 128), full_size_from=0.8)
-    loader, cfg = SimpleNamespace(sampler=sampler), SimpleNamespace(input_size=128)
-    seconds = trial._iteration_seconds(SimpleNamespace(train_dataloader=loader, cfg=cfg), "cpu", 0.0)
+    run = SimpleNamespace(
+        sampler=sampler,
+        cfg=SimpleNamespace(input_size=128),
+        state=SimpleNamespace(iteration=0),
+        iterations=9,
+        device="",
+    )
+    seconds = dry_run._iteration_seconds(run)
     assert seconds == pytest.approx(0.4 * 64 + 0.2 * 96 + 0.4 * 128)
 
 

@@ -9,6 +9,7 @@ from helpers.graphs import in_both_modes
 from facedet.export.export import export_model
 from facedet.parity.check import check_parity
 from facedet.train import finetune
+from facedet.train.run import Run
 from facedet.train.samples.dataset import FaceDataset
 from facedet.weights.checkpoint import read_checkpoint
 from facedet.weights.importing import import_weights
@@ -29,21 +30,16 @@ def test_after_calibration_training_mode_starts_from_the_function_of_eval_mode(
 
 
 def test_frozen_batch_normalization_stays_frozen_in_training_and_resume(
-    imported: Path, calibrated: Path, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    imported: Path, calibrated: Path, drawn: Path, tmp_path: Path
 ) -> None:
-    from facedet.train import checkpoints
-
     datasets = drawn / "val.json", drawn / "val.json"
     before = read_checkpoint(imported)[1]
 
-    def interrupted(self, runner) -> None:
-        self.save_last(runner)
+    def interrupt(run: Run) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoints.Checkpoints, "after_round", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        finetune("tiny", *datasets, work_dir=tmp_path / "run", weights=imported, epochs=2)
-    monkeypatch.undo()
+        finetune("tiny", *datasets, work_dir=tmp_path / "run", weights=imported, epochs=2, on_epoch=interrupt)
     summary = finetune("tiny", *datasets, work_dir=tmp_path / "run", epochs=2, resume=True)
     config, after = read_checkpoint(Path(summary.last_checkpoint))
     assert config.model.backbone.norm_eval

@@ -18,6 +18,7 @@ import torch
 
 from facedet.common.errors import UserError
 from facedet.train import finetune
+from facedet.train.record.metric import FaceAP
 from facedet.weights.checkpoint import read_torch_file
 
 _KILLS = 20
@@ -196,10 +197,8 @@ def test_the_last_validation_is_repeated_if_it_was_interrupted(
     monkeypatch: pytest.MonkeyPatch,
     one_thread: None,
 ) -> None:
-    from facedet.train import metric
-
     sets = {"train": drawn / "train.json", "val": drawn / "val.json", "work_dir": tmp_path / "run", "epochs": 4}
-    monkeypatch.setattr(metric.FaceAP, "process", _terminated_in(4, metric.FaceAP.process))
+    monkeypatch.setattr(FaceAP, "process", _terminated_in(4, FaceAP.process))
     with pytest.raises(UserError, match="--resume continues"):
         finetune(small, **sets)
     monkeypatch.undo()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from facedet.common.errors import UserError
 from facedet.detector.config import load_config
 from facedet.train.schedule import set_accumulation, set_epochs
 
@@ -14,11 +15,40 @@ def test_schedules_scale_with_the_epochs(name: str, epochs: int) -> None:
     assert config.train_cfg.max_epochs == epochs
     for step in config.param_scheduler:
         if step.get("by_epoch"):
-            assert 0 <= step["begin"] < step["end"] <= epochs
+            assert 0 <= step["begin"] < step.get("end", epochs) <= epochs
             assert step.get("T_max", 1) > 0
             assert all(m <= epochs for m in step.get("milestones", []))
-    assert any(step.get("end") == epochs for step in config.param_scheduler)
+    assert any(step.get("end", epochs) == epochs for step in config.param_scheduler)
     assert epochs == 1 or any(step["type"] == "LinearLR" for step in config.param_scheduler), "the warm-up is lost"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "key"),
+    [
+        ({"type": "StepLR", "step_size": 5}, "StepLR.step_size"),
+        ({"type": "StepLR", "step_size": 5, "by_epoch": True, "convert_to_iter_based": True}, "StepLR.step_size"),
+        ({"type": "CosineRestartLR", "periods": [5, 5], "eta_min": 0}, "CosineRestartLR.periods"),
+        ({"type": "ExponentialLR", "gamma": 0.9}, "ExponentialLR.gamma"),
+        ({"type": "OneCycleLR", "eta_max": 0.1, "total_steps": 40}, "OneCycleLR.eta_max"),
+    ],
+)
+def test_a_schedule_that_cannot_be_scaled_is_refused(schedule: dict, key: str) -> None:
+    config = load_config("tiny")
+    config.param_scheduler = [schedule]
+    set_epochs(config, 40)  # as many as planned
+    with pytest.raises(UserError, match=rf"tiny\.py: {key} cannot be scaled to 7 epochs"):
+        set_epochs(config, 7)
+    config.param_scheduler[0].by_epoch = False
+    set_epochs(config, 7)  # it counts iterations
+    with pytest.raises(UserError, match=rf"tiny\.py: {key} cannot be scaled to 2 iterations in a step"):
+        set_accumulation(config, 2)
+
+
+def test_a_schedule_within_the_run_keeps_its_share() -> None:
+    config = load_config("tiny")
+    config.param_scheduler = [{"type": "CosineAnnealingLR", "begin": 10, "end": 20, "T_max": 10, "eta_min": 0}]
+    set_epochs(config, 80)
+    assert config.param_scheduler == [{"type": "CosineAnnealingLR", "begin": 20, "end": 40, "T_max": 20, "eta_min": 0}]
 
 
 def test_a_warm_up_in_steps_lasts_as_many_steps_if_batches_are_accumulated() -> None:

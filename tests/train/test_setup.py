@@ -6,17 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from facedet.data.dataset import DatasetSource
 from facedet.detector.config import load_config
-from facedet.train.options import Options, override
-from facedet.train.setup import _fit_schedule, begin
+from facedet.train.configure import configure, override
+from facedet.train.options import TrainingOptions
+from facedet.train.setup import build_run, fit_schedule
 
 
 def initial_weights(config: Path, drawn: Path, seed: int) -> dict[str, Tensor]:
-    cfg, options = load_config(config), Options(seed=seed)
-    override(cfg, options)
-    sources = [DatasetSource(drawn / "train.json")], DatasetSource(drawn / "val.json")
-    return begin(cfg, sources, "random", None, "cpu", options).network.state_dict()
+    options = TrainingOptions(config, drawn / "train.json", drawn / "val.json", work_dir="", seed=seed)
+    return build_run(configure(options, resume=False), options, "cpu", None).state.network.state_dict()
 
 
 def test_the_seed_decides_the_initial_weights(drawn: Path, quick: Path) -> None:
@@ -38,15 +36,15 @@ def test_the_seed_decides_the_initial_weights(drawn: Path, quick: Path) -> None:
 )
 def test_the_learning_rate_follows_the_images_of_a_step(name: str, options: dict, expected: float) -> None:
     cfg = load_config(name)
-    override(cfg, Options(**options))
-    _fit_schedule(cfg, images=100, epochs=None)
+    override(cfg, TrainingOptions(name, "", "", work_dir="", **options))
+    fit_schedule(cfg, images=100, epochs=None)
     assert cfg.optim_wrapper.optimizer.lr == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("images", "batch_size", "epochs"), [(84, 4, 72), (84, 8, 137), (20_000, 4, 20)])
 def test_a_small_dataset_gets_more_epochs(images: int, batch_size: int, epochs: int) -> None:
     cfg = load_config("finetune")
-    override(cfg, Options(batch_size=batch_size))
-    _fit_schedule(cfg, images, epochs=None)
+    override(cfg, TrainingOptions("finetune", "", "", work_dir="", batch_size=batch_size))
+    fit_schedule(cfg, images, epochs=None)
     assert cfg.train_cfg.max_epochs == epochs
     assert epochs * -(-images // batch_size) >= cfg.train_cfg.min_steps == 1500

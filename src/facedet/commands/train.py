@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from facedet.commands.options import FILE
+from facedet.commands.options import FILE, format_option, list_option
 
 
 class BatchSize(click.ParamType):
@@ -42,7 +42,7 @@ class WeightedSet(click.ParamType):
 )
 @click.option("--val", "val_set", type=FILE, required=True, help="Dataset to validate on.")
 @click.option("--images", type=FILE, help="Folder of the images, if not where the formats of the datasets expect them.")
-@click.option("--format", help="Format of both datasets: coco, cvat, datumaro, voc, wider, yolo.  [default: detected]")
+@format_option("all datasets")
 @click.option(
     "--train-list",
     "train_lists",
@@ -74,11 +74,11 @@ class WeightedSet(click.ParamType):
 @click.option("--compile", is_flag=True, help="Use torch.compile: a slower start; steps may be faster.")
 @click.option("--checkpoint-gradients", is_flag=True, help="Less memory for a batch; steps take longer.")
 @click.option("--save-every", type=float, default=5, show_default=True, help="Minutes between two checkpoints.")
-@click.option("--logger", "loggers", multiple=True, help="Log to wandb or mlflow too; can be given twice.")
+@list_option("--logger", "loggers", help="Log to wandb, mlflow or both too.")
 @click.option("--launcher", help="What started the processes: torchrun (is detected), slurm or mpi.")
 @click.option("--sync-bn", is_flag=True, help="Let batch normalization use the images of all processes.  [GPUs only]")
 @click.option("--resume", is_flag=True, help="Continue the training run in the work dir from its last.pth.")
-@click.option("--dry-run", is_flag=True, help="Try the first steps; tell time and memory; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Try the first steps; estimate time and memory; write nothing.")
 def train(
     config: str,
     train_sets: tuple[tuple[Path, float], ...],
@@ -99,22 +99,23 @@ def train(
     (a report) into the work dir, and the numbers and pictures of the report.
     """
     from facedet.data.dataset import DatasetSource
-    from facedet.text.training import summary_text, trial_text
-    from facedet.train import finetune, try_run
+    from facedet.text.training import dry_run_text, summary_text
     from facedet.train.machine.distributed import is_first
+    from facedet.train.options import TrainingOptions
+    from facedet.train.training import run_first_steps, run_training
 
     if train_lists and len(train_lists) != len(train_sets):
         raise click.UsageError("give --train-list once for each --train, in the same order, or not at all")
     pairs = zip_longest(train_sets, train_lists)
     train = [DatasetSource(path, images, names, format, weight=weight) for (path, weight), names in pairs]
-    run = config, train, DatasetSource(val_set, images, val_list, format)
-    folder = work_dir or Path("runs") / Path(config).stem
+    val = DatasetSource(val_set, images, val_list, format)
+    chosen = TrainingOptions(config, train, val, work_dir=work_dir or Path("runs") / Path(config).stem, **options)
     if dry_run:
-        trial = try_run(*run, work_dir=folder, **options)
+        tried = run_first_steps(chosen)
         if is_first():
-            click.echo(trial_text(trial))
+            click.echo(dry_run_text(tried))
         return
-    summary = finetune(*run, work_dir=folder, **options)
+    summary = run_training(chosen)
     if not is_first():
         return
     click.echo(summary_text(summary))

@@ -2,18 +2,33 @@
 
 import ctypes
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # the numbers of mallopt(3) in glibc
-_KEPT = 2**31 - 1  # bytes of freed memory that stay with the process
-_STEP = 64 << 20  # bytes by which the heap grows
+_KEPT = {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 64 << 20}  # bytes, but for the number of maps
+_DEFAULTS = {_MMAP_MAX: 65536, _TRIM_THRESHOLD: 128 << 10, _TOP_PAD: 128 << 10}
 
 
-def keep_freed_memory() -> bool:
+@contextmanager
+def freed_memory_kept() -> Iterator[None]:
     """Make glibc reuse freed tensors. By default it maps each large tensor anew, and the kernel zeroes its pages.
 
-    Training on a CPU allocates the same large tensors in every step. Returns whether it took effect (glibc only).
+    Training on a CPU allocates the same large tensors in every step. Does nothing where the C library is another one.
+    At the end, glibc's defaults hold again, and the memory goes back to the system.
     """
     if platform.libc_ver()[0] != "glibc":
-        return False
-    mallopt = ctypes.CDLL(None).mallopt
-    return all([mallopt(_MMAP_MAX, 0), mallopt(_TRIM_THRESHOLD, _KEPT), mallopt(_TOP_PAD, _STEP)])
+        yield
+        return
+    library = ctypes.CDLL(None)
+    _set(library, _KEPT)
+    try:
+        yield
+    finally:
+        _set(library, _DEFAULTS)
+        library.malloc_trim(0)
+
+
+def _set(library: ctypes.CDLL, values: dict[int, int]) -> None:
+    for name, value in values.items():
+        library.mallopt(name, value)

@@ -87,7 +87,7 @@ optim_wrapper = dict(
 auto_scale_lr = dict(enable=True, base_batch_size=40)  # lr is for 8 GPUs x 5 images; scaled to the actual batch size
 param_scheduler = [
     dict(type="LinearLR", start_factor=1 / 3, by_epoch=False, begin=0, end=1200),
-    dict(type="MultiStepLR", by_epoch=True, begin=0, end=70, milestones=[40, 55, 65], gamma=0.1),
+    dict(type="MultiStepLR", by_epoch=True, begin=0, milestones=[40, 55, 65], gamma=0.1),
 ]
 train_cfg = dict(by_epoch=True, max_epochs=70, val_interval=5)
 val_cfg = dict()

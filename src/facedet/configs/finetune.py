@@ -37,15 +37,7 @@ optim_wrapper = dict(
 auto_scale_lr = dict(base_batch_size=4)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=True, begin=0, end=1, convert_to_iter_based=True),
-    dict(
-        type="CosineAnnealingLR",
-        by_epoch=True,
-        begin=1,
-        end=20,
-        T_max=19,
-        eta_min_ratio=0.01,
-        convert_to_iter_based=True,
-    ),
+    dict(type="CosineAnnealingLR", by_epoch=True, begin=1, eta_min_ratio=0.01, convert_to_iter_based=True),
 ]
 train_cfg = dict(
     max_epochs=20,

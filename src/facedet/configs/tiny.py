@@ -24,14 +24,6 @@ optim_wrapper = dict(
 auto_scale_lr = dict(enable=False)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=True, begin=0, end=2, convert_to_iter_based=True),
-    dict(
-        type="CosineAnnealingLR",
-        by_epoch=True,
-        begin=2,
-        end=40,
-        T_max=38,
-        eta_min_ratio=0.01,
-        convert_to_iter_based=True,
-    ),
+    dict(type="CosineAnnealingLR", by_epoch=True, begin=2, eta_min_ratio=0.01, convert_to_iter_based=True),
 ]
 train_cfg = dict(max_epochs=40, val_interval=5, min_steps=1200)

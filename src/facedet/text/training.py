@@ -1,6 +1,6 @@
 """Training as text for the terminal: a finished run, a dry run."""
 
-from facedet.train.dry_run import Trial
+from facedet.train.dry_run import DryRun
 from facedet.train.record.summary import Summary
 
 
@@ -13,7 +13,7 @@ def summary_text(done: Summary) -> str:
     )
 
 
-def trial_text(done: Trial) -> str:
+def dry_run_text(done: DryRun) -> str:
     """Time and memory of a dry run."""
     seconds, rate = done.iteration_seconds, done.images / done.iteration_seconds
     lines = [

@@ -1,9 +1,6 @@
 """An exponential moving average of the weights: steadier than the weights of the last step."""
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +19,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
-        """Take in the weights after a step, counted from 1."""
+        """Update the average with the weights after a step, counted from 1."""
         share = 1 - min(self.decay, (1 + step) / (10 + step))
         pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
         floats = [pair for pair in pairs if pair[0].is_floating_point()]
@@ -34,12 +31,3 @@ class WeightAverage:
 
     def state_dict(self) -> dict[str, Tensor]:
         return self.network.state_dict()
-
-    @contextmanager
-    def used_by(self, runner: Any) -> Iterator[None]:
-        """Let a runner validate the averaged weights."""
-        trained, runner.model = runner.model, self.network
-        try:
-            yield
-        finally:
-            runner.model = trained

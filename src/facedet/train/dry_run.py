@@ -2,22 +2,24 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, islice, repeat
-from typing import Any
+from itertools import islice
 
 import torch
-from mmengine.runner import Runner
 
+from facedet.train.loop import train_step
 from facedet.train.machine.distributed import gather, world
 from facedet.train.machine.memory import peak_memory_mb
+from facedet.train.run import Run
+from facedet.train.samples.loaders import read_batches
 
 _SECONDS = 4.0  # for which steps are timed, unless one takes longer
 
 
 @dataclass(frozen=True)
-class Trial:
+class DryRun:
     """A training run as far as its first steps show it.
 
     images: of an iteration, in all processes. iterations, validations: of the run, or of the rest of a resumed one.
@@ -39,63 +41,62 @@ class Trial:
         return self.iterations * self.iteration_seconds + self.validations * self.validation_seconds
 
 
-def measure(runner: Runner, device: str, done: dict[str, Any]) -> Trial:
-    """Train and validate on the first batches. Changes the weights; writes nothing.
-
-    done: `epoch` and `iter` that the run has behind it.
-    """
-    loop, datasets = runner.train_loop, (runner.train_dataloader.dataset, runner.val_dataloader.dataset)
-    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
-    runner.build_param_scheduler(runner.param_schedulers)
-    _ = runner.val_loop  # builds the evaluator
-    runner.train_dataloader.sampler.begin(done["epoch"], 0)
-    epochs = range(done["epoch"] + 1, loop.max_epochs + 1)
-    return Trial(
-        images=runner.train_dataloader.batch_size * world()[1],
-        iterations=loop.max_iters - done["iter"],
-        validations=sum(epoch % loop.val_interval == 0 or epoch == loop.max_epochs for epoch in epochs),
-        iteration_seconds=_iteration_seconds(runner, device, done["iter"] / loop.max_iters),
-        validation_seconds=_seconds_each(_validate(runner), device, _SECONDS) * len(runner.val_dataloader),
-        peak_memory_mb=peak_memory_mb(device),
-        left_out=[line for dataset in datasets for line in dataset.faces.skipped],
+def measure(run: Run) -> DryRun:
+    """Train and validate on the first batches. Changes the weights; writes nothing."""
+    state = run.state
+    iterations, epochs = run.iterations - state.iteration, range(state.epoch + 1, run.epochs + 1)
+    return DryRun(
+        images=run.cfg.train_dataloader.batch_size * world()[1],
+        iterations=iterations,
+        validations=sum(run.is_validated(epoch) for epoch in epochs),
+        iteration_seconds=_iteration_seconds(run),
+        validation_seconds=_seconds_each(_validation(run), run.device, _SECONDS) * len(run.val_loader),
+        peak_memory_mb=peak_memory_mb(run.device),
+        left_out=[line for dataset in run.datasets for line in dataset.faces.skipped],
     )
 
 
-def _iteration_seconds(runner: Runner, device: str, progress: float) -> float:
+def _iteration_seconds(run: Run) -> float:
     """Seconds of an iteration, mean over the sizes of the views that the rest of the run will use."""
-    sampler, shares = runner.train_dataloader.sampler, defaultdict[int, float](float)
-    for size, share in sampler.shares_of_sizes(progress).items():
-        shares[size or runner.cfg.input_size] += share
+    shares, progress = defaultdict[int, float](float), run.state.iteration / run.iterations
+    for size, share in run.sampler.shares_of_sizes(progress).items():
+        shares[size or run.cfg.input_size] += share
     seconds = 0.0
     for size, share in shares.items():
-        sampler.sizes, sampler.full_size_from = [size], 1.0
-        seconds += share * _seconds_each(_train(runner), device, _SECONDS / len(shares))
+        run.sampler.sizes, run.sampler.full_size_from = [size], 1.0
+        seconds += share * _seconds_each(_training(run), run.device, _SECONDS / len(shares))
     return seconds
 
 
-def _train(runner: Runner) -> Iterator[None]:
-    runner.model.train()
-    for batch in chain.from_iterable(repeat(runner.train_dataloader)):
-        runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
-        yield runner.train_loop.follow_iteration()
+def _training(run: Run) -> Generator[object, None, None]:
+    """Training steps, from the beginning of the last epoch again and again."""
+    run.model.train()
+    while True:
+        run.sampler.begin(run.state.epoch, 0)
+        with closing(read_batches(run.train_loader)) as batches:
+            for batch in batches:
+                yield train_step(run, batch)
 
 
-def _validate(runner: Runner) -> Iterator[None]:
-    network = runner.train_loop.average.network if runner.train_loop.average else runner.model
-    network.eval()
-    for batch in chain.from_iterable(repeat(runner.val_dataloader)):
-        with torch.no_grad():
-            yield network.val_step(batch)
+def _validation(run: Run) -> Generator[object, None, None]:
+    network = run.state.judged.eval()
+    while True:
+        with closing(read_batches(run.val_loader)) as batches:
+            for batch in batches:
+                with torch.no_grad():
+                    yield network.val_step(batch)
 
 
-def _seconds_each(steps: Iterator[None], device: str, seconds: float) -> float:
-    _time(steps, 1, device)  # the first one also warms up
-    one = max(gather(_time(steps, 1, device)))
-    count = int(seconds / one)
-    return max(gather(_time(steps, count, device))) / count if count else one
+def _seconds_each(steps: Generator[object, None, None], device: str, seconds: float) -> float:
+    """Seconds of a step, from as many as fit the given seconds. Closes the steps."""
+    with closing(steps):
+        _time(steps, 1, device)  # the first one also warms up
+        one = max(gather(_time(steps, 1, device)))
+        count = int(seconds / one)
+        return max(gather(_time(steps, count, device))) / count if count else one
 
 
-def _time(steps: Iterator[None], count: int, device: str) -> float:
+def _time(steps: Iterator[object], count: int, device: str) -> float:
     """Seconds for so many steps."""
     started = time.monotonic()
     for _ in islice(steps, count):

@@ -1,114 +1,120 @@
-"""The training loop: epochs that can begin at any iteration, validation of the averaged weights, stopping."""
+"""The training loop: epochs of steps, validation of the averaged weights, checkpoints, a stop between two steps."""
 
 import math
-from collections.abc import Callable
-from typing import Any
+import warnings
+from contextlib import closing
+from itertools import islice
 
-from mmengine.runner import EpochBasedTrainLoop
+import torch
+from torch import Tensor
 
-from facedet.train.average import WeightAverage
+from facedet.train.checkpoints import Checkpoints
 from facedet.train.machine.distributed import average_statistics
 from facedet.train.machine.stop import StopRequest
+from facedet.train.record.recorder import Recorder
+from facedet.train.run import Run
+from facedet.train.samples.loaders import read_batches
 
 
-class _StopNow(Exception):
-    """Leaves the loop between two iterations of training or validation."""
+def train(run: Run, record: Recorder, checkpoints: Checkpoints, stop: StopRequest) -> bool:
+    """Train from the run's state to its last epoch. Returns False if a signal asked to stop before.
 
-
-class TrainLoop(EpochBasedTrainLoop):
-    """mmengine's loop by epochs, which also
-
-    - starts in the middle of an epoch, or with the validation of a complete epoch, after a resume
-    - validates the average of the weights, if the run keeps one
-    - calls the hooks' `after_step` when an iteration is counted and `after_round` when an epoch is complete with its
-      validation
-    - stops between two iterations if `stop` was requested, after it called the hooks' `before_stop`
-
-    average: None for no average. effective_batch: images per step of the optimizer. accumulate: iterations in such a
-    step. restore: called before the first iteration. max_epochs, val_interval: as in mmengine.
+    The state changes in this order: weights, learning rate by iteration, epoch, learning rate by epoch, metrics. A stop
+    or a timed checkpoint comes after a step of the optimizer, never between the iterations that make one step. A run
+    that was stopped in a validation begins with that validation.
     """
-
-    def __init__(
-        self,
-        runner: Any,
-        dataloader: Any,
-        *,
-        stop: StopRequest,
-        average: WeightAverage | None,
-        effective_batch: int,
-        accumulate: int,
-        restore: Callable[[Any], None] | None,
-        **settings: Any,
-    ):
-        super().__init__(runner, dataloader, **settings)
-        self.stop, self.average, self._restore = stop, average, restore
-        self.effective_batch, self.accumulate = effective_batch, accumulate
-        self.stopped = False
-        self.validated_epoch = 0  # the last epoch that was validated
-
-    @property
-    def validation_is_due(self) -> bool:
-        """Whether the last complete epoch is to be validated and was not yet."""
-        complete = self._iter > 0 and self._iter % len(self.dataloader) == 0
-        due = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
-        return complete and due and self.validated_epoch < self._epoch
-
-    def run(self) -> Any:
-        if self._restore:
-            self._restore(self.runner)
-        self.runner.call_hook("before_train")
-        try:
-            if self.validation_is_due:
-                self._validate()
-                self.runner.call_hook("after_round")
-            while self._iter < self._max_iters and not self.stop_training:
-                self.run_epoch()
-                if self.validation_is_due:
-                    self._validate()
-                self.runner.call_hook("after_round")
-        except _StopNow:
-            self.stopped = True
-            self.runner.call_hook("before_stop")
-        self.runner.call_hook("after_train")
-        return self.runner.model
-
-    def run_epoch(self) -> None:
-        first = self._iter % len(self.dataloader)
-        self.dataloader.sampler.begin(self._epoch, first)
-        self.runner.call_hook("before_train_epoch")
-        self.runner.model.train()
-        for k, batch in enumerate(self.dataloader, first):
-            self.run_iter(k, batch)
-            self.follow_iteration()
-            last = self._iter % len(self.dataloader) == 0
-            if last:
-                self.runner.call_hook("after_train_epoch")
-                self._epoch += 1
-            self.runner.call_hook("after_step")
-            if self.runner.optim_wrapper.should_update():
-                self.stop_if_requested()
-
-    def follow_iteration(self) -> None:
-        """After an iteration: the same running statistics in all processes, and a step's weights in the average."""
-        network = unwrapped(self.runner.model)
-        average_statistics(network)
-        if self.average and self.runner.optim_wrapper.should_update():
-            self.average.update(network, math.ceil(self._iter / self.accumulate))
-
-    def _validate(self) -> None:
-        if self.average:
-            with self.average.used_by(self.runner):
-                self.runner.val_loop.run()
-        else:
-            self.runner.val_loop.run()
-        self.validated_epoch = self._epoch
-
-    def stop_if_requested(self) -> None:
-        """Leave the loop if a stop was requested. Hooks call it during validation."""
-        if self.stop.agreed:
-            raise _StopNow
+    state = run.state
+    if validation_is_due(run) and not end_epoch(run, record, checkpoints, stop):
+        return save_and_stop(record, checkpoints)
+    run.sampler.begin(state.epoch, state.iteration % run.epoch_length)
+    with closing(read_batches(run.train_loader)) as batches, warnings.catch_warnings():
+        # with accumulated batches, schedules move before the optimizer's first step; rightly so
+        warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
+        while not run.is_over:
+            run.model.train()
+            for batch in islice(batches, run.epoch_length - state.iteration % run.epoch_length):
+                losses = train_step(run, batch)
+                record.iteration(batch, losses)
+                advance_schedules(run, by_epoch=False)
+                if state.iteration % run.epoch_length == 0:
+                    state.epoch += 1
+                    advance_schedules(run, by_epoch=True)
+                if state.optimizer.should_update():
+                    if stop.agreed:
+                        return save_and_stop(record, checkpoints)
+                    if checkpoints.are_due() and not record.pending:
+                        checkpoints.save_last()
+            if not end_epoch(run, record, checkpoints, stop):
+                return save_and_stop(record, checkpoints)
+    return True
 
 
-def unwrapped(model: Any) -> Any:
-    """The network without the wrapper that averages gradients over processes."""
-    return getattr(model, "module", model)
+def train_step(run: Run, batch: dict) -> dict[str, Tensor]:
+    """One iteration: losses and their gradients; after `accumulate` iterations, a step of the optimizer.
+
+    Returns `loss` and its parts, on the device.
+    """
+    state = run.state
+    with state.optimizer.optim_context(run.model):
+        data = state.network.data_preprocessor(batch, training=True)
+        losses = run.model(**data, mode="loss")
+    loss, parts = state.network.parse_losses(losses)
+    state.optimizer.update_params(loss)  # backward; clipping, step and zero_grad if all batches of a step are through
+    state.iteration += 1
+    average_statistics(state.network)
+    if state.average and state.optimizer.should_update():
+        state.average.update(state.network, math.ceil(state.iteration / run.cfg.train_cfg.accumulate))
+    return parts
+
+
+def advance_schedules(run: Run, *, by_epoch: bool) -> None:
+    """Let the schedules that count epochs, or those that count iterations, set the next learning rate."""
+    for schedule in run.state.schedules:
+        if schedule.by_epoch == by_epoch:
+            schedule.step()
+
+
+def end_epoch(run: Run, record: Recorder, checkpoints: Checkpoints, stop: StopRequest) -> bool:
+    """What follows the last iteration of an epoch: validation, tables, last.pth. Returns False after a stop."""
+    if validation_is_due(run) and not validate(run, record, checkpoints, stop):
+        return False
+    record.epoch()
+    checkpoints.after_epoch()
+    if run.options.on_epoch:
+        run.options.on_epoch(run)
+    return True
+
+
+def validation_is_due(run: Run) -> bool:
+    """Whether the last complete epoch is to be validated and was not yet."""
+    state = run.state
+    complete = state.iteration > 0 and state.iteration % run.epoch_length == 0
+    return complete and run.is_validated(state.epoch) and state.validated < state.epoch
+
+
+@torch.no_grad()
+def validate(run: Run, record: Recorder, checkpoints: Checkpoints, stop: StopRequest) -> bool:
+    """Measure the averaged weights, and write best.pth if they are the best so far. Returns False after a stop."""
+    state, network = run.state, run.state.judged.eval()
+    with closing(read_batches(run.val_loader)) as batches:
+        for batch in batches:
+            run.evaluator.process(network.val_step(batch), batch)
+            record.validation_batch(batch)
+            if stop.agreed:
+                return False
+    metrics = run.evaluator.evaluate(len(run.val_loader.dataset))  # type: ignore[arg-type]
+    state.validated = state.epoch
+    record.validation(metrics)
+    for schedule in state.schedules:
+        if getattr(schedule, "need_val_args", False):  # mmengine's mark of those that follow a metric
+            schedule.step(metrics)
+    if state.history.is_best():
+        checkpoints.save_best()
+    return True
+
+
+def save_and_stop(record: Recorder, checkpoints: Checkpoints) -> bool:
+    """Write last.pth before a run stops. Returns False, the result of a run that is not complete."""
+    record.read_losses()
+    checkpoints.save_last(wait_for_it=True)
+    return False

@@ -1,104 +1,124 @@
 """What the caller of a training run chooses beside its config."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import difflib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import wraps
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
-from mmengine.config import Config
+from facedet.data.dataset import DatasetSource
 
-from facedet.common.errors import UserError
-from facedet.common.machine import core_count, shared_memory
-from facedet.train.machine.device import bfloat16_is_fast
-from facedet.train.machine.distributed import sharing_cores, world
+Dataset = DatasetSource | str | Path
 
-_MOST_WORKERS = 16
-_BATCHES_OF_A_WORKER = 3  # in shared memory: two are ready, one is in the making
+_P = ParamSpec("_P")
+_Fields = TypeVar("_Fields")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the caller of a training run may choose beside its config; None takes the config's value.
+class TrainingOptions:
+    """The arguments of `finetune` and `try_run`. None takes the config's value."""
 
-    epochs: exactly so many; otherwise the config's, and more if its `min_steps` need them. batch_size: images of a
-    process in an iteration, or `auto` for what fits the GPU. accumulate: iterations in a step of the optimizer.
-    workers: processes that read images, see `choose_workers`. patience: validations without a better AP after which
-    training stops. freeze: stages of the backbone that are not trained, 0 to 4. allow_partial: load only the weights
-    that fit. amp: `on`, `off` or `auto`. sync_bn: batch normalization uses the images of all processes. compile: with
-    torch.compile. cache: folder that keeps decoded images. checkpoint_gradients: less memory, more time. save_every:
-    minutes between two checkpoints. loggers: some of `loggers.LOGGERS`.
-    """
+    config: str | Path
+    """Name of a config, for example `tiny`, or path of a config file."""
+
+    train: Dataset | Sequence[Dataset]
+    """Dataset to train on, or several. A path is enough if nothing else about the dataset has to be said."""
+
+    val: Dataset
+    """Dataset to validate on."""
+
+    _: KW_ONLY
+
+    work_dir: str | Path
+    """Folder for the results."""
+
+    weights: str | Path | None = None
+    """Start from a checkpoint, `torchvision:NAME`, a file of torchvision weights, or `random`. A checkpoint also sets
+    mean and standard deviation of the input, and its batch normalization layers without running statistics stay in eval
+    mode."""
+
+    allow_partial: bool = False
+    """Load only the weights that fit; the rest of the network stays random."""
+
+    resume: bool = False
+    """Continue from last.pth in the work dir, to the bit, with the same config and options."""
 
     epochs: int | None = None
+    """Exactly so many epochs; the schedule is scaled. Otherwise the config's, and more if its `min_steps` need them."""
+
     batch_size: int | str | None = None
+    """Images of a process in an iteration, or `auto` for what fits the GPU."""
+
     accumulate: int | None = None
-    workers: int | None = None
+    """Iterations in a step of the optimizer."""
+
     seed: int | None = None
+    """Seed of the initial weights, the order of the images and their views."""
+
     patience: int | None = None
+    """Validations without a higher AP after which training stops."""
+
     freeze: int | None = None
-    allow_partial: bool = False
-    amp: str = "auto"
-    sync_bn: bool = False
-    compile: bool = False
-    cache: Path | None = None
-    checkpoint_gradients: bool = False
+    """Stages of the backbone that are not trained, 0 to 4; 0 is the stem."""
+
     save_every: float = 5
+    """Minutes between two writes of last.pth."""
+
+    device: str = "auto"
+    """`cpu`, `cuda`, `cuda:1` or `auto`."""
+
+    amp: str = "auto"
+    """bfloat16: `on`, `off`, or `auto` where the device computes it fast."""
+
+    workers: int | None = None
+    """Processes that read images. None takes the config's on a CPU, and more on a GPU."""
+
+    cache: str | Path | None = None
+    """Folder that keeps decoded images."""
+
+    compile: bool = False
+    """Compile backbone and neck with torch.compile."""
+
+    checkpoint_gradients: bool = False
+    """Compute activations again in the backward pass: less memory, more time."""
+
+    launcher: str | None = None
+    """What started the processes: `torchrun`, `slurm` or `mpi`. None recognises torchrun."""
+
+    sync_bn: bool = False
+    """Let batch normalization use the images of all processes; GPUs only."""
+
     loggers: Sequence[str] = ()
+    """Where scalars are logged beside TensorBoard: `wandb`, `mlflow`."""
+
+    on_epoch: Callable[[Any], object] | None = None
+    """Called in every process after each epoch and its validation, with the `train.run.Run`."""
 
 
-def override(cfg: Config, options: Options) -> None:
-    """Set what the caller chose in the config."""
-    cfg.randomness = {"seed": 0, **cfg.get("randomness", {})}
-    if options.seed is not None:
-        cfg.randomness.seed = options.seed
-    if isinstance(options.batch_size, int):
-        cfg.train_dataloader.batch_size = options.batch_size
-    if options.cache:
-        for loader in (cfg.train_dataloader, cfg.val_dataloader):
-            loader.dataset.cache = str(options.cache)
-    if options.freeze is not None:
-        cfg.model.backbone.frozen_stages = options.freeze
-    if options.patience is not None:
-        cfg.train_cfg.patience = options.patience
-    given = cfg.train_cfg.get("accumulate") or cfg.optim_wrapper.get("accumulative_counts", 1)  # mmengine's name
-    cfg.train_cfg.accumulate = options.accumulate or given
-    cfg.optim_wrapper.accumulative_counts = cfg.train_cfg.accumulate
-    if options.compile and options.checkpoint_gradients:
-        raise UserError("--compile --checkpoint-gradients: give one of them, they do not work together")
+def takes_fields_of(
+    kind: Callable[_P, _Fields],
+) -> Callable[[Callable[[_Fields], _Result]], Callable[_P, _Result]]:
+    """Let a function of a dataclass take the fields of the dataclass as its arguments.
 
-
-def effective_batch(cfg: Config) -> int:
-    """Images in a step of the optimizer. Raises UserError."""
-    if cfg.train_dataloader.batch_size < 1:
-        raise UserError(f"{cfg.filename}: train_dataloader.batch_size must be 1 or more")
-    return cfg.train_dataloader.batch_size * world()[1] * cfg.train_cfg.accumulate
-
-
-def choose_precision(cfg: Config, amp: str, device: str) -> str:
-    """Let the config's optimizer use bfloat16 where it is wanted: `on`, `off` or `auto`. Returns the precision's name.
-
-    A config with an optimizer wrapper of its own chooses by that; its name is returned. Raises UserError.
+    Editors and mypy see the fields. An unknown argument is a TypeError that names the nearest field.
     """
-    if amp not in ("on", "off", "auto"):
-        raise UserError(f"--amp {amp}: give on, off or auto")
-    kind = cfg.optim_wrapper.get("type", "OptimWrapper")
-    if kind != "OptimWrapper":
-        if amp != "auto":
-            raise UserError(f"--amp {amp}: {cfg.filename} chooses the precision itself, by optim_wrapper.type {kind}")
-        return f"the precision of {kind}"
-    chosen = amp == "on" or (amp == "auto" and bfloat16_is_fast(device))
-    cfg.optim_wrapper.update(type="FaceOptimWrapper", bfloat16=chosen)
-    return "bfloat16" if chosen else "float32"
+    signature = inspect.signature(kind)
 
+    def decorate(function: Callable[[_Fields], _Result]) -> Callable[_P, _Result]:
+        @wraps(function)
+        def call(*args: _P.args, **kwargs: _P.kwargs) -> _Result:
+            for name in kwargs.keys() - signature.parameters.keys():
+                similar = difflib.get_close_matches(name, signature.parameters, n=1)
+                hint = f"; did you mean '{similar[0]}'?" if similar else ""
+                raise TypeError(f"{function.__name__}() got an unexpected keyword argument '{name}'{hint}")
+            return function(kind(*args, **kwargs))
 
-def choose_workers(cfg: Config, workers: int | None, device: str) -> None:
-    """Set, for training and for validation, the number of processes that read images, in place.
+        call.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            return_annotation=inspect.signature(function).return_annotation
+        )
+        return call
 
-    workers: None takes the config's on a CPU; on a GPU, which would wait for so few, this rank's share of the cores, at
-    most 16 and as many as shared memory has room for, if that is more.
-    """
-    own = 0
-    if device != "cpu":
-        each = _BATCHES_OF_A_WORKER * cfg.train_dataloader.batch_size * 3 * cfg.input_size**2
-        own = min(_MOST_WORKERS, int(min(core_count(), shared_memory() / each) / sharing_cores()))
-    for loader in (cfg.train_dataloader, cfg.val_dataloader):
-        loader.num_workers = max(loader.num_workers, own) if workers is None else workers
+    return decorate

@@ -1,4 +1,4 @@
-"""Register dataset, metric, hooks and optimizer wrapper in mmdet and mmengine, on import."""
+"""Register dataset, metric and optimizer wrapper in mmdet and mmengine, on import."""
 
 import contextlib
 import io
@@ -11,9 +11,8 @@ with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
     import mmdet.datasets
     import mmdet.engine
     import mmdet.evaluation
-from facedet.train import hooks
-from facedet.train.machine import device
+from facedet.train import optimizer
 from facedet.train.record import metric
 from facedet.train.samples import dataset
 
-__all__ = ["dataset", "device", "hooks", "metric", "mmdet", "register"]
+__all__ = ["dataset", "metric", "mmdet", "optimizer", "register"]

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.distributed import (
+    Acts,
     in_processes,
     place,
     spoil_the_second,
@@ -30,7 +31,8 @@ from helpers.distributed import (
 from facedet.common.errors import UserError
 from facedet.data.synthetic import draw_dataset
 from facedet.detector.model import build_detector
-from facedet.train import distributed, finetune
+from facedet.train import finetune
+from facedet.train.machine import distributed
 from facedet.weights.checkpoint import load_weights, read_checkpoint, read_torch_file
 
 
@@ -140,7 +142,7 @@ def test_best_pth_of_several_processes_without_an_average_can_be_loaded(
 
 @pytest.mark.parametrize("terminate", [terminate_the_second, terminate_both])
 def test_a_signal_stops_all_processes_and_any_number_continues(
-    terminate: Callable[[int], None], frozen: Path, sets: dict[str, Path], alone: Path, tmp_path: Path
+    terminate: Callable[[int], Acts], frozen: Path, sets: dict[str, Path], alone: Path, tmp_path: Path
 ) -> None:
     run = options(frozen, sets, tmp_path / "run")
     ends = in_processes(2, train, terminate, run)
@@ -163,7 +165,7 @@ def test_a_loss_that_is_not_finite_in_one_process_stops_all(
 ) -> None:
     ends = in_processes(2, train, spoil_the_second, options(frozen, sets, tmp_path / "run"))
     (message,) = (end.message for end in ends if end.message)
-    assert "the loss is nan at iteration 3" in message
+    assert "loss_bbox is nan at iteration 3, in epoch 1 (loss " in message
     assert ("train-020" in message, "train-016" in message) == (True, False)  # images of rank 1 only
 
 

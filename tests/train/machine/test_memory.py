@@ -9,8 +9,9 @@ from mmengine.dataset import pseudo_collate
 
 from facedet.detector.config import load_config
 from facedet.detector.model import build_detector
+from facedet.train.configure import override
 from facedet.train.machine.memory import checkpoint_gradients, extrapolate, fitting_batch_size
-from facedet.train.options import Options, override
+from facedet.train.options import TrainingOptions
 from facedet.train.samples.dataset import FaceDataset
 from facedet.train.setup import _fitting_batch_size
 
@@ -30,7 +31,7 @@ def test_on_a_cpu_the_batch_size_is_that_of_the_config(drawn: Path, quick: Path)
 
 def test_an_automatic_batch_is_not_larger_than_an_epoch(drawn: Path, quick: Path) -> None:
     config = load_config(quick)
-    override(config, Options(accumulate=3))
+    override(config, TrainingOptions(quick, drawn, drawn, work_dir="", accumulate=3))
     config.train_dataloader.batch_size = 99
     dataset = FaceDataset(str(drawn / "val.json"), input_size=96)
     assert _fitting_batch_size(config, build_detector(config), dataset, "cpu", None) == 2  # of 8 images in 3 batches

@@ -7,7 +7,7 @@ import pytest
 
 from facedet.common.errors import UserError
 from facedet.train import finetune
-from facedet.train.checkpoints import Checkpoints
+from facedet.train.run import Run
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -15,18 +15,14 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_resumed_run_continues_its_tables(drawn: Path, quick: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_resumed_run_continues_its_tables(drawn: Path, quick: Path, tmp_path: Path) -> None:
     run = {"train": drawn / "train.json", "val": drawn / "val.json", "work_dir": tmp_path / "run", "epochs": 3}
-    after_round = Checkpoints.after_round
 
-    def stopped(self, runner) -> None:
-        after_round(self, runner)
+    def stop(run: Run) -> None:
         raise UserError("stopped")
 
-    monkeypatch.setattr(Checkpoints, "after_round", stopped)
     with pytest.raises(UserError, match="stopped"):
-        finetune(quick, **run)
-    monkeypatch.undo()
+        finetune(quick, **run, on_epoch=stop)
     before = read(tmp_path / "run" / "scalars.csv")
     assert len(before) == 3
     finetune(quick, **run, resume=True)

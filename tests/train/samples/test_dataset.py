@@ -34,7 +34,7 @@ def test_a_view_depends_on_its_place_alone(drawn: Path) -> None:
     dataset = FaceDataset(str(drawn / "train.json"), input_size=64, augment=augment)
 
     def views(epoch: int, first: int, workers: int) -> list[torch.Tensor]:
-        sampler = OrderSampler(len(dataset), 4, epochs=9)
+        sampler = OrderSampler(len(dataset), 4, epochs=epoch + 1)
         sampler.begin(epoch, first)
         loader = DataLoader(dataset, 1, sampler=sampler, num_workers=workers, collate_fn=lambda batch: batch[0])
         return [sample["inputs"] for sample in loader]

@@ -5,21 +5,22 @@ from typing import Any
 
 import pytest
 
-from facedet.train.runner import view_side
+from facedet.train.samples.loaders import view_side
 from facedet.train.samples.sampler import OrderSampler, Place
 
 
 def places(epoch: int, first: int = 0, **settings: Any) -> list[Place]:
     sampler = OrderSampler(**{"images": 21, "batch_size": 4, "epochs": 5, **settings})
     sampler.begin(epoch, first)
-    return list(sampler)
+    return list(itertools.islice(sampler, (sampler.iterations - first) * sampler.batch_size))
 
 
 def test_an_epoch_uses_each_image_and_its_batches_are_full() -> None:
     images = [place.image for place in places(0)]
     assert sorted(images[:21]) == list(range(21))
     assert images[21:] == images[:3]
-    assert len(places(0)) == len(OrderSampler(21, 4, 5)) == 24
+    assert len(places(0)) == 24
+    assert len(OrderSampler(21, 4, 5)) == 5 * 24
 
 
 def test_epochs_and_seeds_differ_in_order_and_views() -> None:
@@ -34,6 +35,13 @@ def test_it_starts_at_any_iteration() -> None:
     assert places(3, first=2) == places(3)[8:]
 
 
+def test_a_pass_goes_to_the_end_of_the_run() -> None:
+    sampler = OrderSampler(21, 4, 5)
+    sampler.begin(2, 3)
+    assert list(sampler) == [*places(2, first=3), *places(3), *places(4)]
+    assert len(sampler) == len(list(sampler))
+
+
 @pytest.mark.parametrize(("ranks", "batch"), [(2, 4), (4, 2), (8, 1)])
 def test_the_order_does_not_depend_on_the_number_of_processes(ranks: int, batch: int) -> None:
     parts = [places(2, batch_size=batch, rank=rank, world_size=ranks) for rank in range(ranks)]
@@ -42,7 +50,7 @@ def test_the_order_does_not_depend_on_the_number_of_processes(ranks: int, batch:
 
 
 def test_accumulated_batches_fill_the_last_step() -> None:
-    assert len(OrderSampler(21, 4, 5, accumulate=4)) == 32
+    assert len(OrderSampler(21, 4, 1, accumulate=4)) == 32
 
 
 def test_progress_grows_from_zero_to_one() -> None:

@@ -8,7 +8,8 @@ from helpers.datasets import altered_copy, clean_dataset
 
 from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.image import read_image
-from facedet.train import finetune, validation_set
+from facedet.train import finetune
+from facedet.train.samples import validation_set
 from facedet.train.samples.validation_set import shared_images, warnings_about
 
 

@@ -158,13 +158,10 @@ def wrap(network: nn.Module, device: str) -> nn.Module:
     """The network, with its gradients averaged over all processes if there are several."""
     if world()[1] == 1:
         return network
-    from mmengine.model import MMDistributedDataParallel
-
     index = torch.device(device).index
     devices = None if index is None else [index]
-    wrapped = MMDistributedDataParallel(network, device_ids=devices)
-    wrapped.broadcast_buffers = False  # `average_statistics` keeps them equal; as an argument, torch warns about it
-    return wrapped
+    # `average_statistics` keeps the buffers equal
+    return nn.parallel.DistributedDataParallel(network, device_ids=devices, broadcast_buffers=False)
 
 
 def synchronize_norms(network: nn.Module, device: str) -> nn.Module:

@@ -12,7 +12,6 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from facedet.common import machine
-from facedet.train.samples.dataset import FaceDataset
 
 _SHARE = 0.9  # of the memory that is free: the allocator loses some to fragments
 _TRIED = 2, 6  # batch sizes
@@ -41,8 +40,10 @@ def checkpoint_gradients(network: Any) -> None:
             learns = learns or any(parameter.requires_grad for parameter in block.parameters())
 
 
-def fitting_batch_size(cfg: Config, network: nn.Module, dataset: FaceDataset, device: str) -> int:
+def fitting_batch_size(cfg: Config, network: nn.Module, dataset: Any, device: str) -> int:
     """The largest batch size whose training step fits the GPU, from the peak memory of two small ones.
+
+    dataset: whose items are samples.
 
     On a CPU, whose memory other programs share, it is the config's.
     """
@@ -67,7 +68,7 @@ def extrapolate(sizes: tuple[int, int], peaks: list[int], limit: int) -> int:
     return max(1, int((limit - (peaks[0] - per_image * sizes[0])) // per_image))
 
 
-def _peak(cfg: Config, network: nn.Module, dataset: FaceDataset, size: int) -> int:
+def _peak(cfg: Config, network: nn.Module, dataset: Any, size: int) -> int:
     trial: Any = copy.deepcopy(network).train()  # the step must not change the network
     batch = pseudo_collate([dataset[k % len(dataset)] for k in range(size)])
     optimizer = build_optim_wrapper(trial, copy.deepcopy(cfg.optim_wrapper))

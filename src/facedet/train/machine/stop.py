@@ -46,9 +46,3 @@ class StopRequest:
         if self.signal_number and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal_number = number
-
-
-def leave_signals_to_the_main_process(worker: int) -> None:
-    """For DataLoader workers: a signal to the whole process group must not end them before the running step."""
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)

@@ -3,37 +3,25 @@
 import csv
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-from mmengine.hooks import Hook
 
 from facedet.common.files import write_beside
-from facedet.train.hooks import History
-from facedet.train.machine.distributed import is_first
+from facedet.train.history import History
 
 
-class Tables(Hook):
-    """Writes both files after each epoch, from the start of the run, also of a resumed one.
+def write_tables(history: History, folder: Path) -> None:
+    """Write both files, from the start of the run, also of a resumed one.
 
     - scalars.csv: for each iteration its `epoch` (a fraction: of those complete after it), `iteration`, `loss`, `lr`
       and the parts of the loss
     - validations.csv: for each validation its `epoch` and COCO AP values in 0..1; empty where there is nothing to
       measure
     """
-
-    def __init__(self, history: History, folder: Path):
-        self.history, self.folder = history, folder
-
-    def after_round(self, runner: Any) -> None:
-        if not is_first():
-            return
-        history = self.history
-        rows = zip(history.losses, *history.scalars.values(), strict=True)
-        scalars = [(f"{epoch:.4f}", k, loss, *rest) for k, ((epoch, loss), *rest) in enumerate(rows, 1)]
-        _write(self.folder / "scalars.csv", ["epoch", "iteration", "loss", *history.scalars], scalars)
-        names = list(dict.fromkeys(name for _, metrics in history.metrics for name in metrics))
-        validations = [(epoch, *(metrics.get(name, "") for name in names)) for epoch, metrics in history.metrics]
-        _write(self.folder / "validations.csv", ["epoch", *names], validations)
+    rows = zip(history.losses, *history.scalars.values(), strict=True)
+    scalars = [(f"{epoch:.4f}", k, loss, *rest) for k, ((epoch, loss), *rest) in enumerate(rows, 1)]
+    _write(folder / "scalars.csv", ["epoch", "iteration", "loss", *history.scalars], scalars)
+    names = list(dict.fromkeys(name for _, metrics in history.metrics for name in metrics))
+    validations = [(epoch, *(metrics.get(name, "") for name in names)) for epoch, metrics in history.metrics]
+    _write(folder / "validations.csv", ["epoch", *names], validations)
 
 
 def _write(path: Path, header: list[str], rows: Iterable[tuple]) -> None:

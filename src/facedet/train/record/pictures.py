@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.hooks import Hook
 
 from facedet.common.boxes import overlaps
 from facedet.data.image import read_image, write_png
@@ -13,40 +12,40 @@ from facedet.data.structures import Detections, Photo
 from facedet.evaluation.metrics.faces import false_positives, match_to_faces
 from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.draw import AMBER, BLUE, GREEN, draw_boxes, grid
-from facedet.train.hooks import History
 from facedet.train.machine.distributed import is_first
 from facedet.train.record.metric import FaceAP
+from facedet.train.run import Run
 
 _VIEWS, _PHOTOS = 16, 12  # of a picture, at most
 
 Found = tuple[Photo, Detections]
 
 
-class Pictures(Hook):
-    """Writes batches.png after the first iterations, and best.png and worst.png with each best.pth.
+class Pictures:
+    """Writes batches.png after the first iterations, and best.png and worst.png after a validation.
 
     Faces are green, ignored faces amber, detections blue with their score. Only the first process writes.
     """
 
-    def __init__(self, history: History, folder: Path):
-        self.history, self.folder = history, folder
+    def __init__(self, run: Run, folder: Path):
+        self.run, self.folder = run, folder
+        self._drawn: list[np.ndarray] = []
+        self._wanted = _VIEWS if is_first() and run.state.iteration == 0 else 0
 
-    def before_train(self, runner: Any) -> None:
-        self.views: list[np.ndarray] = []
-        self.wanted = _VIEWS if is_first() and runner.iter == 0 else 0
-
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        if not self.wanted:
+    def views(self, batch: dict[str, Any]) -> None:
+        """Draw the views of a batch, until there are enough."""
+        if not self._wanted:
             return
-        pairs = zip(data_batch["inputs"], data_batch["data_samples"], strict=True)
-        self.views += [_draw_view(image, sample) for image, sample in pairs]
-        if len(self.views) >= self.wanted or runner.iter + 1 == runner.max_iters:
-            write_png(grid(self.views[: self.wanted]), self.folder / "batches.png")
-            self.views, self.wanted = [], 0
+        pairs = zip(batch["inputs"], batch["data_samples"], strict=True)
+        self._drawn += [_draw_view(image, sample) for image, sample in pairs]
+        if len(self._drawn) >= self._wanted or self.run.state.iteration == self.run.iterations:
+            write_png(grid(self._drawn[: self._wanted]), self.folder / "batches.png")
+            self._drawn, self._wanted = [], 0
 
-    def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
-        measured = [metric for metric in runner.val_loop.evaluator.metrics if isinstance(metric, FaceAP)]
-        if is_first() and measured and self.history.is_best():
+    def best_and_worst(self) -> None:
+        """Draw the images of the last validation."""
+        measured = [metric for metric in self.run.evaluator.metrics if isinstance(metric, FaceAP)]
+        if is_first() and measured:
             best, worst = best_and_worst(measured[0].found)
             for name, pairs in (("best.png", best), ("worst.png", worst)):
                 if pairs:

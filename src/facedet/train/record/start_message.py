@@ -5,23 +5,23 @@ import sys
 from facedet.detector.config import config_name
 from facedet.train.machine.distributed import is_first
 from facedet.train.record.environment import DatasetFacts, dataset_facts
-from facedet.train.setup import Beginning
+from facedet.train.run import Run
 
 
-def print_start(beginning: Beginning, target: str) -> None:
+def print_start(run: Run, target: str) -> None:
     """Say what the run trains on, and warn on stderr. target: the last line, which says where the results go."""
     if not is_first():
         return
-    cfg, left_out = beginning.cfg, sum(len(dataset.faces.skipped) for dataset in beginning.datasets)
-    train, val = (_describe(dataset_facts(dataset.faces, cfg.input_size)) for dataset in beginning.datasets)
-    views = len(beginning.datasets[0])
+    cfg, left_out = run.cfg, sum(len(dataset.faces.skipped) for dataset in run.datasets)
+    train, val = (_describe(dataset_facts(dataset.faces, cfg.input_size)) for dataset in run.datasets)
+    views = len(run.datasets[0])
     note = f" ({left_out} images or boxes left out, see the log)" if left_out else ""
     print(
-        f"{config_name(cfg)} at {cfg.input_size}x{cfg.input_size} on {beginning.device} in {beginning.precision} from "
-        f"{beginning.start}\ntraining on {train} ({views} views per epoch), validating on {val}{note}\n{target}",
+        f"{config_name(cfg)} at {cfg.input_size}x{cfg.input_size} on {run.device} in {run.precision} from "
+        f"{run.start}\ntraining on {train} ({views} views per epoch), validating on {val}{note}\n{target}",
         flush=True,
     )
-    for line in beginning.warnings:
+    for line in run.warnings:
         print(f"warning: {line}", file=sys.stderr, flush=True)
 
 

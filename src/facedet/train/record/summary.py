@@ -3,18 +3,17 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
 from facedet.common.files import write_beside, write_json
 from facedet.detector.config import config_name
-from facedet.train.hooks import History
+from facedet.train.configure import effective_batch
+from facedet.train.history import History
 from facedet.train.machine.distributed import is_first
-from facedet.train.options import effective_batch
-from facedet.train.setup import Beginning
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
+from facedet.train.machine.memory import peak_memory_mb
+from facedet.train.record.recorder import Recorder
+from facedet.train.run import Run
 
 
 @dataclass(frozen=True)
@@ -55,17 +54,17 @@ class Summary:
     report: str
 
 
-def write_summary(folder: Path, beginning: Beginning, history: History, seconds: float) -> Summary:
+def write_summary(run: Run, record: Recorder, folder: Path, seconds: float) -> Summary:
     """Summarize a run. The first process also writes summary.json and training-curve.png into the work dir."""
-    cfg, (train, val) = beginning.cfg, (dataset.faces for dataset in beginning.datasets)
+    cfg, history, (train, val) = run.cfg, run.state.history, (dataset.faces for dataset in run.datasets)
     measured = [{"epoch": epoch, **metrics} for epoch, metrics in history.metrics]
     losses = [loss for _, loss in history.losses] or [float("nan")]
     tenth = max(1, len(losses) // 10)
     summary = Summary(
         config=config_name(cfg),
-        started_from=beginning.start,
-        device=beginning.device,
-        precision=beginning.precision,
+        started_from=run.start,
+        device=run.device,
+        precision=run.precision,
         seed=cfg.randomness.seed,
         epochs=cfg.train_cfg.max_epochs,
         iterations=len(history.losses),
@@ -74,15 +73,15 @@ def write_summary(folder: Path, beginning: Beginning, history: History, seconds:
         train_faces=train.faces,
         val_images=len(val.photos),
         val_faces=val.faces,
-        warnings=beginning.warnings,
+        warnings=run.warnings,
         left_out=[*train.skipped, *val.skipped, *history.unreadable],
         first_loss=round(float(np.mean(losses[:tenth])), 4),
         last_loss=round(float(np.mean(losses[-tenth:])), 4),
         best=max(measured, key=lambda m: m.get("AP", 0.0), default={}),
         last=measured[-1] if measured else {},
         seconds=round(seconds, 1),
-        images_per_second=round(history.images / max(history.seconds, 1e-9), 3),
-        peak_memory_mb=history.peak_memory_mb,
+        images_per_second=round(record.images / max(record.seconds, 1e-9), 3),
+        peak_memory_mb=peak_memory_mb(run.device),
         best_checkpoint=str(folder / "best.pth"),
         last_checkpoint=str(folder / "last.pth"),
         report=str(folder / "training.html"),
@@ -95,7 +94,8 @@ def write_summary(folder: Path, beginning: Beginning, history: History, seconds:
 
 
 def _draw_curve(history: History, path: Path) -> None:
-    figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 6), sharex=True, layout="constrained")
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True)
     epochs, losses = np.array(history.losses).reshape(-1, 2).T
     top.plot(epochs, losses, color="tab:blue", alpha=0.25, linewidth=1)
     window = max(1, len(losses) // 40)
@@ -111,4 +111,3 @@ def _draw_curve(history: History, path: Path) -> None:
     for axes in (top, bottom):
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120, format="png")
-    plt.close(figure)

@@ -1,15 +1,15 @@
 """The report of a training run: training.html."""
 
-from dataclasses import asdict
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 
 from facedet.common.page import as_jpeg, in_base64, write_page
 from facedet.data.image import read_image
 from facedet.data.inspect.check import height_labels
-from facedet.train.options import Options
+from facedet.train.options import TrainingOptions
 from facedet.train.record.environment import dataset_facts, environment
 from facedet.train.record.summary import Summary
-from facedet.train.setup import Beginning
+from facedet.train.run import Run
 
 _PICTURES = {
     "worst.png": "Validation images with the worst detections",
@@ -18,10 +18,10 @@ _PICTURES = {
 }
 
 
-def write_report(summary: Summary, beginning: Beginning, folder: Path) -> Path:
+def write_report(summary: Summary, run: Run, folder: Path) -> Path:
     """Write training.html into the work dir, with the pictures that are there; returns its path. Raises UserError."""
-    cfg = beginning.cfg
-    train, val = (dataset_facts(dataset.faces, cfg.input_size) for dataset in beginning.datasets)
+    cfg = run.cfg
+    train, val = (dataset_facts(dataset.faces, cfg.input_size) for dataset in run.datasets)
     pictures = [(title, folder / name) for name, title in _PICTURES.items() if (folder / name).is_file()]
     return write_page(
         Path(__file__).with_name("training.html"),
@@ -32,15 +32,15 @@ def write_report(summary: Summary, beginning: Beginning, folder: Path) -> Path:
         sets={"training": train, "validation": val},
         heights=list(zip(height_labels(), train.heights, val.heights, strict=True)),
         pictures=[(title, path.name, as_jpeg(read_image(path))) for title, path in pictures],
-        settings=_settings(summary, beginning),
-        environment=environment(beginning.device),
-        config=cfg.pretty_text,
+        settings=_settings(summary, run),
+        environment=environment(run.device),
+        config=run.config_text,
     )
 
 
-def _settings(summary: Summary, beginning: Beginning) -> dict[str, object]:
+def _settings(summary: Summary, run: Run) -> dict[str, object]:
     """What was set, by name: first what every run has, then the options that are not the default."""
-    cfg, default, chosen = beginning.cfg, asdict(Options()), asdict(beginning.options)
+    cfg = run.cfg
     train, optimizer = cfg.train_dataloader.dataset, cfg.optim_wrapper.optimizer
     return {
         "config": cfg.filename,
@@ -51,8 +51,15 @@ def _settings(summary: Summary, beginning: Beginning) -> dict[str, object]:
         "seed": summary.seed,
         "schedule": f"{summary.epochs} epochs, {summary.images_per_step} images per step",
         "optimizer": f"{optimizer.type}, learning rate {optimizer.lr:.3g}",
-        **{f"option {name}": value for name, value in chosen.items() if value != default[name]},
+        **{f"option {option.name}": getattr(run.options, option.name) for option in _chosen(run.options)},
     }
+
+
+def _chosen(options: TrainingOptions) -> list[Field]:
+    """The options that are not the default, but for those whose effect is listed already."""
+    shown = ("weights", "resume")
+    optional = [field for field in fields(options) if field.default is not MISSING and field.name not in shown]
+    return [field for field in optional if getattr(options, field.name) != field.default]
 
 
 def _describe(dataset: dict) -> str:

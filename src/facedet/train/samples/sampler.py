@@ -25,9 +25,9 @@ class OrderSampler(Sampler[Place]):
     """The samples of a rank, in the order of its batches.
 
     images: number of images. batch_size: images of one rank in one iteration; world_size ranks share an iteration, and
-    `accumulate` iterations make one step of the optimizer. shuffle: another order in each epoch. Every batch is full:
-    the last ones of an epoch begin its order again. The order does not depend on the number of ranks, and each position
-    has its own seed, so a run that stopped at any iteration continues with the same views.
+    `accumulate` iterations make one step of the optimizer. A pass goes over all epochs. shuffle: another order in each
+    epoch. Every batch is full: the last ones of an epoch begin its order again. The order does not depend on the number
+    of ranks, and each position has its own seed, so a run that stopped at any iteration continues with the same views.
 
     parts: of the images if they are several datasets one after the other; of each, the number of images and of those
     that an epoch uses: all of them equally often, and a random choice once more.
@@ -65,20 +65,27 @@ class OrderSampler(Sampler[Place]):
         self.epoch, self.first = epoch, iteration
 
     def __len__(self) -> int:
-        return self.iterations * self.batch_size
+        return ((self.epochs - self.epoch) * self.iterations - self.first) * self.batch_size
 
     def __iter__(self) -> Iterator[Place]:
-        generator = np.random.default_rng((self.seed, self.epoch))
+        """From where `begin` says to the end of the last epoch."""
+        first = self.first
+        for epoch in range(self.epoch, self.epochs):
+            yield from self._epoch(epoch, first)
+            first = 0
+
+    def _epoch(self, epoch: int, first: int) -> Iterator[Place]:
+        generator = np.random.default_rng((self.seed, epoch))
         order = self._images(generator)
         if self.shuffle:
             order = order[generator.permutation(self.images)]
         together = self.batch_size * self.world_size
-        for iteration in range(self.first, self.iterations):
-            progress = (self.epoch + iteration / self.iterations) / self.epochs
-            size = self._size(iteration // self.accumulate) if progress < self.full_size_from else None
+        for iteration in range(first, self.iterations):
+            progress = (epoch + iteration / self.iterations) / self.epochs
+            size = self._size(epoch, iteration // self.accumulate) if progress < self.full_size_from else None
             begin = iteration * together + self.rank * self.batch_size
             for position in range(begin, begin + self.batch_size):
-                seed = np.random.SeedSequence((self.seed, self.epoch, position)).generate_state(1)[0]
+                seed = np.random.SeedSequence((self.seed, epoch, position)).generate_state(1)[0]
                 yield Place(int(order[position % self.images]), int(seed), progress, size)
 
     def shares_of_sizes(self, progress: float) -> dict[int | None, float]:
@@ -100,7 +107,7 @@ class OrderSampler(Sampler[Place]):
             first += images
         return np.concatenate(chosen)
 
-    def _size(self, step: int) -> int | None:
+    def _size(self, epoch: int, step: int) -> int | None:
         if not self.sizes:
             return None
-        return int(np.random.default_rng((self.seed, self.epoch, step, 1)).choice(self.sizes))
+        return int(np.random.default_rng((self.seed, epoch, step, 1)).choice(self.sizes))

@@ -1,0 +1,68 @@
+"""Settings of the process that make training fast, for the time of a run."""
+
+import random
+import resource
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import torch
+
+from facedet.common.allocator import freed_memory_kept
+
+_OPEN_FILES = 65536  # at most: each tensor that a worker sends is one
+
+
+@contextmanager
+def process_settings(device: str, *, cudnn_benchmark: bool) -> Iterator[None]:
+    """Set the process up for training on a device, and put everything back at the end.
+
+    That is: random states, warning filters, the limit of open files, the choice of algorithms, the current GPU and the
+    memory allocator.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        stack.enter_context(_random_states(device))
+        stack.enter_context(_algorithms())
+        stack.enter_context(_open_files())
+        if device == "cpu":
+            stack.enter_context(freed_memory_kept())
+        else:
+            stack.enter_context(torch.cuda.device(device))
+            torch.backends.cudnn.benchmark = cudnn_benchmark
+        yield
+
+
+@contextmanager
+def _random_states(device: str) -> Iterator[None]:
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng([] if device == "cpu" else [device]):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+
+@contextmanager
+def _algorithms() -> Iterator[None]:
+    """Puts back what a config's `randomness.deterministic` and `env_cfg.cudnn_benchmark` set."""
+    cudnn, deterministic = torch.backends.cudnn, torch.are_deterministic_algorithms_enabled()
+    before = cudnn.benchmark, cudnn.deterministic
+    try:
+        yield
+    finally:
+        cudnn.benchmark, cudnn.deterministic = before
+        torch.use_deterministic_algorithms(deterministic)
+
+
+@contextmanager
+def _open_files() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

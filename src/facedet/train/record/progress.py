@@ -1,0 +1,46 @@
+"""The progress bar of a training run."""
+
+import sys
+import threading
+
+from tqdm import tqdm
+
+from facedet.train.machine.distributed import is_first
+from facedet.train.run import Run
+
+
+class _Bar(tqdm):
+    """tqdm with a lock of its own: tqdm's decides how the whole process starts others."""
+
+
+_Bar.set_lock(threading.RLock())
+
+
+class ProgressBar:
+    """Epoch, loss, learning rate, images per second, AP and time left of the whole run. The first process shows it."""
+
+    def __init__(self, run: Run):
+        self.run, self.ap = run, ""
+        seconds = 1 if sys.stderr.isatty() else 30  # fewer lines in a log file than in a terminal
+        self.bar = _Bar(
+            total=run.iterations,
+            initial=run.state.iteration,
+            desc="train",
+            unit="it",
+            mininterval=seconds,
+            disable=not is_first(),
+        )
+
+    def iteration(self, epoch: int, rate: float, images_per_second: float) -> None:
+        """Show an iteration of an epoch, counted from 1, with its learning rate."""
+        losses = self.run.state.history.losses
+        loss = f"loss {losses[-1][1]:.3f}, " if losses else ""
+        progress = f"epoch {epoch}/{self.run.epochs}, {loss}lr {rate:.1e}"
+        self.bar.set_postfix_str(f"{progress}, {images_per_second:.1f} img/s{self.ap}", refresh=False)
+        self.bar.update()
+
+    def validation(self, metrics: dict[str, float]) -> None:
+        self.ap = f", AP {metrics.get('AP', 0):.3f}"
+
+    def close(self) -> None:
+        self.bar.close()

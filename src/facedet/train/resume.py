@@ -1,0 +1,84 @@
+"""How a run continues from last.pth."""
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from facedet.common.errors import UserError
+from facedet.detector.config import config_name, network_to_json
+from facedet.detector.model import quiet
+from facedet.train.configure import effective_batch
+from facedet.train.machine.distributed import is_first
+from facedet.train.run import State
+from facedet.weights.checkpoint import read_torch_file
+from facedet.weights.initial import Initial
+
+
+def read_last(folder: Path) -> tuple[dict[str, Any], Path]:
+    """The checkpoint from which a run in this work dir continues: last.pth, or previous.pth if that is damaged.
+
+    Returns its content and its path. Raises UserError.
+    """
+    last, previous = folder / "last.pth", folder / "previous.pth"
+    if not last.is_file() and not previous.is_file():
+        raise UserError(f"{folder}: contains no last.pth to resume from")
+    try:
+        return read_torch_file(last), last
+    except UserError as error:
+        if not previous.is_file():
+            raise
+        if is_first():
+            print(f"{error}; continuing from {previous}", flush=True)
+        return read_torch_file(previous), previous
+
+
+def restore(state: State, content: dict[str, Any], last: Path, epoch_length: int, iterations: int) -> None:
+    """Set a state, whose network and average have their weights, to the content of last.pth. Raises UserError.
+
+    epoch_length, iterations: iterations of an epoch and of the whole run.
+    """
+    meta, optimizer = content["meta"], state.optimizer
+    if meta["iter"] // epoch_length != meta["epoch"]:
+        raise UserError("last.pth: its epochs have another length; resume with the same datasets and weights of them")
+    if len(content["optimizer"]["param_groups"]) != len(optimizer.optimizer.param_groups):
+        raise UserError(f"{last}: an earlier version wrote it; start a new run with --weights {last}")
+    state.epoch, state.iteration, state.validated = meta["epoch"], meta["iter"], meta["validated"]
+    optimizer.load_state_dict(content["optimizer"])
+    with quiet():
+        optimizer.initialize_count_status(state.network, state.iteration, iterations)
+    for schedule, saved in zip(state.schedules, content["param_schedulers"], strict=True):
+        schedule.load_state_dict(saved)
+    state.history.load_state_dict(meta["history"])
+
+
+def check_network(last: Path, initial: Initial, cfg: Config) -> None:
+    """Raise UserError if last.pth holds another network than the config describes."""
+    assert initial.config is not None
+    if network_to_json(initial.config) != network_to_json(cfg):
+        raise UserError(
+            f"{last}: was trained with another config ({config_name(initial.config)}) than {config_name(cfg)} is now; "
+            "resume with the same config"
+        )
+
+
+def check_schedule(last: Path, meta: dict[str, Any], cfg: Config) -> None:
+    """Raise UserError if a run with this `meta` cannot continue by the schedule of the config, or is complete."""
+    epochs, batch = cfg.train_cfg.max_epochs, effective_batch(cfg)
+    planned = meta["max_epochs"]
+    if "accumulate" not in meta:
+        raise UserError(f"{last}: an earlier version wrote it; start a new run with --weights {last}")
+    if planned != epochs:
+        raise UserError(f"{last}: was started for {planned} epochs, not {epochs}; give --epochs {planned}")
+    if meta["accumulate"] != cfg.train_cfg.accumulate:
+        raise UserError(f"{last}: was started with other steps; give --accumulate {meta['accumulate']}")
+    if meta["effective_batch"] != batch:
+        raise UserError(
+            f"{last}: was started with {meta['effective_batch']} images per step, not {batch}; keep the product of "
+            "--batch-size, --accumulate and the number of processes"
+        )
+    if meta["seed"] != cfg.randomness.seed:
+        raise UserError(f"{last}: was started with seed {meta['seed']}; give --seed {meta['seed']}")
+    complete = meta["epoch"] >= epochs and meta["validated"] >= epochs
+    if complete and (last.parent / "training.html").is_file():  # without, it was killed before it wrote its results
+        raise UserError(f"{last}: all {epochs} epochs are complete; start a new run with --weights {last}")

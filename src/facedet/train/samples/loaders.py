@@ -1,0 +1,87 @@
+"""The loaders of a training run: one stream of training batches over all epochs, and validation batches."""
+
+import signal
+from collections.abc import Generator
+from typing import Any
+
+import cv2
+from mmengine.config import Config
+from mmengine.dataset import DefaultSampler, pseudo_collate
+from torch.utils.data import DataLoader, Sampler
+
+from facedet.common.errors import UserError
+from facedet.train.machine.distributed import world
+from facedet.train.samples.dataset import FaceDataset
+from facedet.train.samples.sampler import OrderSampler
+
+_STRIDE = 32  # of the backbone: the neck adds maps of its stages
+
+
+def train_loader(cfg: Config, dataset: FaceDataset, device: str) -> DataLoader:
+    """Batches of a rank, from where `sampler.begin` says to the end of the last epoch."""
+    loader = cfg.train_dataloader
+    rank, world_size = world()
+    settings = {name: value for name, value in loader.sampler.items() if name not in ("type", "scales")}
+    sampler = OrderSampler(
+        len(dataset),
+        loader.batch_size,
+        cfg.train_cfg.max_epochs,
+        cfg.randomness.seed,
+        rank=rank,
+        world_size=world_size,
+        accumulate=cfg.train_cfg.accumulate,
+        parts=dataset.parts,
+        sizes=[view_side(scale * cfg.input_size) for scale in loader.sampler.get("scales", ())],
+        **settings,
+    )
+    return _loader(loader, dataset, sampler, device)
+
+
+def view_side(side: float) -> int:
+    """The side of a view, pixels, that the network can take: the nearest to the wanted one."""
+    # at least two: oneDNN's gradient of a strided bfloat16 convolution of one pixel is uninitialised memory
+    return max(2, round(side / _STRIDE)) * _STRIDE
+
+
+def val_loader(cfg: Config, dataset: FaceDataset, device: str) -> DataLoader:
+    """A pass over the dataset. Every rank gets equally many images; the last ones may come twice."""
+    return _loader(cfg.val_dataloader, dataset, DefaultSampler(dataset, shuffle=False), device)
+
+
+def _loader(settings: Any, dataset: FaceDataset, sampler: Sampler, device: str) -> DataLoader:
+    options = {name: value for name, value in settings.items() if name not in ("dataset", "sampler")}
+    return DataLoader(
+        dataset,
+        sampler=sampler,
+        collate_fn=pseudo_collate,
+        worker_init_fn=_begin_worker,
+        multiprocessing_context="fork" if settings["num_workers"] else None,
+        pin_memory=device != "cpu",
+        **options,
+    )
+
+
+def _begin_worker(worker: int) -> None:
+    """The workers are the parallelism, and a signal to the whole process group must not end them before the step."""
+    cv2.setNumThreads(0)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def read_batches(loader: DataLoader) -> Generator[dict, None, None]:
+    """The batches of a loader. Close the iterator to end the loader's workers.
+
+    Raises a worker's UserError without the worker's traceback.
+    """
+    try:
+        yield from loader
+    except BaseException as error:
+        if loader.num_workers == 0:
+            raise
+        # torch ends the workers when nothing refers to its iterator any more, as frames of a traceback do. They ignore
+        # the signals with which Python would end them. A worker's own traceback is in the message.
+        error = error.with_traceback(None)
+        if not isinstance(error, UserError):
+            raise error
+        message = str(error).splitlines()[-1]
+        raise UserError(message.removeprefix(f"{UserError.__module__}.UserError: ")) from None

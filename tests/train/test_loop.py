@@ -1,0 +1,176 @@
+"""The training loop, with a network of a few weights."""
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers.stub_run import StubNetwork, resumed, stub_config, stub_run, train_stub
+from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS
+from torch import Tensor
+
+from facedet.train.machine.stop import StopRequest
+from facedet.train.run import Run
+from facedet.weights.checkpoint import read_torch_file
+
+
+def outcome(run: Run) -> dict[str, Any]:
+    state = run.state
+    return {
+        **state.network.state_dict(),
+        **{f"average {name}": tensor for name, tensor in state.average.network.state_dict().items()},
+        **{f"{k} {name}": v for k, s in state.optimizer.state_dict()["state"].items() for name, v in s.items()},
+        "losses": torch.tensor(state.history.losses),
+        "lr": torch.tensor(state.history.scalars["lr"]),
+        "counts": torch.tensor([state.epoch, state.iteration, state.validated, len(state.history.metrics)]),
+    }
+
+
+def assert_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert found.keys() == expected.keys()
+    assert not [name for name in expected if not torch.equal(found[name], expected[name])]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a run ends with that was never stopped."""
+    run = stub_run(stub_config())
+    assert train_stub(run, tmp_path_factory.mktemp("whole"))
+    return outcome(run)
+
+
+@pytest.mark.parametrize("iteration", range(1, 13))
+def test_a_stop_at_any_iteration_changes_nothing(iteration: int, whole: dict[str, Any], tmp_path: Path) -> None:
+    stop = StopRequest()
+
+    def signal(loss: Tensor) -> Tensor:
+        stop.signal_number = 15
+        return loss
+
+    first = stub_run(stub_config(), network=StubNetwork({iteration: signal}))
+    complete = train_stub(first, tmp_path, stop)
+    assert not complete
+    expected = -(-iteration // 3) * 3  # never between the batches of a step
+    meta = read_torch_file(tmp_path / "last.pth")["meta"]
+    assert (meta["iter"], meta["epoch"]) == (expected, expected // 6)
+    second = resumed(stub_run(stub_config()), tmp_path)
+    assert train_stub(second, tmp_path)
+    assert_equal(outcome(second), whole)
+    assert second.state.network.passes == 12 - expected
+    assert read_torch_file(tmp_path / "last.pth")["meta"]["validated"] == 2
+
+
+def test_a_stop_in_a_validation_repeats_the_validation(whole: dict[str, Any], tmp_path: Path) -> None:
+    stop, run = StopRequest(), stub_run(stub_config())
+    validate = run.state.average.network.val_step  # type: ignore[union-attr]
+    run.state.average.network.val_step = lambda batch: (setattr(stop, "signal_number", 2), validate(batch))[1]  # type: ignore
+    assert not train_stub(run, tmp_path, stop)
+    meta = read_torch_file(tmp_path / "last.pth")["meta"]
+    assert (meta["epoch"], meta["validated"]) == (1, 0)
+    second = resumed(stub_run(stub_config()), tmp_path)
+    assert train_stub(second, tmp_path)
+    assert_equal(outcome(second), whole)
+
+
+def test_the_learning_rate_changes_after_each_iteration_and_each_epoch(whole: dict[str, Any]) -> None:
+    warm_up = [0.1, 0.4, 0.7, 1.0]
+    expected = torch.tensor([0.001 * factor for factor in [*warm_up, 1.0, 1.0, *[0.5] * 6]])
+    torch.testing.assert_close(whole["lr"], expected)
+
+
+def test_a_step_is_that_of_its_batches_together(tmp_path: Path) -> None:
+    runs = []
+    for accumulate, batch in ((3, 2), (1, 6)):
+        cfg = stub_config(accumulate=accumulate, max_epochs=1)
+        cfg.train_dataloader.batch_size, cfg.param_scheduler = batch, []
+        cfg.optim_wrapper.optimizer = {"type": "SGD", "lr": 0.01, "weight_decay": 0.0}
+        network = StubNetwork().train()
+        network.norm = torch.nn.Identity()  # whose statistics would be those of a batch
+        run = stub_run(cfg, network=network)
+        assert train_stub(run, tmp_path / str(batch))
+        runs.append(run.state.network.backbone.weight)
+    torch.testing.assert_close(runs[0], runs[1])
+    assert not torch.equal(runs[0], StubNetwork().backbone.weight)
+
+
+def test_patience_ends_a_run(tmp_path: Path) -> None:
+    run = stub_run(stub_config(max_epochs=9, patience=2), ap=lambda validation: {1: 0.1, 2: 0.3}.get(validation, 0.2))
+    assert train_stub(run, tmp_path)
+    assert run.state.epoch == 4
+    again = resumed(stub_run(stub_config(max_epochs=9, patience=2)), tmp_path)
+    assert train_stub(again, tmp_path)
+    assert (again.state.epoch, again.state.network.passes) == (4, 0)
+
+
+@pytest.mark.parametrize(("interval", "validated"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (9, [5])])
+def test_validations_come_by_their_interval_and_at_the_end(interval: int, validated: list[int], tmp_path: Path) -> None:
+    run = stub_run(stub_config(max_epochs=5, val_interval=interval))
+    assert train_stub(run, tmp_path)
+    assert [epoch for epoch, _ in run.state.history.metrics] == validated
+
+
+def test_on_epoch_sees_each_epoch_with_its_metrics(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    run = stub_run(stub_config(), on_epoch=lambda run: seen.append((run.state.epoch, len(run.state.history.metrics))))
+    assert train_stub(run, tmp_path)
+    assert seen == [(1, 1), (2, 2)]
+
+
+def test_a_schedule_that_follows_a_metric_gets_it(tmp_path: Path) -> None:
+    cfg = stub_config(max_epochs=6)
+    cfg.param_scheduler = [{"type": "ReduceOnPlateauLR", "monitor": "AP", "rule": "greater", "patience": 1}]
+    run = stub_run(cfg, ap=lambda validation: 0.5)
+    assert train_stub(run, tmp_path)
+    rates = run.state.history.scalars["lr"]
+    assert rates[0] == 0.001
+    assert rates[-1] < 0.001
+
+
+@OPTIM_WRAPPERS.register_module()
+class CountingOptimWrapper(OptimWrapper):
+    """A wrapper of a user's own."""
+
+    calls = 0
+
+    def update_params(self, *args: Any, **kwargs: Any) -> None:
+        CountingOptimWrapper.calls += 1
+        super().update_params(*args, **kwargs)
+
+
+def test_a_wrapper_of_the_users_own_is_obeyed(tmp_path: Path) -> None:
+    cfg = stub_config()
+    cfg.optim_wrapper.type = "CountingOptimWrapper"
+    run = stub_run(cfg)
+    assert train_stub(run, tmp_path)
+    assert CountingOptimWrapper.calls == 12
+
+
+def test_timed_checkpoints_come_after_steps_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from facedet.train import checkpoints
+
+    saved: list[int] = []
+    write: Callable = checkpoints.write_torch_file
+
+    def noted(content: dict, path: Path, **more: Any) -> None:
+        saved.append(content["meta"]["iter"])
+        write(content, path, **more)
+
+    monkeypatch.setattr(checkpoints, "write_torch_file", noted)
+    assert train_stub(stub_run(stub_config(val_interval=9), save_every=0), tmp_path)
+    assert saved == [3, 6, 6, 9, 12, 12, 12]  # best.pth too, at the end
+
+
+def test_few_frames_lie_between_the_loop_and_the_backward_pass(tmp_path: Path) -> None:
+    frames: list[str] = []
+
+    def watch(loss: Tensor) -> Tensor:
+        loss.register_hook(lambda grad: frames.extend(f.name for f in traceback.extract_stack()))
+        return loss
+
+    assert train_stub(stub_run(stub_config(), network=StubNetwork({1: watch})), tmp_path)
+    own = frames[frames.index("train_stub") + 1 :]
+    # `train` and `run_training` of the command line come before
+    assert own[: own.index("backward") + 1] == ["train", "train_step", "update_params", "backward"]
