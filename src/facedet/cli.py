@@ -1,17 +1,19 @@
 """The command line: the group of commands and how errors end. The commands are in commands/."""
 
+import errno
+import os
 import sys
-from typing import Any
+import traceback
+from typing import Any, NoReturn
 
 import click
 
 from facedet.commands.data import data
-from facedet.commands.demo import demo
 from facedet.commands.export import export, parity
 from facedet.commands.measure import benchmark, compare, evaluate, reproduce
 from facedet.commands.quantize import quantize
 from facedet.commands.train import train
-from facedet.commands.use import detect, info
+from facedet.commands.use import demo, detect, info
 from facedet.commands.weights import fetch, import_
 from facedet.common.errors import UserError
 from facedet.common.extras import require_train
@@ -19,8 +21,11 @@ from facedet.common.extras import require_train
 _NEED_TRAIN = {"demo", "export", "import", "quantize", "train"}  # verbs that need the extra `train`
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)  # no space on the disk, or no more of it for this user
+
+
 class _Commands(click.Group):
-    """Reports an error that the user can fix in one line, with exit code 2."""
+    """Reports an error that the user can fix in one line, with exit code 2. Others end in their traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order of the workflow, not of the alphabet
@@ -35,14 +40,21 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            click.echo(f"facedet: {error}", err=True)
-            sys.exit(error.exit_code)
+            _end(str(error), error.exit_code)
         except OSError as error:
-            click.echo(f"facedet: {error.filename or 'output'}: {error.strerror or error}", err=True)
-            sys.exit(2)
+            if not error.filename and error.errno not in _FULL:
+                raise
+            _end(f"{error.filename or 'output'}: {error.strerror or error}", 2)
         except KeyboardInterrupt:
             click.echo("\nfacedet: stopped", err=True)
             sys.exit(130)
+
+
+def _end(line: str, exit_code: int) -> NoReturn:
+    if os.environ.get("FACEDET_TRACEBACK"):
+        traceback.print_exc()
+    click.echo(f"facedet: {line}", err=True)
+    sys.exit(exit_code)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

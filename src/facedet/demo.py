@@ -12,22 +12,24 @@ from facedet.export.export import export_model
 from facedet.inference.detect import detect_images
 from facedet.inference.draw import grid
 from facedet.parity.check import check_parity
-from facedet.parity.parity_report import write_report
+from facedet.parity.parity_report import write_parity
 from facedet.text.parity import parity_table
 from facedet.train import finetune
 
-_TRAIN, _VAL, _HELD_OUT = 64, 16, 16  # images
 _EPOCHS = 28  # two to three minutes on two cores
 
 
-def run(folder: Path, epochs: int | None, progress: Progress) -> None:
-    """Write the drawn datasets, the training run, the exports, the parity report and a grid of images into `folder`."""
+def run(folder: Path, epochs: int | None, progress: Progress, images: tuple[int, int, int] = (64, 16, 16)) -> None:
+    """Write the drawn datasets, the training run, the exports, the parity report and a grid of images into `folder`.
+
+    images: how many to draw for training, for validation and to detect faces in.
+    """
     if (folder / "training").exists():
         raise UserError(f"{folder}: already holds a demo; remove it or choose another folder with -o")
-    click.echo(f"1/5 drawing {_TRAIN + _VAL + _HELD_OUT} images with faces and objects that resemble faces")
-    train = draw_dataset(folder / "faces", _TRAIN, seed=1, name="train")
-    val = draw_dataset(folder / "faces", _VAL, seed=2, name="val")
-    draw_dataset(folder / "held-out", _HELD_OUT, seed=3, name="held-out")
+    click.echo(f"1/5 drawing {sum(images)} images with faces and objects that resemble faces")
+    train = draw_dataset(folder / "faces", images[0], seed=1, name="train")
+    val = draw_dataset(folder / "faces", images[1], seed=2, name="val")
+    draw_dataset(folder / "held-out", images[2], seed=3, name="held-out")
     click.echo("2/5 fine-tuning the tiny detector from random weights")
     summary = finetune("tiny", train, val, work_dir=folder / "training", epochs=epochs or _EPOCHS)
     click.echo("3/5 exporting to ONNX and OpenVINO IR")
@@ -37,7 +39,7 @@ def run(folder: Path, epochs: int | None, progress: Progress) -> None:
     held_out = folder / "held-out" / "images"
     parity = check_parity([checkpoint, files["onnx"], files["fp32"]], held_out, progress=progress)
     click.echo(parity_table(parity))
-    report = write_report(parity, folder / "parity")
+    report = write_parity(parity, folder / "parity")
     click.echo("5/5 detecting faces in unseen images with the IR")
     pictures = folder / "pictures"
     detect_images(files["fp32"], [held_out], pictures, progress=progress)

@@ -14,10 +14,13 @@ from facedet.cli import main
     [
         ([], "give either a model to evaluate or --predictions"),
         (["x.pth"], "give a dataset, or --predictions with --wider-ground-truth"),
-        (["x.pth", "set", "--metrics", "ap65"], "--metrics ap65: give some of coco wider ap64"),
+        (["x.pth", "set", "--metrics", "ap65"], "--metrics ap65: give one or more of coco, wider, ap64"),
         (["x.pth", "set", "--metrics", "wider"], "wider needs --wider-ground-truth"),
         (["--predictions", "p", "--wider-ground-truth", "."], "wider_face_val.mat: no such file or folder"),
         (["x.pth", "set", "other"], "other: give one dataset only"),
+        (["x.pth", "set", "--metrics", "coco", "ap64"], "ap64: give one dataset only"),
+        (["x.pth", "set", "--metrics", "coco,ap65", "--metrics", "ap64,ap66"], "--metrics ap65,ap66: give one or more"),
+        (["x.xml", "set", "--config", "tiny"], "--config tiny: is for checkpoints (.pth), no model is one"),
     ],
 )
 def test_invalid_arguments_end_in_one_line(arguments: list[str], message: str) -> None:

@@ -19,7 +19,7 @@ def test_an_unreadable_image_is_reported_and_left_out(exported: dict[str, Path],
     truncated = tmp_path / "set" / "images" / "val-002.png"
     truncated.write_bytes(truncated.read_bytes()[:2000])
     options = ["--report", tmp_path / "report", "--save-predictions", tmp_path / "predictions"]
-    arguments = [exported["fp32"], tmp_path / "set" / "val.json", *options, "--metrics", "coco", "ap64"]
+    arguments = [exported["fp32"], tmp_path / "set" / "val.json", *options, "--metrics", "coco,ap64"]
     done = CliRunner().invoke(main, ["evaluate", *map(str, arguments)])
     assert done.exit_code == 0, done.output
     assert "7 images" in done.output

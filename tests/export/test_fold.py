@@ -13,9 +13,11 @@ from facedet.common.files import sha256
 from facedet.configs import FOLDER
 from facedet.detector.complexity import measure_detector
 from facedet.detector.config import load_config, network_to_json
+from facedet.detector.head import FaceATSSHead
 from facedet.detector.model import build_detector, dense, preprocess
 from facedet.export.export import export_model
 from facedet.export.fold import fold_layers
+from facedet.export.group_norm import ChannelGroupNorm
 from facedet.export.interface import interface_reasons
 from facedet.inference.info import describe
 from facedet.parity.check import check_parity
@@ -158,6 +160,30 @@ def test_a_network_with_more_extra_levels_is_folded() -> None:
         assert (a - b).abs().max() <= 1e-9 * a.abs().max()
 
 
+class PlainFaceHead(FaceATSSHead):
+    """A user's head: the same, by another class."""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict(neck=dict(type="FPN", in_channels=[64, 128, 256, 512], out_channels=64, num_outs=5)),
+        dict(bbox_head=dict(type=PlainFaceHead)),
+    ],
+)
+def test_only_the_layers_of_a_class_that_is_known_are_folded(change: dict) -> None:
+    config = load_config("tiny")
+    for name, values in change.items():
+        config.model[name] = values if name == "neck" else {**config.model[name], **values}
+    detector = with_large_biases(config).double()
+    image = torch.rand(1, 3, 64, 100, dtype=torch.float64) * 255
+    folded = fold_layers(detector)
+    for a, b in zip(head_outputs(detector, image), head_outputs(folded, image), strict=True):
+        assert (a - b).abs().max() <= 1e-9 * a.abs().max()
+    towers = folded.bbox_head.cls_convs  # type: ignore[union-attr]
+    assert isinstance(towers[0].norm, ChannelGroupNorm)  # which does not depend on the neck
+
+
 def test_folding_saves_an_eighth_of_the_released_networks_convolutions() -> None:
     config = load_config(FOLDER / "face_detection_0206.py")
     detector = build_detector(config)
@@ -171,10 +197,10 @@ def test_folding_saves_an_eighth_of_the_released_networks_convolutions() -> None
 
 @pytest.mark.parametrize("format", ["onnx", "fp32", "fp16"])
 def test_folded_files_agree_with_the_released_graph(
-    format: str, files: dict[str, dict[str, Path]], unseen_images: Path
+    format: str, files: dict[str, dict[str, Path]], two_images: Path
 ) -> None:
     folded, released = files["folded"][format], files["released"]["fp32"]
-    parity = check_parity([folded], unseen_images, reference=released)
+    parity = check_parity([folded], two_images, reference=released)
     (pair,) = parity.pairs
     allowed = allowed_before_nms(pair.tolerance)  # after NMS: tests/parity/test_check.py, with a trained network
     assert [level.stride for level in pair.levels] == [4, 8, 16, 32, 64]
@@ -204,4 +230,7 @@ def test_import_of_a_folded_file_is_refused_and_names_the_checkpoint(
     with pytest.raises(UserError) as caught:
         import_weights(path, tmp_path / "back.pth")
     assert str(caught.value) == message
-    assert import_weights(files["released"][format], tmp_path / "back.pth").config == "tiny"
+
+
+def test_a_file_that_is_not_folded_can_be_imported(files: dict[str, dict[str, Path]], tmp_path: Path) -> None:
+    assert import_weights(files["released"]["fp32"], tmp_path / "back.pth").config == "tiny"

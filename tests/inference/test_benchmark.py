@@ -14,7 +14,7 @@ FIGURES = ("latency_ms", "cpu_ms", "images_per_second")
 
 def test_every_model_is_measured_in_every_round(exported: dict[str, Path], tmp_path: Path) -> None:
     models = [exported["fp32"], exported["onnx"]]
-    options = ["--precision", "f32", "default", "--rounds", "3", "--json", tmp_path / "speed.json"]
+    options = ["--precision", "f32,default", "--rounds", "3", "--json", tmp_path / "speed.json"]
     done = CliRunner().invoke(main, ["benchmark", *map(str, [*models, *options])])
     assert done.exit_code == 0, done.output
     result = json.loads((tmp_path / "speed.json").read_text())
@@ -48,8 +48,8 @@ def test_a_ratio_is_the_median_of_the_rounds() -> None:
     [
         (["gone.xml"], "gone.xml: no such file or folder"),
         (["{ir}", "notes.txt"], "notes.txt: not a model"),
-        (["{ir}", "--precision", "f23"], "precision 'f23' is not known; give f32, bf16 or default"),
-        (["--precision", "f32", "bf16"], "give one or more models to measure"),
+        (["{ir}", "--precision", "f23"], "--precision f23: give one or more of f32, bf16, default"),
+        (["{ir}", "--precision", "f32", "bf16"], "bf16: not a model"),
         (["{ir}", "--json", "{ir}"], "which is only read"),
     ],
 )

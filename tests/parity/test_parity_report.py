@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 
 from facedet.parity.check import check_parity
-from facedet.parity.parity_report import write_report
+from facedet.parity.parity_report import write_parity
 
 
 def test_the_report_has_figures_and_images(
     trained: Path, exported: dict[str, Path], unseen_images: Path, tmp_path: Path
 ) -> None:
     parity = check_parity([trained / "best.pth", exported["onnx"], exported["fp32"]], unseen_images)
-    page = write_report(parity, tmp_path / "report").read_text()
+    page = write_parity(parity, tmp_path / "report").read_text()
     content = json.loads((tmp_path / "report" / "parity.json").read_text())
     assert content["agree"] is True
     assert [pair["model"] for pair in content["pairs"]] == [str(exported["onnx"]), str(exported["fp32"])]

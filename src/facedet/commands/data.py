@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from facedet.commands.options import FILE
+from facedet.commands.options import FILE, format_option
 
 
 @click.group()
@@ -18,7 +18,7 @@ def data() -> None:
 @click.option("-o", "--output", type=FILE, required=True, help="Folder for annotations.json and images/.")
 @click.option("--to", type=click.Choice(["coco"]), required=True, help="Format to write.")
 @click.option("--images", type=FILE, help="Folder of the images, if not where the format expects them.")
-@click.option("--format", help="Format of DATASET: coco, cvat, datumaro, voc, wider or yolo.  [default: detected]")
+@format_option("DATASET")
 def convert(source: Path, output: Path, to: str, images: Path | None, format: str | None) -> None:
     """Write DATASET, in any format, as COCO. Images are copied unchanged."""
     from facedet.data.convert import to_coco
@@ -42,7 +42,7 @@ def convert(source: Path, output: Path, to: str, images: Path | None, format: st
 @click.option(
     "--images", type=FILE, help="Folder of the images of both datasets, if not where the format expects them."
 )
-@click.option("--format", help="Format of both datasets.  [default: detected]")
+@format_option("both datasets")
 @click.option(
     "--input-size", type=click.IntRange(1), help="Network's input size in pixels.  [default: the released model's]"
 )
@@ -65,7 +65,7 @@ def check(
     from facedet.data.dataset import DatasetSource
     from facedet.data.formats.yolo import has_train_and_val
     from facedet.data.inspect.check import check_dataset
-    from facedet.data.inspect.check_report import write_report
+    from facedet.data.inspect.check_report import write_check
     from facedet.progress_bars import bar
     from facedet.text.check import check_table
 
@@ -81,7 +81,7 @@ def check(
     if json_file:
         write_json(result.as_dict(), json_file)
     if report:
-        click.echo(f"wrote {write_report(result, report)}")
+        click.echo(f"wrote {write_check(result, report)}")
     sys.exit(1 if result.hurts else 0)
 
 
@@ -91,7 +91,7 @@ def check(
 @click.option("-o", "--output", type=FILE, required=True, help="Folder for train.txt and val.txt.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random split.")
 @click.option("--images", type=FILE, help="Folder of the images, if not where the format expects them.")
-@click.option("--format", help="Format of DATASET.  [default: detected]")
+@format_option("DATASET")
 def split(source: Path, share: float, output: Path, seed: int, images: Path | None, format: str | None) -> None:
     """Split DATASET into lists for --train-list and --val-list. Near-duplicates stay on one side."""
     from facedet.data.dataset import DatasetSource

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import click
 
-from facedet.commands.options import FILE
+from facedet.commands.options import FILE, config_option, list_option, refuse_idle_config
+from facedet.export.targets import FORMATS
 from facedet.progress_bars import bar
 
 
 @click.command()
 @click.argument("checkpoint", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="Folder for the exported files.")
-@click.option("--formats", multiple=True, help="One or more of onnx, fp32, fp16.  [default: all, or both IRs]")
+@list_option("--formats", help=f"One or more of {', '.join(FORMATS)}.  [default: all, or both IRs]")
 @click.option(
     "--no-fold",
     is_flag=True,
@@ -28,17 +29,17 @@ from facedet.progress_bars import bar
 )
 @click.option("--input", default="f32", help="f32, or u8 for pictures of any size; boxes are in their pixels. IR only.")
 @click.option("--batch", type=int, default=1, help="Number of images that the files take at once.")
-@click.argument("more_formats", nargs=-1, metavar="")
+@config_option
 def export(
     checkpoint: Path,
     output: Path,
-    formats: tuple[str, ...],
+    formats: list[str],
     no_fold: bool,
     no_nms: bool,
     layout: str,
     input: str,
     batch: int,
-    more_formats: tuple[str, ...],
+    config: str | None,
 ) -> None:
     """Export CHECKPOINT to ONNX and OpenVINO IR.
 
@@ -47,9 +48,18 @@ def export(
     """
     from facedet.export.export import export_model
 
-    chosen = [*formats, *more_formats] or None
+    refuse_idle_config(config, checkpoint)
     written = export_model(
-        checkpoint, output, chosen, bar, fold=not no_fold, nms=not no_nms, layout=layout, input=input, batch=batch
+        checkpoint,
+        output,
+        formats or None,
+        bar,
+        fold=not no_fold,
+        nms=not no_nms,
+        layout=layout,
+        input=input,
+        batch=batch,
+        config=config,
     )
     for name, path in written.items():
         click.echo(f"{name:5} {path}")
@@ -64,19 +74,23 @@ def export(
     help="Compare all MODELS with this file (usually the published IR), also its interface and its values before NMS.",
 )
 @click.option("--report", type=FILE, help="Folder for parity.json and parity.html.")
-def parity(models: tuple[Path, ...], images: Path, reference: Path | None, report: Path | None) -> None:
+@config_option
+def parity(
+    models: tuple[Path, ...], images: Path, reference: Path | None, report: Path | None, config: str | None
+) -> None:
     """Check that MODELS give the same detections.
 
     The first is the reference, or the file of --reference. Exit code 0 if all agree, 1 if not.
     """
     from facedet.parity.check import check_parity
-    from facedet.parity.parity_report import write_report
+    from facedet.parity.parity_report import write_parity
     from facedet.text.parity import parity_table
 
-    result = check_parity(models, images, reference=reference, progress=bar)
+    refuse_idle_config(config, *models, reference)
+    result = check_parity(models, images, reference=reference, progress=bar, config=config)
     click.echo(parity_table(result))
     for line in result.left_out:
         click.echo(f"left out: {line}", err=True)
     if report:
-        click.echo(f"wrote {write_report(result, report)}")
+        click.echo(f"wrote {write_parity(result, report)}")
     sys.exit(0 if result.agree else 1)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from facedet.commands.options import FILE, dataset_options
+from facedet.commands.options import FILE, config_option, dataset_options, list_option, refuse_idle_config
 from facedet.common.errors import UserError
 from facedet.common.files import refuse_inputs, write_json
 from facedet.progress_bars import bar
@@ -17,7 +17,7 @@ from facedet.progress_bars import bar
     type=FILE,
     help="Stored detections instead of MODEL: a folder in WIDER FACE's text layout, or a detections.json.",
 )
-@click.option("--metrics", multiple=True, help="One or more of coco, wider, ap64.  [default: all that is possible]")
+@list_option("--metrics", help="One or more of coco, wider, ap64.  [default: all that is possible]")
 @click.option("--wider-ground-truth", type=FILE, help="Folder of the four official .mat files.")
 @dataset_options
 @click.option(
@@ -28,10 +28,11 @@ from facedet.progress_bars import bar
 )
 @click.option("--report", type=FILE, help="Folder for evaluation.html, its JSON and its images.")
 @click.option("--json", "json_file", type=FILE, help="JSON file for all figures.")
+@config_option
 def evaluate(
     targets: tuple[Path, ...],
     predictions: Path | None,
-    metrics: tuple[str, ...],
+    metrics: list[str],
     wider_ground_truth: Path | None,
     images: Path | None,
     names: Path | None,
@@ -39,29 +40,34 @@ def evaluate(
     predictions_folder: Path | None,
     report: Path | None,
     json_file: Path | None,
+    config: str | None,
 ) -> None:
     """Measure the accuracy of MODEL on DATASET.
 
     MODEL is a checkpoint, an ONNX file or an IR. With --predictions, give only DATASET, or only --wider-ground-truth.
     """
     from facedet.data.dataset import DatasetSource
-    from facedet.evaluation.evaluate import METRICS
     from facedet.evaluation.evaluate import evaluate as run_evaluation
     from facedet.evaluation.evaluation_report import write_evaluation
     from facedet.evaluation.predictions import save_predictions
     from facedet.text.accuracy import evaluation_table
 
-    more_metrics = [t for t in targets if metrics and str(t) in METRICS and not t.exists()]
-    wanted = [*metrics, *map(str, more_metrics)]
-    files = [t for t in targets if t not in more_metrics]
+    files = list(targets)
     model = files.pop(0) if files and not predictions else None
     if len(files) > 1:
         raise UserError(f"{files[1]}: give one dataset only")
+    refuse_idle_config(config, model)
     source = DatasetSource(files[0], images, names, format) if files else None
     outputs = [predictions_folder, report, json_file]
     refuse_inputs(outputs, [*files, model, images, names, predictions, wider_ground_truth])
     evaluation = run_evaluation(
-        model, source, predictions=predictions, wider_ground_truth=wider_ground_truth, metrics=wanted, progress=bar
+        model,
+        source,
+        predictions=predictions,
+        wider_ground_truth=wider_ground_truth,
+        metrics=metrics,
+        progress=bar,
+        config=config,
     )
     click.echo(evaluation_table(evaluation))
     if predictions_folder:
@@ -79,6 +85,7 @@ def evaluate(
 @dataset_options
 @click.option("--threshold", type=float, help="Score above which a detection counts.  [default: 0.3]")
 @click.option("--report", type=FILE, help="Folder for comparison.html, with crops of gained and lost faces.")
+@config_option
 def compare(
     first: Path,
     second: Path,
@@ -88,6 +95,7 @@ def compare(
     format: str | None,
     threshold: float | None,
     report: Path | None,
+    config: str | None,
 ) -> None:
     """Compare two models on DATASET.
 
@@ -99,9 +107,10 @@ def compare(
     from facedet.export.interface import SHOW_ABOVE
     from facedet.text.accuracy import comparison_table
 
+    refuse_idle_config(config, first, second)
     refuse_inputs([report], [dataset, images])
     limit = SHOW_ABOVE if threshold is None else threshold
-    comparison = compare_models((first, second), DatasetSource(dataset, images, names, format), limit, bar)
+    comparison = compare_models((first, second), DatasetSource(dataset, images, names, format), limit, bar, config)
     click.echo(comparison_table(comparison))
     if report:
         click.echo(f"wrote {write_comparison(comparison, report)}")
@@ -128,16 +137,16 @@ def reproduce(wider: Path, ir: Path, report: Path | None) -> None:
 
 @click.command()
 @click.argument("models", type=FILE, nargs=-1, required=True)
-@click.option(
+@list_option(
     "--precision",
     "precisions",
-    multiple=True,
     help="What an IR computes in: one or more of f32, bf16, default (OpenVINO's choice).  [default: f32]",
 )
 @click.option("--rounds", type=click.IntRange(1), help="Measurements of each model.  [default: 20]")
 @click.option("--json", "json_file", type=FILE, help="JSON file for all figures, those of each round too.")
+@config_option
 def benchmark(
-    models: tuple[Path, ...], precisions: tuple[str, ...], rounds: int | None, json_file: Path | None
+    models: tuple[Path, ...], precisions: list[str], rounds: int | None, json_file: Path | None, config: str | None
 ) -> None:
     """Measure the speed of MODELS against each other: latency, throughput, time to open, memory.
 
@@ -145,14 +154,11 @@ def benchmark(
     """
     from facedet.inference.benchmark import ROUNDS
     from facedet.inference.benchmark import benchmark as run_benchmark
-    from facedet.inference.session import PRECISIONS
     from facedet.text.benchmark import benchmark_table
 
-    more_precisions = [m for m in models if precisions and str(m) in PRECISIONS and not m.exists()]
-    files = [m for m in models if m not in more_precisions]
-    wanted = [*precisions, *map(str, more_precisions)] or ["f32"]
-    refuse_inputs([json_file], files)
-    result = run_benchmark(files, wanted, rounds or ROUNDS, progress=bar)
+    refuse_idle_config(config, *models)
+    refuse_inputs([json_file], models)
+    result = run_benchmark(models, precisions or ["f32"], rounds or ROUNDS, progress=bar, config=config)
     click.echo(benchmark_table(result))
     if json_file:
         write_json(result.as_dict(), json_file)

@@ -1,19 +1,50 @@
 """Options shared by several commands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
+from facedet.common.errors import UserError
+from facedet.data.formats.table import NAMES
+
 FILE = click.Path(path_type=Path)
+
+
+def format_option(of: str) -> Callable:
+    """--format, of the datasets that `of` names."""
+    return click.option("--format", help=f"Format of {of}: {NAMES}.  [default: detected]")
 
 
 def dataset_options(verb: Callable) -> Callable:
     """The options that say how to read DATASET: --images, --list, --format."""
     for option in (
-        click.option("--format", help="Format of the annotations.  [default: detected]"),
+        format_option("the annotations"),
         click.option("--list", "names", type=FILE, help="Text file with the names of the images to use, one per line."),
         click.option("--images", type=FILE, help="Folder of the images, if not where the format expects them."),
     ):
         verb = option(verb)
     return verb
+
+
+def list_option(*names: str, help: str) -> Callable:
+    """An option that takes several words: separated by commas, or repeated."""
+    return click.option(*names, multiple=True, callback=_split, metavar="NAME,...", help=help)
+
+
+def _split(context: click.Context, parameter: click.Parameter, given: Sequence[str]) -> list[str]:
+    return [word.strip() for each in given for word in each.split(",") if word.strip()]
+
+
+def config_option(verb: Callable) -> Callable:
+    """--config, for the verbs that open checkpoints."""
+    return click.option(
+        "--config", help="Config of a checkpoint whose network has types of mmdet's or of your own (docs/configs.md)."
+    )(verb)
+
+
+def refuse_idle_config(config: str | None, *models: Any) -> None:
+    """Raise UserError if a config is given and no model is a checkpoint."""
+    if config and not any(Path(model).suffix == ".pth" for model in models if model):
+        raise UserError(f"--config {config}: is for checkpoints (.pth), no model is one; leave it out")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from facedet.commands.options import FILE
+from facedet.commands.options import FILE, config_option, format_option, refuse_idle_config
 from facedet.common.errors import UserError
+from facedet.export.targets import TARGETS
 from facedet.progress_bars import bar
 
 
@@ -18,10 +19,11 @@ from facedet.progress_bars import bar
 @click.option(
     "--images", type=FILE, help="Folder of the images of both datasets, if not where the format expects them."
 )
-@click.option("--format", help="Format of both datasets.  [default: detected]")
+@format_option("both datasets")
 @click.option("--max-drop", type=float, help="Largest allowed drop of AP, 0..1.  [default: 0.005]")
-@click.option("-o", "--output", type=FILE, required=True, help="Folder for detector-int8.xml and .bin.")
+@click.option("-o", "--output", type=FILE, required=True, help=f"Folder for {TARGETS['int8']} and its .bin.")
 @click.option("--report", type=FILE, help="Folder for quantization.html and its JSON.")
+@config_option
 def quantize(
     model: Path,
     calibrate: Path,
@@ -33,6 +35,7 @@ def quantize(
     max_drop: float | None,
     output: Path,
     report: Path | None,
+    config: str | None,
 ) -> None:
     """Quantize MODEL to INT8.
 
@@ -41,10 +44,11 @@ def quantize(
     """
     from facedet.common.files import refuse_inputs
     from facedet.data.dataset import DatasetSource
+    from facedet.evaluation.compare_report import write_quantization
     from facedet.evaluation.gated_quantization import MAX_DROP, quantize_model
-    from facedet.evaluation.quantization_report import write_quantization
     from facedet.text.quantization import quantization_table
 
+    refuse_idle_config(config, model)
     refuse_inputs([output, report], [calibrate, val, images])
     if not val and (val_list or max_drop is not None):
         raise UserError("--val-list and --max-drop are for --val; give it too")
@@ -55,6 +59,7 @@ def quantize(
         val=DatasetSource(val, images, val_list, format) if val else None,
         max_drop=MAX_DROP if max_drop is None else max_drop,
         progress=bar,
+        config=config,
     )
     click.echo(quantization_table(done))
     for line in done.left_out:

@@ -1,4 +1,4 @@
-"""The commands that use a model: detect, info."""
+"""The commands that use a model: detect, info, and the demo of the whole workflow."""
 
 import json
 from dataclasses import asdict
@@ -6,8 +6,21 @@ from pathlib import Path
 
 import click
 
-from facedet.commands.options import FILE
+from facedet.commands.options import FILE, config_option, refuse_idle_config
 from facedet.progress_bars import bar
+
+
+@click.command()
+@click.option("-o", "--output", type=FILE, default=Path("demo-out"), show_default=True, help="Folder for all results.")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of training.  [default: about two minutes on 2 cores]")
+def demo(output: Path, epochs: int | None) -> None:
+    """Run the whole workflow on drawn faces.
+
+    Trains the tiny detector, exports it, checks parity and shows its detections.
+    """
+    from facedet.demo import run
+
+    run(output, epochs, bar)
 
 
 @click.command()
@@ -18,7 +31,10 @@ from facedet.progress_bars import bar
 )
 @click.option("--threshold", type=float, help="Lowest score to show.  [default: 0.3]")
 @click.option("--ids", type=FILE, help="COCO JSON of these images: detections.json gets its image ids.")
-def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float | None, ids: Path | None) -> None:
+@config_option
+def detect(
+    model: Path, images: tuple[Path, ...], output: Path, threshold: float | None, ids: Path | None, config: str | None
+) -> None:
     """Detect faces in IMAGES (files or folders) with MODEL.
 
     MODEL is a checkpoint, an ONNX file or an IR.
@@ -26,8 +42,9 @@ def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float
     from facedet.export.interface import SHOW_ABOVE
     from facedet.inference.detect import detect_images
 
+    refuse_idle_config(config, model)
     limit = SHOW_ABOVE if threshold is None else threshold
-    found, left_out = detect_images(model, images, output, limit, bar, ids)
+    found, left_out = detect_images(model, images, output, limit, bar, ids, config)
     faces = sum(len(each.detections.scores) for each in found)
     click.echo(f"{faces} faces in {len(found)} images; wrote {output}")
     for line in left_out:
@@ -37,7 +54,8 @@ def detect(model: Path, images: tuple[Path, ...], output: Path, threshold: float
 @click.command()
 @click.argument("target")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def info(target: str, as_json: bool) -> None:
+@config_option
+def info(target: str, as_json: bool, config: str | None) -> None:
     """Show size, cost, interface and origin of TARGET.
 
     TARGET is a config, a checkpoint, an ONNX file or an IR. The published card's figures are shown next to its own.
@@ -45,5 +63,6 @@ def info(target: str, as_json: bool) -> None:
     from facedet.inference.info import describe
     from facedet.text.model import info_table
 
-    described = describe(target)
+    refuse_idle_config(config, target)
+    described = describe(target, config)
     click.echo(json.dumps(asdict(described), indent=2) if as_json else info_table(described))

@@ -8,13 +8,22 @@ import cv2
 import jinja2
 import numpy as np
 
-from facedet.common.files import write_beside
+from facedet.common.files import write_beside, write_json
+
+
+def write_report(template: Path, folder: Path, content: Any, **values: Any) -> Path:
+    """Write `content` as JSON and the page of `write_page` into `folder`, both under the template's name.
+
+    Returns the path of the page. Raises UserError.
+    """
+    write_json(content, folder / f"{template.stem}.json")
+    return write_page(template, folder / template.name, **values)
 
 
 def write_page(template: Path, path: Path, **values: Any) -> Path:
     """Fill a template with escaped values and write the page; returns its path. Raises UserError.
 
-    A template can include page.css, which lies here.
+    A template extends page.html, which lies here.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),

@@ -66,16 +66,21 @@ class Comparison:
 
 
 def compare_models(
-    models: tuple[Path, Path], source: DatasetSource, threshold: float = SHOW_ABOVE, progress: Progress = silent
+    models: tuple[Path, Path],
+    source: DatasetSource,
+    threshold: float = SHOW_ABOVE,
+    progress: Progress = silent,
+    config: str | Path | None = None,
 ) -> Comparison:
     """Run both models on a dataset and compare which annotated faces they detect. Raises UserError.
 
-    threshold: a face counts as detected if a detection with a higher score matches it.
+    threshold: a face counts as detected if a detection with a higher score matches it. config: of the checkpoints, as
+    for `load_network`.
     """
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
     dataset = read_dataset(DatasetSource.of(source, "val"))
-    sessions = [open_session(path) for path in models]
+    sessions = [open_session(path, config=config) for path in models]
     paths = [photo.path for photo in dataset.photos]
     (first, unreadable), (second, unreadable_later) = (predict(session, paths, progress) for session in sessions)
     unreadable |= unreadable_later

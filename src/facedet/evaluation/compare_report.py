@@ -1,29 +1,34 @@
-"""Write a comparison as JSON and as an HTML report."""
+"""Reports of two models compared: of `compare`, and of a quantization."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from facedet.common.files import write_json
-from facedet.common.page import as_jpeg, write_page
+from facedet.common.page import as_jpeg, write_report
 from facedet.evaluation.compare import Comparison
 from facedet.evaluation.evaluation_report import draw_crops
 from facedet.evaluation.metrics.faces import BoxInImage
 from facedet.inference.draw import AMBER, BLUE, GREEN, RED
+
+if TYPE_CHECKING:  # it needs torch, which a comparison of exports does without
+    from facedet.evaluation.gated_quantization import Quantization
 
 _SHOWN = 24  # crops per section
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
     """Write comparison.json and comparison.html into `folder`; returns the path of the HTML file."""
-    write_json(comparison.as_dict(), folder / "comparison.json")
-    return write_page(
-        Path(__file__).with_name("comparison.html"),
-        folder / "comparison.html",
-        comparison=comparison,
-        sections=crop_sections(comparison),
-    )
+    template, sections = Path(__file__).with_name("comparison.html"), _crop_sections(comparison)
+    return write_report(template, folder, comparison.as_dict(), comparison=comparison, sections=sections)
 
 
-def crop_sections(comparison: Comparison) -> list[tuple[str, int, list[tuple[str, str, BoxInImage]]]]:
+def write_quantization(done: "Quantization", folder: Path) -> Path:
+    """Write quantization.json and quantization.html into `folder`; returns the path of the HTML file."""
+    template = Path(__file__).with_name("quantization.html")
+    sections = _crop_sections(done.comparison) if done.comparison else []
+    return write_report(template, folder, done.as_dict(), done=done, first=done.variants[0], sections=sections)
+
+
+def _crop_sections(comparison: Comparison) -> list[tuple[str, int, list[tuple[str, str, BoxInImage]]]]:
     """For crops.html: the title of each section, its number of boxes, and a crop, file name and box for the first."""
     sections = [
         ("Gained: faces that only the second model detects", comparison.gained, GREEN),

@@ -83,11 +83,13 @@ def evaluate(
     wider_ground_truth: str | Path | None = None,
     metrics: Sequence[str] = (),
     progress: Progress = silent,
+    config: str | Path | None = None,
 ) -> Evaluation:
     """Evaluate a model, or stored predictions, on a dataset (a path alone if it needs no more). Raises UserError.
 
     metrics: some of METRICS; empty for all that the inputs allow. wider_ground_truth: folder of the four official .mat
-    files. predictions: as for `read_predictions`; with wider_ground_truth they need no dataset and no images.
+    files. predictions: as for `read_predictions`; with wider_ground_truth they need no dataset and no images. config:
+    of a checkpoint, as for `load_network`.
     """
     model, predictions, wider_ground_truth = (Path(p) if p else None for p in (model, predictions, wider_ground_truth))
     source = DatasetSource.of(source, "val") if source else None
@@ -107,7 +109,7 @@ def evaluate(
             )
     else:
         assert model is not None
-        session = open_session(model)
+        session = open_session(model, config=config)
         started = time.monotonic()
         detections, unreadable = predict(session, [p.path for p in photos], progress)
         speed = len(photos) / (time.monotonic() - started)
@@ -127,7 +129,7 @@ def _check_arguments(
 ) -> None:
     unknown = [m for m in metrics if m not in METRICS]
     if unknown:
-        raise UserError(f"--metrics {' '.join(unknown)}: give some of {' '.join(METRICS)}")
+        raise UserError(f"--metrics {','.join(unknown)}: give one or more of {', '.join(METRICS)}")
     if (model is None) == (predictions is None):
         raise UserError("give either a model to evaluate or --predictions")
     if source is None and (wider_ground_truth is None or predictions is None):

@@ -9,8 +9,8 @@ import matplotlib
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.common.files import write_beside, write_json
-from facedet.common.page import as_jpeg, in_base64, write_page
+from facedet.common.files import write_beside
+from facedet.common.page import as_jpeg, in_base64, write_report
 from facedet.data.image import read_image, write_png
 from facedet.data.structures import Detections, Photo
 from facedet.evaluation.evaluate import Evaluation
@@ -29,16 +29,16 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
 
     Returns the path of the HTML file.
     """
-    write_json(evaluation.as_dict(), folder / "evaluation.json")
     with write_beside(folder / "curves.png") as temporary:
         temporary.write_bytes(draw_curves(evaluation.curves))
     missed = draw_crops(evaluation.photos, evaluation.misses, RED)
     wrong = draw_crops(evaluation.photos, evaluation.false_positives, AMBER)
     if missed or wrong:
         write_png(grid([*missed, *wrong], columns=5), folder / "worst.png")
-    return write_page(
+    return write_report(
         Path(__file__).with_name("evaluation.html"),
-        folder / "evaluation.html",
+        folder,
+        evaluation.as_dict(),
         evaluation=evaluation,
         rows=metric_rows(evaluation.metrics),
         curves=in_base64((folder / "curves.png").read_bytes()),

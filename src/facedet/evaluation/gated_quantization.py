@@ -15,16 +15,16 @@ from facedet.data.image import find_images, image_size
 from facedet.data.structures import Detections
 from facedet.evaluation.compare import Comparison, compare_detections
 from facedet.evaluation.gate import AccuracyJudge, Figure, gated_figures
-from facedet.export.export import FORMATS, export_model
+from facedet.export.export import export_model
 from facedet.export.int8 import quantize
 from facedet.export.interface import SHOW_ABOVE
+from facedet.export.targets import TARGETS
 from facedet.export.to_ir import save_ir
 from facedet.inference.predict import predict
 from facedet.inference.session import open_session
 from facedet.inference.throughput import throughput
 from facedet.weights.ir.graph import core, read_facts, read_model
 
-INT8 = "detector-int8.xml"
 MAX_DROP = 0.005
 
 
@@ -76,12 +76,13 @@ def quantize_model(
     val: DatasetSource | str | Path | None = None,
     max_drop: float = MAX_DROP,
     progress: Progress = silent,
+    config: str | Path | None = None,
 ) -> Quantization:
     """Quantize a checkpoint or an FP32 IR and write `detector-int8.xml` into `folder`. Raises UserError.
 
     calibrate: a dataset, whose boxes are not used, or a folder of images. val: a dataset; if a figure of INT8 is lower
     than in float32 by more than `max_drop` (and one face, for a range of heights), layers that hurt stay in float, and
-    if that is not enough, nothing is written and the result tells why.
+    if that is not enough, nothing is written and the result tells why. config: of a checkpoint, as for `load_network`.
     """
     if not 0 <= max_drop <= 1:
         raise UserError(f"--max-drop {max_drop:g}: AP lies between 0 and 1")
@@ -89,15 +90,15 @@ def quantize_model(
     model, images = Path(model), _calibration_images(DatasetSource.of(calibrate, "train"), left_out)
     dataset = read_dataset(DatasetSource.of(val, "val")) if val else None
     with tempfile.TemporaryDirectory() as scratch:
-        files = _float_files(model, Path(scratch), progress)
-        files["int8"] = (Path(scratch) / INT8, "f32")
+        files = _float_files(model, Path(scratch), progress, config)
+        files["int8"] = (Path(scratch) / TARGETS["int8"], "f32")
         session = open_session(files["fp32"][0])
         judge = AccuracyJudge(session, dataset.photos, progress) if dataset else None
         check_writable(Path(folder))
         quantize(session.path, images, files["int8"][0], judge=judge, max_drop=max_drop, progress=progress)
         found = _detect(files, judge, progress) if judge else {}
         figures = {name: gated_figures(judge.photos, detections) for name, detections in found.items()} if judge else {}
-        reasons, path = _reasons(figures, max_drop), Path(folder) / INT8
+        reasons, path = _reasons(figures, max_drop), Path(folder) / TARGETS["int8"]
         if not reasons:
             _copy(files["int8"][0], path)
         speed = throughput(files, progress)
@@ -135,12 +136,14 @@ def _calibration_images(source: DatasetSource, left_out: list[str]) -> list[Path
     return usable
 
 
-def _float_files(model: Path, scratch: Path, progress: Progress) -> dict[str, tuple[Path, str]]:
+def _float_files(
+    model: Path, scratch: Path, progress: Progress, config: str | Path | None
+) -> dict[str, tuple[Path, str]]:
     """The float variants by name: file and precision to compute in."""
     if model.suffix == ".pth":
-        fp32, fp16 = export_model(model, scratch, ["fp32", "fp16"], progress).values()
+        fp32, fp16 = export_model(model, scratch, ["fp32", "fp16"], progress, config=config).values()
     elif model.suffix == ".xml":
-        fp32, fp16 = model, scratch / FORMATS["fp16"]
+        fp32, fp16 = model, scratch / TARGETS["fp16"]
         save_ir(read_model(fp32), fp16, fp16=True)
     else:
         raise UserError(f"{model}: give a checkpoint (.pth) or an FP32 IR (.xml)")

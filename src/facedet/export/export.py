@@ -11,10 +11,9 @@ from facedet.export import postprocess
 from facedet.export.fold import fold_layers
 from facedet.export.load import load_network
 from facedet.export.network import DenseDetector, DeployedDetector
+from facedet.export.targets import FORMATS, TARGETS
 from facedet.export.to_onnx import write_onnx
 from facedet.export.variants import PUBLISHED, Variant
-
-FORMATS = {"onnx": "detector.onnx", "fp32": "detector-fp32.xml", "fp16": "detector-fp16.xml"}
 
 
 def export_model(
@@ -28,22 +27,23 @@ def export_model(
     layout: str = PUBLISHED,
     input: str = "f32",
     batch: int = 1,
+    config: str | Path | None = None,
 ) -> dict[str, Path]:
-    """Write the requested formats into `folder` under the names in FORMATS. Returns their paths. Raises UserError.
+    """Write the requested formats into `folder` under the names in TARGETS. Returns their paths. Raises UserError.
 
     formats: None for all that the variant has. fold: combine linear layers, which gives the same function with fewer
     operations; without, the graph is the released model's, and `import` can read it. nms, layout, input, batch: see
-    `Variant`; without NMS, postprocess.py is written too.
+    `Variant`; without NMS, postprocess.py is written too. config: as for `load_network`.
     """
     variant = Variant(nms, layout, input, batch)
     formats = _formats(formats, variant)
-    network, size, facts = load_network(Path(checkpoint))
+    network, size, facts = load_network(Path(checkpoint), config)
     facts["folded"] = "yes" if fold else "no"
     facts |= {"variant": variant.options} if variant.options else {}
     detector = fold_layers(network.detector) if fold else network.detector
-    paths = {name: Path(folder) / FORMATS[name] for name in formats}
+    paths = {name: Path(folder) / TARGETS[name] for name in formats}
     with tempfile.TemporaryDirectory() as scratch:
-        onnx_file = paths.get("onnx", Path(scratch) / FORMATS["onnx"])
+        onnx_file = paths.get("onnx", Path(scratch) / TARGETS["onnx"])
         for name in progress(["onnx", *(n for n in paths if n != "onnx")], "export"):
             if name == "onnx":
                 exported = DeployedDetector(detector) if nms else DenseDetector(detector)
@@ -62,9 +62,9 @@ def _formats(wanted: str | Sequence[str] | None, variant: Variant) -> list[str]:
     chosen = possible if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
     unknown = [name for name in chosen if name not in FORMATS]
     if unknown or not chosen:
-        raise UserError(f"--formats {' '.join(unknown)}: give one or more of {' '.join(FORMATS)}")
+        raise UserError(f"--formats {','.join(unknown)}: give one or more of {', '.join(FORMATS)}")
     if not set(chosen) <= set(possible):
-        raise UserError(f"--formats onnx: only an IR can take pictures; give {' '.join(possible)}, or leave it out")
+        raise UserError(f"--formats onnx: only an IR can take pictures; give {','.join(possible)}, or leave it out")
     return [name for name in FORMATS if name in chosen]
 
 

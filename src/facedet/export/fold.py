@@ -19,8 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facedet.common.errors import UserError
+from facedet.detector.head import FaceATSSHead
 from facedet.detector.model import Detector
-from facedet.detector.neck import RSSH
+from facedet.detector.neck import RSSH, RSSHFPN
 from facedet.export.group_norm import ChannelGroupNorm
 
 
@@ -36,6 +37,15 @@ def fold_layers(detector: Detector) -> Detector:
         )
     for layer in chain(*towers):
         setattr(layer, layer.norm_name, ChannelGroupNorm(layer.norm))
+    if type(neck) is RSSHFPN and type(head) is FaceATSSHead:  # a class of the user's may use its layers otherwise
+        _fold_contexts(neck, towers)
+    for name in ("atss_cls", "atss_reg", "atss_centerness"):
+        setattr(head, name, _by_taps(getattr(head, name)))
+    return folded
+
+
+def _fold_contexts(neck: Any, towers: list[Any]) -> None:
+    """Combine each context module with what lies before and after it."""
     for k, context in enumerate(neck.context_modules):
         conv1, first = context.conv1.conv, FirstOfTowers([FirstOfTower(context, tower[0]) for tower in towers])
         if neck.num_ins - 1 <= k < neck.num_outs - 1:  # the next level is computed from all channels of this one
@@ -45,9 +55,6 @@ def fold_layers(detector: Detector) -> Detector:
             neck.fpn_convs[k] = _combine(neck.fpn_convs[k].conv, conv1)
     for k, tower in enumerate(towers):
         tower[0] = _Pick(k)
-    for name in ("atss_cls", "atss_reg", "atss_centerness"):
-        setattr(head, name, _by_taps(getattr(head, name)))
-    return folded
 
 
 def _has_group_norm(layer: Any) -> bool:

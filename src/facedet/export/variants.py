@@ -25,9 +25,9 @@ class Variant:
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
-            raise UserError(f"--layout {self.layout}: give one of {' '.join(LAYOUTS)}")
+            raise UserError(f"--layout {self.layout}: give one of {', '.join(LAYOUTS)}")
         if self.input not in INPUTS:
-            raise UserError(f"--input {self.input}: give one of {' '.join(INPUTS)}")
+            raise UserError(f"--input {self.input}: give one of {', '.join(INPUTS)}")
         if self.batch < 1:
             raise UserError(f"--batch {self.batch}: give 1 or more images")
         if self.layout == MODEL_API and (self.batch > 1 or not self.nms):

@@ -39,13 +39,15 @@ def detect_images(
     threshold: float = SHOW_ABOVE,
     progress: Progress = silent,
     ids: Path | None = None,
+    config: str | Path | None = None,
 ) -> tuple[list[ImageDetections], list[str]]:
     """Detect faces with a score above `threshold` in image files or folders of them.
 
     Writes each image with boxes drawn as PNG, and detections.json, into `folder`. Returns the detections, and one line
     for each image that was left out because it cannot be read. Raises UserError if no image can be read.
 
-    ids: a COCO JSON that lists the images; detections.json then holds its ids, for pycocotools.
+    ids: a COCO JSON that lists the images; detections.json then holds its ids, for pycocotools. config: of a
+    checkpoint, as for `load_network`.
     """
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
@@ -56,7 +58,7 @@ def detect_images(
     if count > 1:
         raise UserError(f"{name}: {count} images have this name; give their folders one at a time")
     image_ids, category = _read_ids(ids, paths) if ids else ({}, 0)
-    session = open_session(model)
+    session = open_session(model, config=config)
     stems = Counter(path.stem for path in paths)
     found, left_out = [], []
     for path in progress(paths, "detect"):

@@ -18,8 +18,8 @@ class FaceDetector:
     input_size: side of the square that images are resized to, pixels. precision: what the model computes in.
     """
 
-    def __init__(self, path: str | Path, precision: str = "f32"):
-        self._session = open_session(Path(path), precision)
+    def __init__(self, path: str | Path, precision: str = "f32", config: str | Path | None = None):
+        self._session = open_session(Path(path), precision, config)
         self.path = self._session.path
         self.input_size = self._session.size
         self.precision = self._session.precision
@@ -37,10 +37,11 @@ class FaceDetector:
         return detect_image(self._session, image).above(threshold)
 
 
-def open_detector(path: str | Path, precision: str = "f32") -> FaceDetector:
+def open_detector(path: str | Path, precision: str = "f32", *, config: str | Path | None = None) -> FaceDetector:
     """Open a checkpoint (.pth), an ONNX file (.onnx) or an OpenVINO IR (.xml).
 
     precision: `f32`, or `default` for the precision that OpenVINO chooses on this device (bf16 on many CPUs: faster,
-    but boxes can move by pixels). Raises UserError.
+    but boxes can move by pixels). config: name or path of the config that a checkpoint was trained with; needed only
+    for a network with types that are not this project's. Raises UserError.
     """
-    return FaceDetector(path, precision)
+    return FaceDetector(path, precision, config)

@@ -9,15 +9,16 @@ import numpy as np
 import openvino as ov
 
 from facedet.export.interface import BOXES, LABELS, Interface, Ports, check_interface
-from facedet.inference.graph_preprocessing import graph_preprocessing
 from facedet.inference.session_parts import (
+    Preprocessing,
     join_outputs,
     level_strides,
     nms_rule,
     score_threshold,
     subtracts_mean,
 )
-from facedet.weights.ir.graph import BeforeNms, core, read_facts, read_model, stored_precision
+from facedet.weights.ir.graph import BeforeNms, Subgraph, core, read_facts, read_model, stored_precision
+from facedet.weights.ir.graph_operations import graph_operations
 
 
 class IrSession:
@@ -75,6 +76,12 @@ class IrSession:
 
     def interface(self) -> Interface:
         return Interface(self._inputs, self._outputs, subtracts_mean(graph_preprocessing(self._model), self.size))
+
+
+def graph_preprocessing(model: ov.Model) -> Preprocessing:
+    """The part of a graph before its first convolution."""
+    part = Subgraph(model, [graph_operations(model).image])
+    return lambda image: part(image)[0]
 
 
 def _ports(ports: list[ov.Output]) -> Ports:

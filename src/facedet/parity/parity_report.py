@@ -5,8 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedet.common.files import write_json
-from facedet.common.page import as_jpeg, write_page
+from facedet.common.page import as_jpeg, write_report
 from facedet.data.image import read_image, to_photo
 from facedet.data.structures import Detections
 from facedet.export.interface import SHOW_ABOVE
@@ -19,12 +18,12 @@ _SHOWN = 24  # images per model
 _SIDE = 400  # pixels of an image's longer side
 
 
-def write_report(parity: Parity, folder: Path) -> Path:
+def write_parity(parity: Parity, folder: Path) -> Path:
     """Write parity.json and parity.html into `folder`. Returns the path of parity.html. Raises UserError."""
-    write_json(parity.as_dict(), folder / "parity.json")
-    return write_page(
+    return write_report(
         Path(__file__).with_name("parity.html"),
-        folder / "parity.html",
+        folder,
+        parity.as_dict(),
         parity=parity,
         low_score_unmatched_share=LOW_SCORE_UNMATCHED_SHARE,
         show_above=SHOW_ABOVE,

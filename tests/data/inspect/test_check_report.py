@@ -6,7 +6,7 @@ from pathlib import Path
 from helpers.datasets import add_problems, clean_dataset
 
 from facedet.data.inspect.check import check_dataset
-from facedet.data.inspect.check_report import write_report
+from facedet.data.inspect.check_report import write_check
 
 
 def test_the_page_and_the_json_contain_the_findings(tmp_path: Path) -> None:
@@ -15,7 +15,7 @@ def test_the_page_and_the_json_contain_the_findings(tmp_path: Path) -> None:
     for k in range(30):
         builder.annotate(f"missing-{k}.png")
     result = check_dataset(builder.save(), 640)
-    page = write_report(result, tmp_path / "out").read_text()
+    page = write_check(result, tmp_path / "out").read_text()
     content = json.loads((tmp_path / "out" / "check.json").read_text())
     assert len(content["findings"]) == len(result.findings)
     assert content["hurts"] is True

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.common.files import write_json
-from facedet.common.page import as_jpeg, write_page
+from facedet.common.page import as_jpeg, write_report
 from facedet.data.image import read_image
 from facedet.data.inspect.check import CheckResult, face_count_labels, height_labels
 from facedet.data.inspect.findings import KINDS, Finding
@@ -20,12 +19,12 @@ _MIN_DRAWN = 6  # pixels: smaller boxes are drawn with this size
 _RED, _GREY = (60, 60, 220), (242, 242, 242)  # BGR
 
 
-def write_report(result: CheckResult, folder: Path) -> Path:
+def write_check(result: CheckResult, folder: Path) -> Path:
     """Write check.json and check.html into `folder` and return the path of check.html. Raises UserError."""
-    write_json(result.as_dict(), folder / "check.json")
-    return write_page(
+    return write_report(
         Path(__file__).with_name("check.html"),
-        folder / "check.html",
+        folder,
+        result.as_dict(),
         result=result,
         kinds=KINDS,
         height_labels=height_labels(),

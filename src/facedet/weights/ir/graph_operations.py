@@ -39,7 +39,7 @@ class Graph:
 def graph_operations(model: ov.Model) -> Graph:
     """List the network's operations in a graph, from its input on. Raises Mismatch if there is no convolution."""
     nodes = model.get_ordered_ops()
-    convolutions = [node for node in nodes if node.get_type_name() == "Convolution"]
+    convolutions = [node for node in nodes if node.get_type_name() in ("Convolution", "GroupConvolution")]
     image = next((port for port in (node.input_value(0) for node in convolutions) if _reads_input(port)), None)
     if image is None:
         raise Mismatch("it contains no convolution")

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from facedet.detector.model import Detector
-from facedet.weights.ir.operations import Operation
+from facedet.weights.ir.operations import Mismatch, Operation
 
 _KINDS = {
     "relu": "relu", "add": "add", "cat": "concat", "max_pool2d": "pool", "upsample_nearest2d": "upsample",
@@ -46,7 +46,10 @@ class _UpToHead(nn.Module):
 
 
 def network_operations(detector: Detector, size: int) -> list[Operation]:
-    """List the operations of the network in topological order, the preprocessed image first."""
+    """List the operations of the network in topological order, the preprocessed image first.
+
+    Raises Mismatch for an operation that `graph_operations` does not know, and for a convolution with groups.
+    """
     network = _UpToHead(copy.deepcopy(detector).eval().to("meta"))
     with torch.no_grad():
         program = torch.export.export(network, (torch.empty(1, 3, size, size, device="meta"),))
@@ -62,15 +65,17 @@ def network_operations(detector: Detector, size: int) -> list[Operation]:
         arguments = [a.name for a in (node.args[0] if function == "cat" else node.args) if isinstance(a, torch.fx.Node)]
         inputs = [by_node[name] for name in arguments if name in by_node]
         names = [parameters[name] for name in arguments if name in parameters]
-        if function in ("batch_norm", "mul", "to"):
+        if function in ("batch_norm", "to") or (function == "mul" and names):
             operation = _include(inputs[0], function, names)
-        elif function == "conv2d":
+        elif function == "conv2d" and _groups(node) == 1:
             operation = Operation("conv", _convolution_shape(node), inputs, ParameterNames(*names))
         elif function in _KINDS:
             groups = (node.args[1],) if function == "group_norm" else ()
             operation = Operation(_KINDS[function], groups, inputs, ParameterNames(*names) if names else None)
+        elif inputs and not function.startswith("_assert"):  # torch's checks of tensor metadata
+            raise Mismatch("it has convolutions with groups" if function == "conv2d" else f"it computes '{function}'")
         else:
-            continue  # torch's checks of tensor metadata
+            continue
         if operation not in inputs:
             operations.append(operation)
         by_node[node.name] = operation
@@ -83,6 +88,10 @@ def _convolution_shape(node: torch.fx.Node) -> tuple:
     stride, padding = given + [[1, 1], [0, 0]][len(given) :]
     weight: Any = node.args[1]
     return tuple(weight.meta["val"].shape), tuple(stride), tuple(padding)
+
+
+def _groups(node: torch.fx.Node) -> Any:
+    return node.args[6] if len(node.args) > 6 else 1
 
 
 def _include(operation: Operation, function: str, names: list[str]) -> Operation:

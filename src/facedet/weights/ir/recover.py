@@ -51,8 +51,12 @@ def recover(detector: Detector, size: int, model: ov.Model, path: Path, precisio
     the graph and the network.
     """
     try:
+        network = network_operations(detector, size)
+    except Mismatch as error:
+        raise UserError(f"{path}: the network of this config cannot be recovered from a graph: {error}") from error
+    try:
         graph = graph_operations(model)
-        pairs = match_operations(network_operations(detector, size), graph.operations)
+        pairs = match_operations(network, graph.operations)
         if graph.convolutions > sum(operation.kind == "conv" for operation in graph.operations):
             raise Mismatch("it contains convolutions that the network does not have")
         found: _Found = [(ours.content, theirs.content) for ours, theirs in pairs if ours.content]

@@ -2,8 +2,7 @@
 
 import pytest
 
-from facedet.export.interface import Interface
-from facedet.parity.interchangeable import interface_reasons
+from facedet.export.interface import Interface, interface_reasons
 
 
 def interface(rows: object = 750, labels: str = "i64", size: int = 320, takes_mean: bool = True) -> Interface:
