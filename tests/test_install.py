@@ -61,7 +61,8 @@ def run_verbs(python: Path, verbs: Verbs, folder: Path, **environment: str) -> R
     """Run the command lines one after the other in one process of `python`."""
     lines = json.dumps([[str(word) for word in line] for line in verbs.values()])
     command = [python, "-P", HELPERS / "run_verbs.py", folder / "results.json"]
-    subprocess.run(command, input=lines, text=True, check=True, cwd=folder, env={**os.environ, **environment})
+    whole = {**os.environ, "PYTHONPATH": "", **environment}
+    subprocess.run(command, input=lines, text=True, check=True, cwd=folder, env=whole)
     return dict(zip(verbs, json.loads((folder / "results.json").read_text()), strict=True))
 
 
@@ -192,7 +193,7 @@ def test_an_archive_installs_one_package_and_no_torch(light_environment: Path, t
     absent = ["torch", "torchvision", "mmdet", "mmcv", "mmengine", "nncf", "albumentations", "tensorboard"]
     absent += ["onnxscript", "configs", "data", "export", "train"]
     done = subprocess.run(
-        [light_environment, "-c", code, *absent], cwd=tmp_path, capture_output=True, text=True, check=True
+        [light_environment, "-I", "-c", code, *absent], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     place, found = done.stdout.splitlines()
     assert Path(place).is_relative_to(light_environment.parent.parent)
