@@ -1,4 +1,4 @@
-"""mmcv's operators: substitutes from torchvision if they are missing, the compiled ones if they are installed."""
+"""mmcv's operators: a substitute from torchvision if they are missing, the compiled ones if they are installed."""
 
 import subprocess
 import sys
@@ -20,15 +20,6 @@ def __getattr__(name):
         raise AttributeError(name)
     return lambda *args, **kwargs: None
 '''
-
-
-def test_nms_keeps_the_best_of_overlapping_boxes() -> None:
-    from mmcv.ops import nms
-
-    boxes = torch.tensor([[0, 0, 10, 10], [1, 0, 11, 10], [20, 20, 30, 30]]).float()
-    dets, kept = nms(boxes, torch.tensor([0.5, 0.9, 0.7]), 0.5)
-    assert kept.tolist() == [1, 2]
-    assert dets[:, 4].tolist() == pytest.approx([0.9, 0.7])
 
 
 def test_focal_loss_and_its_gradient_equal_mmdets_own() -> None:

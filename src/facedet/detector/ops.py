@@ -1,7 +1,7 @@
-"""Substitutes from torchvision for mmcv's compiled operators, because pip may install mmcv without them.
+"""A substitute from torchvision for one of mmcv's compiled operators, because pip may install mmcv without them.
 
-mmdet's models import `mmcv._ext`, which is then this module: see `__init__`. It has `nms` and the sigmoid focal loss;
-every other operator raises an error when it is called.
+mmdet's models import `mmcv._ext`, which is then this module: see `__init__`. It has the sigmoid focal loss; every other
+operator raises an error when it is called.
 """
 
 from collections.abc import Callable
@@ -24,13 +24,6 @@ def __getattr__(name: str) -> Callable:
         )
 
     return missing
-
-
-def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
-    """The indices of the boxes that stay, in descending order of score."""
-    if offset:
-        raise NotImplementedError("nms with offset 1 needs mmcv's compiled operators")
-    return torchvision.ops.nms(boxes, scores, iou_threshold)
 
 
 def sigmoid_focal_loss_forward(
