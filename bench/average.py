@@ -7,34 +7,29 @@ Trains on all folds of bench/recipe.py but one, from random weights, and validat
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import click
 import torch
-from mmdet.registry import HOOKS
-from mmengine.hooks import Hook
 from recipe import folds, split
 
-from facedet.configs import FOLDER
 from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.detector.model import quiet
 from facedet.train import finetune
+from facedet.train.run import Run
 
 
-@HOOKS.register_module()
-class Both(Hook):
-    """Validates the weights of the last step too, after each validation of their average."""
-
-    def before_train(self, runner: Any) -> None:
-        self.trained = runner.model
-
-    @torch.no_grad()
-    def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
-        evaluator, loader = runner.val_loop.evaluator, runner.val_dataloader
-        self.trained.eval()
-        for batch in loader:
-            evaluator.process(self.trained.val_step(batch), batch)
-        average, trained = (m["AP"] for m in (metrics or {}, evaluator.evaluate(len(loader.dataset))))
-        click.echo(f"{runner.iter:5}  {average:7.3f}  {trained:18.3f}")
+@torch.no_grad()
+def compare(run: Run) -> None:
+    """Validate the weights of the last step too, after each validation of their average."""
+    state, evaluator = run.state, run.evaluator
+    if state.validated < state.epoch:
+        return
+    state.network.eval()
+    with quiet():
+        for batch in run.val_loader:
+            evaluator.process(state.network.val_step(batch), batch)
+        trained = evaluator.evaluate(len(run.val_loader.dataset))["AP"]  # type: ignore[arg-type]
+    click.echo(f"{state.iteration:5}  {state.history.scores[-1]:7.3f}  {trained:18.3f}")
 
 
 @click.command()
@@ -43,11 +38,9 @@ class Both(Hook):
 def main(dataset: Path, fold: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        config = folder / "both.py"
-        config.write_text(f"_base_ = {str(FOLDER / 'tiny.py')!r}\ncustom_hooks = [dict(type='Both')]\n")
         train, val = split(dataset, folds(read_dataset(DatasetSource(dataset)), 5), fold, folder)
         click.echo(f"{'step':>5}  average  weights of the step")
-        finetune(config, train, val, work_dir=folder / "run", weights="random")
+        finetune("tiny", train, val, work_dir=folder / "run", weights="random", on_epoch=compare)
 
 
 if __name__ == "__main__":

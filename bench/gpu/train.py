@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -35,12 +36,15 @@ def run_variant(variant: str, config: str, size: int, batch_size: int, steps: in
     from facedet.detector.complexity import measure
     from facedet.detector.config import load_config
     from facedet.detector.model import build_detector
-    from facedet.train.machine.device import choose_device, prepare
-    from facedet.train.options import Options, choose_precision, override
+    from facedet.train.configure import choose_precision, override
+    from facedet.train.machine.device import choose_device, place
+    from facedet.train.machine.process import process_settings
+    from facedet.train.optimizer import build_optimizer
+    from facedet.train.options import TrainingOptions
 
     plain, cfg, device = variant.startswith("plain"), load_config(config), choose_device(device)
     cfg.input_size = size
-    override(cfg, Options(batch_size=batch_size))
+    override(cfg, TrainingOptions(config, "", "", work_dir="", batch_size=batch_size))
     if plain:
         # only after our substitutes for mmcv's compiled code
         from mmdet.models.data_preprocessors import DetDataPreprocessor
@@ -55,14 +59,15 @@ def run_variant(variant: str, config: str, size: int, batch_size: int, steps: in
     gflops = measure(load_config(config)).gflops * (size / load_config(config).input_size) ** 2
     torch.manual_seed(0)
     model: Any = build_detector(cfg).train()
-    model = model.to(device) if plain else prepare(model, device)
+    model = model.to(device) if plain else place(model, device)
     if variant == "compiled":
         model.backbone.compile()
         model.neck.compile()
-    optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
+    optimizer = build_optim_wrapper(model, cfg.optim_wrapper) if plain else build_optimizer(cfg, model, steps)
     batches = _batches(cfg, batch_size, pinned=device != "cpu")
-    _train(model, optimizer, batches, _WARM_UP)
-    rate = batch_size * steps / _train(model, optimizer, batches, steps)
+    with nullcontext() if plain else process_settings(device, cudnn_benchmark=True):
+        _train(model, optimizer, batches, _WARM_UP)
+        rate = batch_size * steps / _train(model, optimizer, batches, steps)
     peak = torch.cuda.max_memory_allocated() // 2**20 if device != "cpu" else None
     return {"images_per_second": rate, "gflops": gflops, "precision": precision, "peak_memory_mb": peak}
 

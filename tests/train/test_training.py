@@ -12,6 +12,7 @@ from PIL import Image
 from facedet.common.errors import UserError
 from facedet.configs import FOLDER
 from facedet.detector.config import load_config
+from facedet.detector.head import FaceATSSHead
 from facedet.detector.model import build_detector
 from facedet.train import finetune
 from facedet.train.average import WeightAverage
@@ -100,6 +101,22 @@ def test_invalid_settings_end_in_one_line(drawn: Path, tmp_path: Path, line: str
     with pytest.raises(UserError, match=setting) as error:
         finetune(path, drawn / "train.json", drawn / "val.json", work_dir=tmp_path / "run", epochs=1)
     assert "\n" not in str(error.value)
+
+
+def test_a_bug_ends_in_its_traceback_and_says_where_the_log_is(
+    drawn: Path, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loss_by_feat(*_: object, **__: object) -> None:
+        raise RuntimeError("boom in decode")
+
+    monkeypatch.setattr(FaceATSSHead, "loss_by_feat", loss_by_feat)
+    sets = ["--train", drawn / "val.json", "--val", drawn / "val.json", "--work-dir", tmp_path / "run"]
+    with pytest.raises(RuntimeError, match="^boom in decode$") as bug:
+        facedet("train", quick, *sets, "--workers", "0")
+    (log,) = (tmp_path / "run").glob("*/*.log")
+    assert bug.value.__notes__ == [f"facedet: the log of the run is {log}"]
+    assert "in loss_by_feat" in log.read_text()
+    assert "RuntimeError: boom in decode" in log.read_text()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
