@@ -19,8 +19,6 @@ from facedet.common.errors import UserError
 from facedet.common.extras import require_train
 
 _NEED_TRAIN = {"demo", "export", "import", "quantize", "train"}  # verbs that need the extra `train`
-
-
 _FULL = (errno.ENOSPC, errno.EDQUOT)  # no space on the disk, or no more of it for this user
 
 
@@ -45,6 +43,8 @@ class _Commands(click.Group):
             if not error.filename and error.errno not in _FULL:
                 raise
             _end(f"{error.filename or 'output'}: {error.strerror or error}", 2)
+        except EOFError as error:  # click would take it for the user's end of input
+            raise RuntimeError("a file ended too early") from error
         except KeyboardInterrupt:
             click.echo("\nfacedet: stopped", err=True)
             sys.exit(130)

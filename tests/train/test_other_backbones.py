@@ -96,9 +96,9 @@ def test_every_verb_opens_its_checkpoint_with_the_config_only(
     assert done.exit_code == 2
     assert f"{checkpoint}: its network has the type 'PlainBackbone', which is not one of this project's" in done.output
     assert done.output.rstrip().endswith("give the one that it was trained with: --config FILE")
-    other = CliRunner().invoke(main, [*command, "--config", "tiny"])
+    other = CliRunner().invoke(main, [*command, "--config", str(config.with_name("mine.py"))])
     assert other.exit_code == 2
-    assert "tiny.py: model.backbone.channels is [32, 64, 128, 256], not null there" in other.output
+    assert "mine.py: model.backbone.channels is [32, 64, 128, 256], not null there" in other.output
     assert not (tmp_path / "out").exists()
     done = CliRunner().invoke(main, [*command, "--config", str(config)])
     assert done.exit_code in ((0, 1) if verb == "parity" else (0,)), done.output  # it detects nothing to compare yet
@@ -126,8 +126,8 @@ def test_its_weights_start_another_run_of_the_same_network_only(
     config, checkpoint = plain
     sets = drawn / "train.json", drawn / "val.json"
     run = dict(weights=checkpoint, work_dir=tmp_path / "run", epochs=1, device="cpu")
-    with pytest.raises(UserError, match=r"best\.pth: its network is not the one of .*tiny\.py: model\.backbone\."):
-        finetune("tiny", *sets, **run)
+    with pytest.raises(UserError, match=r"best\.pth: its network is not the one of .*mine\.py: model\.backbone\."):
+        finetune(config.with_name("mine.py"), *sets, **run)
     assert finetune(config, *sets, **run).started_from == f"all weights of {checkpoint}"
 
 
@@ -136,7 +136,7 @@ def test_import_recovers_it_with_its_config(plain: tuple[Path, Path], drawn: Pat
     file, back = export_model(checkpoint, tmp_path, "fp32", fold=False, config=config)["fp32"], tmp_path / "back.pth"
     with pytest.raises(UserError, match="its network has the type 'PlainBackbone'"):
         import_weights(file, back)
-    with pytest.raises(UserError, match="PlainBackbone no norm_eval; measure them with --calibrate"):
+    with pytest.raises(UserError, match="PlainBackbone has no norm_eval; measure them: --calibrate"):
         import_weights(file, back, config=config)
     import_weights(file, back, config=config, calibrate_on=drawn / "images")
     assert describe(back, config).parameters == describe(config).parameters

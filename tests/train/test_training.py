@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import traceback
 from pathlib import Path
 
 import pytest
@@ -111,12 +112,31 @@ def test_a_bug_ends_in_its_traceback_and_says_where_the_log_is(
 
     monkeypatch.setattr(FaceATSSHead, "loss_by_feat", loss_by_feat)
     sets = ["--train", drawn / "val.json", "--val", drawn / "val.json", "--work-dir", tmp_path / "run"]
-    with pytest.raises(RuntimeError, match="^boom in decode$") as bug:
-        facedet("train", quick, *sets, "--workers", "0")
+    done = facedet("train", quick, *sets, "--workers", "0")
     (log,) = (tmp_path / "run").glob("*/*.log")
-    assert bug.value.__notes__ == [f"facedet: the log of the run is {log}"]
+    assert repr(done.exception) == "RuntimeError('boom in decode')"
+    assert done.exception.__notes__ == [f"facedet: the log of the run is {log}"]
     assert "in loss_by_feat" in log.read_text()
     assert "RuntimeError: boom in decode" in log.read_text()
+
+
+def test_six_frames_lie_between_the_command_and_the_backward_pass(
+    drawn: Path, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack: list[traceback.FrameSummary] = []
+
+    def backward(*_: object, **__: object) -> None:
+        stack.extend(traceback.extract_stack()[:-1])
+        raise ArithmeticError
+
+    monkeypatch.setattr(torch.Tensor, "backward", backward)
+    sets = ["--train", drawn / "val.json", "--val", drawn / "val.json", "--work-dir", tmp_path / "run"]
+    assert isinstance(facedet("train", quick, *sets, "--workers", "0").exception, ArithmeticError)
+    (command,) = [k for k, frame in enumerate(stack) if frame.filename.endswith("src/facedet/commands/train.py")]
+    assert [frame.name for frame in stack[command:]] == [
+        *("train", "run_training", "train", "train_step"),
+        *("update_params", "backward"),  # of mmengine's optimizer wrapper
+    ]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
