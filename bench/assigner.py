@@ -2,7 +2,7 @@
 
     python bench/assigner.py > bench/results/assigner.txt
 
-Draws faces of 8 to 88 px, checks that both assign the same, and runs them in alternation.
+Draws faces of 8 to 88 px, checks that both assign the same anchors, and runs them alternately.
 """
 
 import platform
@@ -40,7 +40,7 @@ def main() -> None:
     for count in _FACES:
         faces = [_draw(count) for _ in range(_IMAGES)]
         old, new = _times_ms(partial(_with_mmdet, theirs, levels, faces), partial(_with_ours, ours, levels, faces))
-        print(f"{count:3} faces an image: mmdet {old:5.0f} ms, ours {new:5.1f} ms, {old / new:3.0f} times as fast")
+        print(f"{count:3} faces an image: mmdet {old:5.0f} ms, ours {new:5.1f} ms, speed-up {old / new:.0f}")
 
 
 def _with_mmdet(assigner: Any, levels: list[Tensor], faces: list[Tensor]) -> Tensor:

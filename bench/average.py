@@ -1,4 +1,4 @@
-"""What the average of the weights gains while `tiny` trains: AP of the average and of the weights at each validation.
+"""How much the average of the weights gains while `tiny` trains: AP of average and weights at each validation.
 
     python bench/average.py DATASET [--fold 0]
 

@@ -22,7 +22,7 @@ from facedet.progress_bars import bar
 from facedet.text.benchmark import benchmark_table
 from facedet.weights.ir.graph import read_model
 
-_TARGETS = {  # the folded IR is at least so many times as fast as these
+_TARGETS = {  # the required speed-up of the folded IR over these
     "reference/face-detection-0206.xml": "at least 1.15x, better 1.20x",
     "folded/detector.onnx": "at least 1.2x",
     "folded/every-anchor-passes.xml": "at most 1.1x",
@@ -57,7 +57,7 @@ def _ratios(result: Benchmark) -> list[str]:
     folded, *others = result.speeds
     lines = []
     for other in others:
-        ratios = folded.times_as_fast_as(other)
+        ratios = folded.speed_up_over(other)
         figures = ", ".join(f"{ratio:.3f}x by {name}" for name, ratio in ratios.items())
         target = _TARGETS.get(other.opened.path)
         lines.append(f"folded IR against {other.opened.path}: {figures}" + (f" (target: {target})" if target else ""))

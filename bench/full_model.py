@@ -1,7 +1,7 @@
 """The full model for benchmarks of exports: a checkpoint and, if possible, the published graph with the same weights.
 
 `../shared/reference`, or the folder that FACEDET_SHARED names, holds the script that makes the published graph with
-invented weights. Without it, the checkpoint has random weights.
+synthetic weights. Without it, the checkpoint has random weights.
 """
 
 import os

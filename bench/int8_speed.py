@@ -1,4 +1,4 @@
-"""How fast is INT8, and how alike? The published graph, the exported FP32 IR and its INT8 form, compared in one run.
+"""How fast is INT8, and how similar? The published graph, the exported FP32 IR and its INT8 form, compared in one run.
 
     python bench/int8_speed.py
 

@@ -1,10 +1,10 @@
-"""Where does the time of the folded IR go? By kind of layer, against the fastest convolution on this machine.
+"""Where does the folded IR spend its time? By kind of layer, compared with the fastest convolution on this machine.
 
     python bench/layers.py [--rounds 20]
 
 The full model, float32, one thread, so that CPU time is the time of the layers: other programs on the machine change it
-little. They do lengthen single layers, whose times are the shortest of all rounds: on an idle machine their sum is the
-CPU time of a pass. Writes bench/results/layers.txt.
+little. They do slow down individual layers, so the time of a layer is its shortest over all rounds: on an idle machine,
+the sum of these is the CPU time of a pass. Writes bench/results/layers.txt.
 """
 
 import math
@@ -49,7 +49,7 @@ def main(rounds: int) -> None:
 
 
 def _large_convolutions(channels: int, side: int) -> ov.Model:
-    """Eight equal 3x3 convolutions, one after the other."""
+    """Eight equal 3x3 convolutions in sequence."""
     image = x = ops.parameter([1, channels, side, side], ov.Type.f32)
     weights = np.random.default_rng(0).normal(0, 0.03, (channels, channels, 3, 3)).astype(np.float32)
     for _ in range(8):

@@ -2,7 +2,7 @@
 
     python bench/read_image.py
 
-Draws a photo-like JPEG with and without an EXIF orientation, reads each with both implementations in alternation and
+Draws a photo-like JPEG with and without an EXIF orientation, reads each with both implementations alternately and
 writes bench/results/read_image.txt.
 """
 

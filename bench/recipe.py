@@ -4,7 +4,7 @@
 
 DATASET: annotated photographs, for example ../shared/faces. Each run trains on four folds, from random weights, and
 measures its last checkpoint, not its best one, on the fifth. Prints a table with mean and spread over the seeds, and
-keeps every run in recipe.json, so that an interrupted benchmark continues. `before` is the recipe that tiny had. A run
+keeps every run in recipe.json, so that an interrupted benchmark continues. `before` is an earlier recipe of tiny. A run
 of `tiny` is measured twice: as `no-average` with the weights of its last step instead of their average. `short` is
 `tiny` with as few steps as `before`; each `short-...` is `short` without one of its parts.
 """

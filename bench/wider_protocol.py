@@ -32,7 +32,7 @@ def load(path: Path, truth: WiderTruth) -> list[Detections]:
 
 
 def plain(truth: WiderTruth, detections: list[Detections], setting: str) -> float:
-    """AP in the way of the official evaluation: loop over images, detections and a thousand thresholds."""
+    """AP as in the official evaluation: loop over images, detections and a thousand thresholds."""
     every = np.concatenate([d.scores for d in detections])
     lowest, spread = every.min(), every.max() - every.min()
     sums, faces = np.zeros((_STEPS, 2)), 0
@@ -87,7 +87,7 @@ def main() -> None:
     took = middle - started, time.perf_counter() - middle
     for setting in SETTINGS:
         print(f"{setting:6}  ours {ours[setting]:.9f}  plain {theirs[setting]:.9f}")
-    print(f"ours {took[0]:.2f} s, plain {took[1]:.1f} s: {took[1] / took[0]:.0f} times as fast")
+    print(f"ours {took[0]:.2f} s, plain {took[1]:.1f} s: speed-up {took[1] / took[0]:.0f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A fine-tune of the full model on one GPU, whole: training, AP of every validation, export, parity.
+"""A complete fine-tune of the full model on one GPU: training, AP of every validation, export, parity.
 
     python bench/gpu/finetune.py DATASET --train-list FILE --val-list FILE --weights CHECKPOINT [-o finetune]
 

@@ -1,4 +1,4 @@
-"""Speed of training steps: this project beside plain mmdet with the same recipe, on one GPU or a CPU.
+"""Speed of training steps: this project compared with plain mmdet and the same recipe, on one GPU or a CPU.
 
     python bench/gpu/train.py [--config face_detection_0206] [--size 640] [--batch-size 8] [-o RESULT.json]
 
@@ -6,8 +6,8 @@
 precision of `facedet`, which is what `facedet train` does on the device; `facedet-float32` is `facedet --amp off`;
 `compiled` is `facedet` with torch.compile.
 Each variant runs in its own process, in turns, because the memory allocator is set for a process. Decoding and
-augmentation are not measured. `mmcv_operators` says whose focal loss all variants compute on a GPU. MFU is the share of
-the bfloat16 peak, which a large matrix product measures, that 3 x the network's operations for one image reach.
+augmentation are not measured. `mmcv_operators` says whose focal loss all variants use on a GPU. MFU counts 3 x the
+network's operations for each image, as a share of the bfloat16 peak, which is measured with a large matrix product.
 """
 
 import json
@@ -46,7 +46,7 @@ def run_variant(variant: str, config: str, size: int, batch_size: int, steps: in
     cfg.input_size = size
     override(cfg, TrainingOptions(config, "", "", work_dir="", batch_size=batch_size))
     if plain:
-        # only after our substitutes for mmcv's compiled code
+        # imported here, after our substitutes for mmcv's compiled code
         from mmdet.models.data_preprocessors import DetDataPreprocessor
         from mmdet.models.losses import GIoULoss
 
@@ -73,7 +73,7 @@ def run_variant(variant: str, config: str, size: int, batch_size: int, steps: in
 
 
 def _train(model: Any, optimizer: Any, batches: list[dict], steps: int) -> float:
-    """Seconds for so many steps. A GPU is waited for at the end only: until then, the host prepares steps ahead."""
+    """Seconds for `steps` steps. Synchronizes with a GPU only at the end: until then, the host queues steps ahead."""
     import torch
 
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The open, retrainable, provable face detector for OpenVINO, from Python.
+"""The open, retrainable, verifiable face detector for OpenVINO, from Python.
 
     import facedet
 

@@ -19,7 +19,7 @@ from facedet.common.errors import UserError
 from facedet.common.extras import require_train
 
 _NEED_TRAIN = {"demo", "export", "import", "quantize", "train"}  # verbs that need the extra `train`
-_FULL = (errno.ENOSPC, errno.EDQUOT)  # no space on the disk, or no more of it for this user
+_FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk is full, or the user's quota is used up
 
 
 class _Commands(click.Group):
@@ -60,7 +60,7 @@ def _end(line: str, exit_code: int) -> NoReturn:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="face-detection-0206", prog_name="facedet")
 def main() -> None:
-    """The open, retrainable, provable face detector for OpenVINO."""
+    """The open, retrainable, verifiable face detector for OpenVINO."""
 
 
 _COMMANDS = (

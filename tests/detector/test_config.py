@@ -59,7 +59,7 @@ def test_unknown_settings_are_reported(tmp_path: Path) -> None:
         ("model = dict(test_cfg=dict(nms=dict(type='soft_nms')))", "test_cfg.nms: type 'soft_nms' is not supported"),
         ("model = dict(test_cfg=dict(nms=dict(offset=1)))", "model.test_cfg.nms: unknown key 'offset'"),
         ("model = dict(test_cfg=dict(nms=None))", "model.test_cfg: 'nms.iou_threshold' is missing"),
-        ("model = dict(backbone=dict(type=dict))", "model: give types by their names"),
+        ("model = dict(backbone=dict(type=dict))", "model: refer to types by name"),
         ("model = dict(backbone=dict(type='Swin'))", "mine.py: the model cannot be built (Swin is not in the mmdet"),
         ("model = dict(bbox_head=dict(type='ATSSHead'))", "model.bbox_head: give FaceATSSHead or a class derived from"),
         ("custom_imports = dict(imports=['gone'])", "mine.py: custom_imports: Failed to import gone (No module named"),
@@ -90,7 +90,7 @@ def test_a_config_allows_only_what_it_describes_itself(other: dict) -> None:
     preprocessor = stored("tiny").model["data_preprocessor"]
     for changes in ({"neck": other}, {"data_preprocessor": {**preprocessor, "mean": other}}):
         with pytest.raises(
-            UserError, match=rf"x\.pth: its network is not the one of .*tiny\.py: model\.{next(iter(changes))}"
+            UserError, match=rf"x\.pth: its network differs from .*tiny\.py: model\.{next(iter(changes))}"
         ):
             network_config(stored("tiny", **changes), "x.pth", tiny)
 

@@ -40,7 +40,7 @@ def test_a_ratio_is_the_median_of_the_rounds() -> None:
     opened = Opened("x.xml", "IR", "f32", 1.0, 100)
     slow = Speed(opened, [10, 20, 90], [8, 8, 8], [2, 2, 2])
     fast = Speed(opened, [5, 5, 100], [2, 1, 4], [6, 8, 2])
-    assert fast.times_as_fast_as(slow) == {"latency_ms": 2, "cpu_ms": 4, "images_per_second": 3}
+    assert fast.speed_up_over(slow) == {"latency_ms": 2, "cpu_ms": 4, "images_per_second": 3}
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,8 @@ def test_every_verb_opens_its_checkpoint_with_the_config_only(
     command = [verb, *map(str, (checkpoint, *arguments[verb]))]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 2
-    assert f"{checkpoint}: its network has the type 'PlainBackbone', which is not one of this project's" in done.output
-    assert done.output.rstrip().endswith("give the one that it was trained with: --config FILE")
+    assert f"{checkpoint}: its network has the type 'PlainBackbone', which a checkpoint may not" in done.output
+    assert done.output.rstrip().endswith("give the config that it was trained with: --config FILE")
     other = CliRunner().invoke(main, [*command, "--config", str(config.with_name("mine.py"))])
     assert other.exit_code == 2
     assert "mine.py: model.backbone.channels is [32, 64, 128, 256], not null there" in other.output
@@ -126,7 +126,7 @@ def test_its_weights_start_another_run_of_the_same_network_only(
     config, checkpoint = plain
     sets = drawn / "train.json", drawn / "val.json"
     run = dict(weights=checkpoint, work_dir=tmp_path / "run", epochs=1, device="cpu")
-    with pytest.raises(UserError, match=r"best\.pth: its network is not the one of .*mine\.py: model\.backbone\."):
+    with pytest.raises(UserError, match=r"best\.pth: its network differs from .*mine\.py: model\.backbone\."):
         finetune(config.with_name("mine.py"), *sets, **run)
     assert finetune(config, *sets, **run).started_from == f"all weights of {checkpoint}"
 

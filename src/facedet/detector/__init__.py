@@ -20,4 +20,4 @@ class _Substitutes(MetaPathFinder):
         return spec_from_file_location(fullname, Path(__file__).with_name("ops.py"))
 
 
-sys.meta_path.append(_Substitutes())  # the last: compiled operators, where they are installed, are found before
+sys.meta_path.append(_Substitutes())  # last, so that installed compiled operators are found first

@@ -29,10 +29,11 @@ class Assignment:
 
 @TASK_UTILS.register_module()
 class FaceATSSAssigner:
-    """Assigns like mmdet's ATSSAssigner, but without a matrix of anchors x faces, and so that the host never waits.
+    """Assigns like mmdet's ATSSAssigner, but without an anchors x faces matrix and without host-device synchronization.
 
-    Of anchors equally far from a face, the first counts as the nearest; mmdet leaves that to torch. Ignored faces take
-    no anchor from a face: of the others, those are ignored that would learn an ignored face or have their centre in it.
+    Among anchors equally far from a face, the first counts as the nearest; mmdet leaves that to torch. Ignored faces
+    take no anchors from faces. Of the other anchors, those are ignored that would learn an ignored face or whose centre
+    is inside one.
     """
 
     def __init__(self, topk: int, ignore_iof_thr: float | None = None):
@@ -57,7 +58,7 @@ class FaceATSSAssigner:
         near = anchors[nearest]
         overlap, union = overlap_and_union(near, boxes)
         iou = overlap / union
-        spread = iou.std(0) if len(boxes) else 0  # torch warns about the standard deviation of nothing
+        spread = iou.std(0) if len(boxes) else 0  # torch warns about the standard deviation of an empty tensor
         positive = (iou >= iou.mean(0) + spread) & _centre_inside(near, boxes)
         first = torch.cat([nearest.new_full((len(f),), i * len(anchors)) for i, f in enumerate(faces)])
         face = torch.arange(len(boxes), device=boxes.device).expand_as(nearest)
@@ -75,7 +76,7 @@ class FaceATSSAssigner:
             y, dy = _nearest_lines(centres(level[:, 0])[:, 1], points[:, 1], self.topk)
             distance = (dx.square()[:, None] + dy.square()[:, :, None]).sqrt().flatten(1)
             index = (x[:, None] + y[:, :, None] * width).flatten(1)
-            # a float that is not negative is ordered like its bits: one integer sorts by distance, then by index
+            # non-negative floats sort like their bits: one integer sorts by distance, then by index
             key = distance.view(torch.int32).long() << 32 | index
             key = key.topk(min(self.topk, height * width), largest=False).values
             nearest.append((key & 0xFFFFFFFF).T + start)
@@ -86,14 +87,14 @@ class FaceATSSAssigner:
 def _nearest_lines(lines: Tensor, points: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The columns (or rows) that contain the `count` anchors nearest to each point: indices and distances [points, k].
 
-    One more than `count`, because two lines can be equally far.
+    One more than `count`, because two lines can be at the same distance.
     """
     distances, indices = (lines - points[:, None]).abs().topk(min(count + 1, len(lines)), largest=False)
     return indices, distances
 
 
 def _one_face_each(anchor: Tensor, face: Tensor, iou: Tensor, positive: Tensor, anchors: int) -> tuple[Tensor, Tensor]:
-    """Leave each anchor the face with the highest IoU, the first of equals: positive, and learns [anchors]."""
+    """Keep for each anchor only the face with the highest IoU, the first on a tie: positive, and learns [anchors]."""
     best = iou.new_full((anchors,), -1).scatter_reduce(0, anchor, iou.where(positive, -1), "amax")
     positive = positive & (iou == best[anchor])
     none = torch.iinfo(face.dtype).max

@@ -1,4 +1,4 @@
-"""Boxes as tensors [..., 4], x1 y1 x2 y2, in steps that give the host nothing to wait for while a GPU computes."""
+"""Boxes as tensors [..., 4], x1 y1 x2 y2. The operations avoid host-device synchronization."""
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ def area(boxes: Tensor) -> Tensor:
 
 
 def overlap_and_union(a: Tensor, b: Tensor, eps: float = 1e-6) -> tuple[Tensor, Tensor]:
-    """Areas of intersection and union of each pair; the union is at least `eps`, so that it can be divided by."""
+    """Areas of intersection and union of each pair; the union is at least `eps`, so that it can be a divisor."""
     common = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0)
     overlap = common[..., 0] * common[..., 1]
     return overlap, (area(a) + area(b) - overlap).clamp(min=eps)

@@ -1,4 +1,4 @@
-"""Configs: find by name or path, read, check for unknown keys; between a config and the network that a file stores."""
+"""Configs: find by name or path, read, check for unknown keys; convert to and from the network that a file stores."""
 
 import difflib
 import sys
@@ -57,17 +57,17 @@ def network_to_json(config: Config) -> str:
 def network_config(stored: StoredNetwork, source: str | Path, config: Config | None = None) -> Config:
     """The config to build a stored network from, with `input_size` and `model` only. Raises UserError.
 
-    Types run code, and the file may come from a stranger. So all must be known, or those of `config`, which the caller
-    trusts: its network must then be equal. source: the file, for the message.
+    Types run code, and the file may come from an untrusted source. So all types must be known, or the caller passes a
+    trusted `config` with an equal network. source: the file, for the message.
     """
     if config is not None:
         difference = stored.difference(StoredNetwork.from_json(network_to_json(config)))
         if difference:
-            raise UserError(f"{source}: its network is not the one of {config.filename}: {difference} there")
+            raise UserError(f"{source}: its network differs from {config.filename}: {difference} there")
     elif stored.other_types:
         raise UserError(
-            f"{source}: its network has the type {stored.other_types[0]!r}, which is not one of this project's: it is "
-            "built only from a config of yours; give the one that it was trained with: --config FILE"
+            f"{source}: its network has the type {stored.other_types[0]!r}, which a checkpoint may not name by itself; "
+            "give the config that it was trained with: --config FILE"
         )
     network: dict[str, Any] = {"input_size": stored.input_size, "model": stored.model}
     if config is None:
@@ -77,9 +77,9 @@ def network_config(stored: StoredNetwork, source: str | Path, config: Config | N
 
 
 def import_custom(config: Config) -> None:
-    """Import the modules of the user's that `custom_imports` names, so that they register their types.
+    """Import the user's modules that `custom_imports` names, so that they register their types.
 
-    They are also found beside the config. Raises UserError for one that is not found.
+    They are also found next to the config. Raises UserError if one is not found.
     """
     given = config.get("custom_imports") or {}
     own = [name for name in given.get("imports", []) if not name.startswith("facedet.")]
@@ -110,11 +110,11 @@ def _check_keys(config: Config, path: str) -> None:
     try:
         network_to_json(config)
     except (ValueError, TypeError) as error:
-        raise UserError(f"{path}: model: give types by their names ({first_line(error)})") from error
+        raise UserError(f"{path}: model: refer to types by name ({first_line(error)})") from error
 
 
 def _check_selection(rule: Any, where: str) -> None:
-    """Check how boxes are selected: the detector, exports and postprocess.py know this NMS only."""
+    """Check how boxes are selected: the detector, exports and postprocess.py support only this NMS."""
     nms = rule.get("nms") or {}
     if nms.get("type", "nms") != "nms":
         raise UserError(f"{where}.nms: type '{nms['type']}' is not supported: exports compute 'nms'; give that")

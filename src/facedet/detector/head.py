@@ -71,7 +71,7 @@ class FaceATSSHead(ATSSHead):
         batch_img_metas,
         batch_gt_instances_ignore=None,
     ) -> dict[str, Tensor]:
-        """The losses of mmdet's ATSSHead, each summed over the levels, in float32. Arguments as there.
+        """The losses of mmdet's ATSSHead, each summed over the levels, in float32. Same arguments.
 
         Boxes and centerness are compared at all candidates of the assignment, whose number is known in advance; those
         that are not positive have weight 0.
@@ -100,7 +100,7 @@ class FaceATSSHead(ATSSHead):
     def _anchor_grids(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """The anchors of each level [h, w, 4]. maps: per level [b, c, h, w]."""
         device, generator = maps[0].device, self.prior_generator
-        # they stay there: mmdet copies them to the device each time, and the host waits for it
+        # kept on the device: mmdet copies them in every call, which synchronizes host and device
         generator.base_anchors = [anchors.to(device) for anchors in generator.base_anchors]
         sizes = [m.shape[-2:] for m in maps]
         levels = generator.grid_priors(sizes, device=device)

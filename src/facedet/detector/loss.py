@@ -1,4 +1,4 @@
-"""The loss of ATSS, in steps that give the host nothing to wait for while a GPU computes."""
+"""The loss of ATSS, without host-device synchronization."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _LARGEST_LOG_RATIO = abs(math.log(16 / 1000))  # of a box's width or height to i
 
 @MODELS.register_module(force=True)  # the name stays, because checkpoints contain it
 class GIoULoss(MMDetGIoULoss):
-    """mmdet's GIoULoss, except that the host does not wait: mmdet's reads the weights and copies eps to the GPU."""
+    """mmdet's GIoULoss without its host-device synchronization: mmdet reads the weights and copies eps to the GPU."""
 
     def forward(self, pred, target, weight=None, avg_factor=None, reduction_override=None) -> Tensor:
         overlap, union = overlap_and_union(pred, target, self.eps)
@@ -43,7 +43,7 @@ def centerness(anchors: Tensor, boxes: Tensor, inside: Tensor) -> Tensor:
 
 
 def normalisers(learns: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
-    """What the sums of losses are divided by: number of positives and sum of their centerness, means over processes.
+    """The divisors of the loss sums: number of positives and sum of their centerness, averaged over the processes.
 
     learns [b, anchors]: positive anchors. An image without one counts as one, as in mmdet.
     """

@@ -38,7 +38,7 @@ def preprocess(model: Detector, images: torch.Tensor) -> torch.Tensor:
     """Normalise images [b, 3, h, w] BGR 0..255 by the config: channel order, mean, standard deviation."""
     preprocessor = model.data_preprocessor
     if preprocessor._channel_conversion:
-        images = images.index_select(1, torch.tensor([2, 1, 0], device=images.device))  # unlike flip, known to OpenCV
+        images = images.index_select(1, torch.tensor([2, 1, 0], device=images.device))  # unlike flip, OpenCV has it
     return (images - preprocessor.mean) / preprocessor.std
 
 

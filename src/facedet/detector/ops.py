@@ -29,14 +29,14 @@ def __getattr__(name: str) -> Callable:
 def sigmoid_focal_loss_forward(
     input: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float
 ) -> None:
-    """Write the loss of each element into `output`. Arguments as of mmcv's operator."""
+    """Write the loss of each element into `output`. Same arguments as mmcv's operator."""
     output.copy_(_focal_loss(input, target, weight, gamma, alpha))
 
 
 def sigmoid_focal_loss_backward(
     input: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, gamma: float, alpha: float
 ) -> None:
-    """Write the gradient of the sum of the losses into `grad_input`. Arguments as of mmcv's operator."""
+    """Write the gradient of the sum of the losses into `grad_input`. Same arguments as mmcv's operator."""
     with torch.enable_grad():
         leaf = input.detach().requires_grad_()
         loss = _focal_loss(leaf, target, weight, gamma, alpha).sum()

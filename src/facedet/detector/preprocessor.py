@@ -7,7 +7,7 @@ from mmdet.registry import MODELS
 
 @MODELS.register_module(force=True)  # the name stays, because checkpoints contain it
 class DetDataPreprocessor(MMDetDataPreprocessor):
-    """mmdet's, for images of one size, except that the host does not wait: mmdet's copies an index for each image."""
+    """mmdet's, for images of one size, without host-device synchronization: mmdet copies an index for each image."""
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """inputs: images [3, h, w] uint8 BGR -> [b, 3, h, w] float32, normalised, in the order of the mean."""

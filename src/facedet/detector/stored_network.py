@@ -1,11 +1,11 @@
-"""The network's part of a config as checkpoints and exports store it: JSON text, which may come from a stranger."""
+"""The network's part of a config as checkpoints and exports store it: JSON text, possibly from an untrusted source."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-# The types of our configs. They read no file and run nothing but themselves.
+# The types of our configs. They read no file and run no other code.
 KNOWN_TYPES = {
     "ATSS", "DetDataPreprocessor", "ResNet", "RSSHFPN", "FaceATSSHead", "ATSSAssigner", "FaceATSSAssigner",
     "AnchorGenerator", "DeltaXYWHBBoxCoder", "FocalLoss", "CrossEntropyLoss", "IoULoss", "GIoULoss", "DIoULoss",
@@ -20,7 +20,7 @@ _SET_IN_TRAINING = {
 
 @dataclass(frozen=True)
 class StoredNetwork:
-    """Data about a network, which is not built from it unless its types are known or those of a config of the user's.
+    """Description of a network. It is built only if its types are known, or if a config of the user describes the same.
 
     name: of its config. input_size: pixels. model: the config's `model` in plain values, without `init_cfg` and
     `pretrained`, which can contain a URL.

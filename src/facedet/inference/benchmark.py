@@ -1,7 +1,7 @@
-"""Speed of models against each other.
+"""Compare the speed of models.
 
-Each model runs in a process of its own, so that memory is its own. Every round measures every model once, one after the
-other in a changing order, so that all see the same load of the machine.
+Each model runs in its own process, so that its memory can be measured. Every round measures each model once, in a
+changing order, so that all of them see the same load on the machine.
 """
 
 import os
@@ -35,8 +35,8 @@ _RUNTIMES = ("openvino", "onnxruntime", "torch")
 class Opened:
     """A model that was opened.
 
-    precision: what it computes in. open_seconds: to load and compile it, without importing its runtime. memory_mb: how
-    much the peak memory of its process grew, one run included.
+    precision: in which it computes. open_seconds: to load and compile it, without importing its runtime. memory_mb: how
+    much the peak memory of its process grew, including one run.
     """
 
     path: str
@@ -51,7 +51,7 @@ class Speed:
     """A model's speed, a value for each round.
 
     latency_ms: time of one image. cpu_ms: CPU time of one image, of all threads together; it depends little on the load
-    of the machine. images_per_second: of many images, as many in flight as the runtime chooses.
+    of the machine. images_per_second: of many images, with as many in flight as the runtime chooses.
     """
 
     opened: Opened
@@ -59,8 +59,8 @@ class Speed:
     cpu_ms: list[float]
     images_per_second: list[float]
 
-    def times_as_fast_as(self, other: "Speed") -> dict[str, float]:
-        """The median over the rounds of the ratio in each round, for every figure."""
+    def speed_up_over(self, other: "Speed") -> dict[str, float]:
+        """For every figure, the median over the rounds of the ratio in each round."""
         return {
             "latency_ms": _median_ratio(other.latency_ms, self.latency_ms),
             "cpu_ms": _median_ratio(other.cpu_ms, self.cpu_ms),
@@ -83,12 +83,12 @@ class Benchmark:
     speeds: list[Speed]
 
     def as_dict(self) -> dict[str, Any]:
-        """All values, for JSON, those of each round too."""
+        """All values for JSON, including those of each round."""
         return {**asdict(self), "speeds": [self._speed_as_dict(speed) for speed in self.speeds]}
 
     def _speed_as_dict(self, speed: Speed) -> dict[str, Any]:
         figures: dict[str, Any] = {}
-        for name, ratio in speed.times_as_fast_as(self.speeds[0]).items():
+        for name, ratio in speed.speed_up_over(self.speeds[0]).items():
             values = getattr(speed, name)
             summary = zip(("min", "median", "max"), spread(values), strict=True)
             figures[name] = {**dict(summary), "times_as_fast_as_first": ratio, "rounds": values}
@@ -110,8 +110,8 @@ def benchmark(
 ) -> Benchmark:
     """Measure checkpoints, ONNX files and IRs, each IR in each of the precisions. Raises UserError.
 
-    precisions: as of `open_session`. images: in one measurement of images per second. config: of the checkpoints, as
-    for `load_network`.
+    precisions: see `open_session`. images: in one measurement of images per second. config: of the checkpoints, see
+    `load_network`.
     """
     runs = [(path, p) for path in models for p in (precisions if path.suffix == ".xml" else precisions[:1])]
     if not runs:
@@ -139,7 +139,7 @@ def _median_ratio(above: list[float], below: list[float]) -> float:
 
 
 def _orders(count: int, rounds: int) -> Iterator[list[int]]:
-    """In `count` rounds, each model takes each position once; then the same backwards."""
+    """In `count` rounds, each model takes each position once; then the same in reverse."""
     for k in range(rounds):
         first = k % count
         order = [*range(first, count), *range(first)]
@@ -156,7 +156,7 @@ def _call(process: ProcessPoolExecutor, function: Any, *arguments: Any) -> Any:
     try:
         return process.submit(function, *arguments).result()
     except BrokenProcessPool as error:
-        raise UserError(f"{arguments[0]}: its process was ended, probably for want of memory") from error
+        raise UserError(f"{arguments[0]}: its process was killed, probably out of memory") from error
 
 
 _session: Session  # in the process of a model
@@ -170,7 +170,7 @@ def _open(path: Path, precision: str, config: str | Path | None, images: int) ->
     seconds = time.perf_counter() - started
     _session.run(_image())
     memory = peak_memory_mb() - before
-    _measure(path, images)  # the first time, it prepares for many images
+    _measure(path, images)  # the first call prepares for many images
     return Opened(str(path), _session.kind, _session.precision, seconds, memory)
 
 
