@@ -76,7 +76,13 @@ def assert_equal_before_nms(models: list[Path], reference: Path, images: Path, c
         assert all(level.max_px <= allowed.px and level.max_score <= allowed.score for level in pair.levels)
 
 
-@pytest.mark.parametrize("verb", ["export", "quantize", "parity", "evaluate", "compare", "benchmark", "detect", "info"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        *("export", "parity", "evaluate", "compare", "detect", "info"),
+        *(pytest.param(verb, marks=pytest.mark.full) for verb in ("quantize", "benchmark")),
+    ],
+)
 def test_every_verb_opens_its_checkpoint_with_the_config_only(
     verb: str, plain: tuple[Path, Path], drawn: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
@@ -131,6 +137,7 @@ def test_its_weights_start_another_run_of_the_same_network_only(
     assert finetune(config, *sets, **run).started_from == f"all weights of {checkpoint}"
 
 
+@pytest.mark.full
 def test_import_recovers_it_with_its_config(plain: tuple[Path, Path], drawn: Path, tmp_path: Path) -> None:
     config, checkpoint = plain
     file, back = export_model(checkpoint, tmp_path, "fp32", fold=False, config=config)["fp32"], tmp_path / "back.pth"
