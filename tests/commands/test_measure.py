@@ -20,7 +20,7 @@ from facedet.cli import main
         (["x.pth", "set", "other"], "other: give one dataset only"),
         (["x.pth", "set", "--metrics", "coco", "ap64"], "ap64: give one dataset only"),
         (["x.pth", "set", "--metrics", "coco,ap65", "--metrics", "ap64,ap66"], "--metrics ap65,ap66: give one or more"),
-        (["x.xml", "set", "--config", "tiny"], "--config tiny: is for checkpoints (.pth), no model is one"),
+        (["x.xml", "set", "--config", "tiny"], "--config tiny: is for checkpoints (.pth), but no model is one"),
     ],
 )
 def test_invalid_arguments_end_in_one_line(arguments: list[str], message: str) -> None:

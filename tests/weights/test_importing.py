@@ -74,7 +74,7 @@ def quantised(model: ov.Model) -> None:
             r"it subtracts a mean of 11\d\.\d+, .* from the image, the config 123\.675, 116\.280, 103\.530",
         ),
         (different_decoder, r"differs from the file by .* px, .* of score, allowed 0\.02 px, 5e-05 of score"),
-        (quantised, r"is an INT8 file: .*; import the FP32 or FP16 file, and quantise again after training"),
+        (quantised, r"is an INT8 file: .*; import the FP32 or FP16 file, and quantize again after training"),
     ],
 )
 def test_the_graph_of_another_network_is_refused(

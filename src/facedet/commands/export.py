@@ -27,7 +27,7 @@ from facedet.progress_bars import bar
     default="published",
     help="published, or model-api: an IR that OpenVINO Model API opens; it takes a uint8 picture.",
 )
-@click.option("--input", default="f32", help="f32, or u8 for pictures of any size; boxes are in their pixels. IR only.")
+@click.option("--input", default="f32", help="f32, or u8 for pictures of any size, boxes in their pixels (IR only).")
 @click.option("--batch", type=int, default=1, help="Number of images that the files take at once.")
 @config_option
 def export(
@@ -43,8 +43,8 @@ def export(
 ) -> None:
     """Export CHECKPOINT to ONNX and OpenVINO IR.
 
-    Of the configs finetune and face_detection_0206, the files are drop-in replacements for the published model, unless
-    --no-nms, --layout, --input or --batch is given.
+    With the configs finetune and face_detection_0206, the files are drop-in replacements for the published model,
+    unless --no-nms, --layout, --input or --batch is given.
     """
     from facedet.export.export import export_model
 
@@ -71,7 +71,7 @@ def export(
 @click.option(
     "--reference",
     type=FILE,
-    help="Compare all MODELS with this file (usually the published IR), also its interface and its values before NMS.",
+    help="Compare all MODELS with this file (usually the published IR), including interface and values before NMS.",
 )
 @click.option("--report", type=FILE, help="Folder for parity.json and parity.html.")
 @config_option
@@ -80,7 +80,7 @@ def parity(
 ) -> None:
     """Check that MODELS give the same detections.
 
-    The first is the reference, or the file of --reference. Exit code 0 if all agree, 1 if not.
+    The reference is the first model, or the file of --reference. Exit code 0 if all agree, 1 if not.
     """
     from facedet.parity.check import check_parity
     from facedet.parity.parity_report import write_parity

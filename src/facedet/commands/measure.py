@@ -17,7 +17,7 @@ from facedet.progress_bars import bar
     type=FILE,
     help="Stored detections instead of MODEL: a folder in WIDER FACE's text layout, or a detections.json.",
 )
-@list_option("--metrics", help="One or more of coco, wider, ap64.  [default: all that is possible]")
+@list_option("--metrics", help="One or more of coco, wider, ap64.  [default: all that are possible]")
 @click.option("--wider-ground-truth", type=FILE, help="Folder of the four official .mat files.")
 @dataset_options
 @click.option(
@@ -121,7 +121,7 @@ def compare(
 @click.option("--ir", type=FILE, required=True, help="The published IR.")
 @click.option("--report", type=FILE, help="Folder for evaluation.html, its JSON and its images.")
 def reproduce(wider: Path, ir: Path, report: Path | None) -> None:
-    """Measure the published card again.
+    """Reproduce the figures of the published model card.
 
     Needs the published IR and the validation set of WIDER FACE.
     """
@@ -140,15 +140,15 @@ def reproduce(wider: Path, ir: Path, report: Path | None) -> None:
 @list_option(
     "--precision",
     "precisions",
-    help="What an IR computes in: one or more of f32, bf16, default (OpenVINO's choice).  [default: f32]",
+    help="Precision of an IR's computation: one or more of f32, bf16, default (OpenVINO's choice).  [default: f32]",
 )
 @click.option("--rounds", type=click.IntRange(1), help="Measurements of each model.  [default: 20]")
-@click.option("--json", "json_file", type=FILE, help="JSON file for all figures, those of each round too.")
+@click.option("--json", "json_file", type=FILE, help="JSON file for all figures, including those of each round.")
 @config_option
 def benchmark(
     models: tuple[Path, ...], precisions: list[str], rounds: int | None, json_file: Path | None, config: str | None
 ) -> None:
-    """Measure the speed of MODELS against each other: latency, throughput, time to open, memory.
+    """Compare the speed of MODELS: latency, throughput, time to open, memory.
 
     A model is a checkpoint, an ONNX file or an IR. The others are compared with the first.
     """

@@ -13,7 +13,7 @@ FILE = click.Path(path_type=Path)
 
 
 def format_option(of: str) -> Callable:
-    """--format, of the datasets that `of` names."""
+    """--format of the datasets that `of` names."""
     return click.option("--format", help=f"Format of {of}: {NAMES}.  [default: detected]")
 
 
@@ -40,11 +40,11 @@ def _split(context: click.Context, parameter: click.Parameter, given: Sequence[s
 def config_option(verb: Callable) -> Callable:
     """--config, for the verbs that open checkpoints."""
     return click.option(
-        "--config", help="Config of a checkpoint whose network has types of mmdet's or of your own (docs/configs.md)."
+        "--config", help="Config of a checkpoint with another backbone, of mmdet or your own (docs/configs.md)."
     )(verb)
 
 
 def refuse_idle_config(config: str | None, *models: Any) -> None:
     """Raise UserError if a config is given and no model is a checkpoint."""
     if config and not any(Path(model).suffix == ".pth" for model in models if model):
-        raise UserError(f"--config {config}: is for checkpoints (.pth), no model is one; leave it out")
+        raise UserError(f"--config {config}: is for checkpoints (.pth), but no model is one; leave it out")

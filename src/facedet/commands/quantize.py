@@ -39,7 +39,7 @@ def quantize(
 ) -> None:
     """Quantize MODEL to INT8.
 
-    MODEL is a checkpoint or an FP32 IR. With --val, layers that hurt stay in float; a result that loses more than
+    MODEL is a checkpoint or an FP32 IR. With --val, harmful layers stay in float; a result that loses more than
     --max-drop of AP, or one face more than that by face height, is refused with exit code 2.
     """
     from facedet.common.files import refuse_inputs

@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """An input or a setting of the user does not work. The message is one line: where, what is wrong, what to do."""
+    """An input or a setting from the user does not work. The message is one line: where, what is wrong, what to do."""
 
     exit_code = 2  # of the command line
 

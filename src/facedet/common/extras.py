@@ -1,10 +1,10 @@
-"""What `pip install .` leaves out: `.[train]` adds what trains, exports and reads checkpoints."""
+"""What `pip install .` leaves out and `.[train]` adds: the packages for training, export and checkpoints."""
 
 from importlib.util import find_spec
 
 from facedet.common.errors import UserError
 
-_OF_TRAIN = {  # name in messages by module; the others of the extra come with these
+_OF_TRAIN = {  # name in messages by module; the extra's other packages come with these
     "torch": "PyTorch",
     "mmdet": "mmdet",
     "albumentations": "albumentations",
@@ -16,7 +16,7 @@ _OF_TRAIN = {  # name in messages by module; the others of the extra come with t
 def require_train(what: str) -> None:
     """Raise UserError if a library of the extra `train` is not installed. what: the command or file that needs it.
 
-    Only whether they are installed is looked at: one that is, and does not work, shows its own error when it is used.
+    Checks only whether they are installed. An installed library that does not work raises its own error when used.
     """
     missing = [title for module, title in _OF_TRAIN.items() if find_spec(module) is None]
     if missing:

@@ -1,4 +1,4 @@
-"""Files: their digest, and writing under a temporary name that is then renamed, so that none is ever incomplete."""
+"""Files: their digest, and writing under a temporary name that is then renamed, so that no file is ever incomplete."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 from facedet.common.errors import UserError
 
-_BEGUN = ".facedet-"  # then the number of the process and the name: a file that is being written
+_BEGUN = ".facedet-"  # then the process ID and the name: a file that is being written
 
 
 def check_writable(folder: Path) -> None:
@@ -26,7 +26,7 @@ def check_writable(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes of this machine left of files that they were writing."""
+    """Remove the incomplete files that killed processes of this machine left behind."""
     for leftover in folder.glob(f"{_BEGUN}*"):
         process = leftover.name.removeprefix(_BEGUN).partition(".")[0]
         if process.isdecimal() and not _is_running(int(process)):
@@ -39,7 +39,7 @@ def _is_running(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # of another user
+    except PermissionError:  # another user's process
         return True
     return True
 
@@ -68,9 +68,9 @@ def sha256(path: Path) -> str:
 def write_beside(path: Path, keep: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path in the same folder (created if missing) and rename it to `path` if no error occurred.
 
-    The file is on the disk before it is renamed, so that a power failure cannot leave an empty one. keep: the earlier
-    file stays under this name, in the same folder. Raises UserError if the file cannot be written, for example because
-    the disk is full.
+    The file is flushed to the disk before it is renamed, so that a power failure cannot leave an empty one. keep: the
+    earlier file is kept under this name, in the same folder. Raises UserError if the file cannot be written, such as
+    when the disk is full.
     """
     temporary = path.with_name(f"{_BEGUN}{os.getpid()}.{path.name}")
     try:
@@ -89,7 +89,7 @@ def write_beside(path: Path, keep: Path | None = None) -> Iterator[Path]:
 
 
 def _keep(path: Path, earlier: Path) -> None:
-    """Give a file a second name, so that it exists at every moment; rename it where a file system has no links."""
+    """Give a file a second name, so that it exists at every moment; rename it if the file system has no links."""
     earlier.unlink(missing_ok=True)
     try:
         os.link(path, earlier)

@@ -12,9 +12,9 @@ from facedet.common.errors import UserError
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Own a folder within the block. The system ends the ownership if the process dies. Raises UserError.
+    """Lock a folder within the block. The system releases the lock if the process dies. Raises UserError.
 
-    The lock is a file `.lock` in the folder that holds the number of the process.
+    The lock is a file `.lock` in the folder that holds the process ID.
     """
     with (folder / ".lock").open("a+", encoding="ascii") as file:
         try:
@@ -26,7 +26,7 @@ def only_writer(folder: Path) -> Iterator[None]:
                 f"{folder}: process {owner} is writing to it; wait for it or choose another folder"
             ) from None
         except OSError as error:  # some network file systems have no locks
-            print(f"warning: {folder}: cannot be locked ({error.strerror}); let one run write to it", file=sys.stderr)
+            print(f"warning: {folder}: cannot be locked ({error.strerror}); start one run at a time", file=sys.stderr)
         os.register_at_fork(after_in_child=file.close)  # a worker that outlives its process would keep the lock
         file.truncate(0)
         file.write(str(os.getpid()))

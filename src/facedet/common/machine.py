@@ -20,13 +20,13 @@ def usable_cores() -> frozenset[int]:
 
 
 def core_count() -> float:
-    """How many cores this process may use: a container may have a share of them only."""
+    """How many cores this process may use: a container may be limited to a share of them."""
     quota, _, period = "".join(_lines("/sys/fs/cgroup/cpu.max")).partition(" ")
     return min(len(usable_cores()), int(quota) / int(period)) if quota.isdigit() else len(usable_cores())
 
 
 def shared_memory() -> int:
-    """Bytes of shared memory that are free; no limit where it is not a file system."""
+    """Free bytes of shared memory; unlimited where it is not a file system."""
     try:
         facts = os.statvfs("/dev/shm")
     except OSError:
@@ -35,7 +35,7 @@ def shared_memory() -> int:
 
 
 def peak_memory_mb() -> int:
-    """The most memory that this process used so far, MiB."""
+    """The peak memory of this process so far, MiB."""
     for line in _lines("/proc/self/status"):
         if line.startswith("VmHWM:"):  # on Linux, getrusage would count the parent's memory before this process began
             return int(line.split()[1]) // 2**10
@@ -44,7 +44,7 @@ def peak_memory_mb() -> int:
 
 
 def _processor() -> str:
-    """The name of the processor, where Linux tells it."""
+    """The name of the processor, if Linux reports it."""
     names = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     return names[0] if names else platform.machine()
 

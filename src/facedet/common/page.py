@@ -23,7 +23,7 @@ def write_report(template: Path, folder: Path, content: Any, **values: Any) -> P
 def write_page(template: Path, path: Path, **values: Any) -> Path:
     """Fill a template with escaped values and write the page; returns its path. Raises UserError.
 
-    A template extends page.html, which lies here.
+    A template extends page.html, which is next to this module.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),

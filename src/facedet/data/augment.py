@@ -1,4 +1,4 @@
-"""Augmentation with albumentations: crop and resize to the input size, distort colours, lose quality, flip."""
+"""Augmentation with albumentations: crop and resize to the input size, distort colours, reduce quality, flip."""
 
 import random
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from facedet.data.crop import MinIoUCrop
 from facedet.data.warp import Warp
 
 MIN_SIDE = 1.0  # pixels of the input: a narrower or lower face is dropped or, with `keep_cut`, ignored
-_VISIBLE = 0.01  # pixels: less is nothing
+_VISIBLE = 0.01  # pixels: a smaller part of a face is dropped
 
 
 @dataclass(frozen=True)
 class Augmented:
-    """A training sample: image uint8 [size, size, 3] BGR, boxes float32 [n, 4] in pixels of it, ignored bool [n]."""
+    """A training sample: image uint8 [size, size, 3] BGR, boxes float32 [n, 4] in its pixels, ignored bool [n]."""
 
     image: np.ndarray
     boxes: np.ndarray
@@ -31,10 +31,10 @@ class Augment:
     IoU of every face with the crop; each call draws one of them, "no crop" or "any crop". crop_smallest: smallest side
     of the crop as a fraction of the side of the image.
 
-    keep_cut: a face whose centre is cut off or that becomes too small is ignored, as far as it is visible; without it,
-    it is dropped and counts as background. zoom_out: with probability `zoom_out_p` the image is placed on a canvas of
-    its mean colour with up to this many times its sides, before the crop. rotate: largest angle, degrees; every second
-    image is rotated. grey, blur, noise, jpeg: probabilities.
+    keep_cut: the visible part of a face whose centre is cut off, or that becomes too small, is ignored; without it, the
+    face is dropped and counts as background. zoom_out: with probability `zoom_out_p` the image is placed on a canvas of
+    its mean colour with up to this many times its sides, before the crop. rotate: largest angle, degrees; half of the
+    images are rotated. grey, blur, noise, jpeg: probabilities.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Images decoded once: pixels in files that are read without decoding."""
+"""A cache of decoded images, which are read back without decoding."""
 
 import hashlib
 import sys
@@ -42,13 +42,13 @@ class ImageCache:
     def read(self, path: Path) -> np.ndarray:
         """The image, as `read_reduced` returns it. Raises UserError."""
         file = self.folder / f"{self._key(path)}.npy"
-        with suppress(OSError, ValueError, EOFError):  # missing or damaged: it is written anew
+        with suppress(OSError, ValueError, EOFError):  # missing or damaged: it is written again
             return np.load(file)
         image = read_reduced(path, self.largest_side)
         try:
             with write_beside(file) as temporary, temporary.open("wb") as out:
                 np.save(out, image)
-        except UserError as error:  # training goes on without
+        except UserError as error:  # training continues without the cache
             if not self._full:
                 print(f"warning: {error}; images are decoded each time", file=sys.stderr, flush=True)
             self._full = True

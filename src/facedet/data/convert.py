@@ -20,8 +20,8 @@ def to_coco(
     """Write `folder`/annotations.json and copy the images to `folder`/images; returns the path of the JSON file.
 
     Images keep their file names, and also their folders if file names collide. Ignored faces get `iscrowd`, every class
-    becomes `face`. tell: called with a line for each image or box that is left out. Raises UserError, also if the
-    folder is not empty or is inside the dataset.
+    becomes `face`. tell: called with a line for each image or box that is left out. Raises UserError, for
+    example if the folder is not empty or is inside the dataset.
     """
     _check_target(source, folder)
     dataset = read_dataset(source)

@@ -1,4 +1,4 @@
-"""The random crop of SSD, and what becomes of the faces that it cuts off."""
+"""The random crop of SSD, and what happens to the faces that it cuts off."""
 
 import random
 from typing import Any
@@ -47,7 +47,7 @@ def draw_crop(
 
 
 def in_pixels(bboxes: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The corners [n, 4] of boxes of albumentations, whose unit is the image."""
+    """The corners [n, 4], in pixels, of boxes of albumentations, which are fractions of the image."""
     return bboxes[:, :4] * [width, height, width, height]
 
 
@@ -58,7 +58,7 @@ def centred_in(boxes: np.ndarray, frame: Frame) -> np.ndarray:
 
 
 def cut_off(bboxes: np.ndarray, outside: np.ndarray, keep_cut: bool) -> np.ndarray:
-    """Boxes of albumentations without those outside; `keep_cut` keeps these, ignored."""
+    """Boxes of albumentations without those outside; with `keep_cut`, those stay and become ignored."""
     if not keep_cut:
         return bboxes[~outside]
     bboxes = bboxes.copy()

@@ -34,7 +34,7 @@ class DatasetSource:
     images: folder of the images if they are not where the format expects them. names: text file that selects images,
     one per line. format: one of `FORMATS`; None detects it. split: `train` or `val` of a YOLO data.yaml with both; None
     takes all; training takes `train`, validation and evaluation take `val`. weight: how often an epoch of training uses
-    each image; for a fraction, it uses another random part of the images each time.
+    each image; for a fraction, it uses a different random part of the images each time.
     """
 
     path: Path
@@ -46,7 +46,7 @@ class DatasetSource:
 
     @classmethod
     def of(cls, dataset: "DatasetSource | str | Path", split: str) -> "DatasetSource":
-        """The source, or that of the dataset at a path; takes `split` unless it selects images itself."""
+        """The source itself, or one for the path; with `split`, unless it selects images already."""
         source = dataset if isinstance(dataset, DatasetSource) else cls(Path(dataset))
         return replace(source, split=split) if source.split is None and source.names is None else source
 

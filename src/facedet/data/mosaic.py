@@ -34,7 +34,7 @@ def mosaic(
 
 
 def _part(view: Augmented, frame: Frame, factor: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of the frame [h, w, 3], and all boxes [n, 4] of the view where they are then."""
+    """Pixels of the frame [h, w, 3], and all boxes [n, 4] of the view at their new places."""
     wanted = np.subtract(frame[2:], frame[:2])
     sides = np.array(view.image.shape[1::-1])
     shown = np.minimum(np.rint(wanted / max(factor, *(wanted / sides))), sides).astype(int)

@@ -83,7 +83,7 @@ def warp_image(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
 
 
 def warp_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The boxes [n, 4] around mapped faces, which are the ellipses in `boxes`: mapped corners would be further out."""
+    """The boxes [n, 4] around mapped faces, taken as ellipses in `boxes`: mapped corners would give larger boxes."""
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
     halves = np.sqrt(((boxes[:, 2:] - boxes[:, :2]) / 2) ** 2 @ (matrix[:, :2] ** 2).T)
     return np.concatenate([centres - halves, centres + halves], axis=1)

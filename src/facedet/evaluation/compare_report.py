@@ -9,7 +9,7 @@ from facedet.evaluation.evaluation_report import draw_crops
 from facedet.evaluation.metrics.faces import BoxInImage
 from facedet.inference.draw import AMBER, BLUE, GREEN, RED
 
-if TYPE_CHECKING:  # it needs torch, which a comparison of exports does without
+if TYPE_CHECKING:  # it needs torch, which comparing exports does not
     from facedet.evaluation.gated_quantization import Quantization
 
 _SHOWN = 24  # crops per section

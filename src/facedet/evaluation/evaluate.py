@@ -85,7 +85,7 @@ def evaluate(
     progress: Progress = silent,
     config: str | Path | None = None,
 ) -> Evaluation:
-    """Evaluate a model, or stored predictions, on a dataset (a path alone if it needs no more). Raises UserError.
+    """Evaluate a model, or stored predictions, on a dataset (or just its path). Raises UserError.
 
     metrics: some of METRICS; empty for all that the inputs allow. wider_ground_truth: folder of the four official .mat
     files. predictions: as for `read_predictions`; with wider_ground_truth they need no dataset and no images. config:

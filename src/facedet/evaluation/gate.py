@@ -21,7 +21,7 @@ ENOUGH_FACES = 10  # with fewer, one face is worth more than 0.1
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured accuracy, 0..1, and the share of it that one face is worth, which may be lost in any case."""
+    """A measured accuracy, 0..1, and the share of it that one face is worth, which it may always lose."""
 
     value: float
     one_face: float = 0.0
@@ -49,7 +49,7 @@ def largest_drop(before: dict[str, Figure], after: dict[str, Figure]) -> float:
 
 
 class AccuracyJudge:
-    """`export.quantize.Judge` on annotated photos; those that cannot be read are left out.
+    """`export.int8.Judge` on annotated photos; those that cannot be read are left out.
 
     photos, detections: the photos that were read, and what the float network detects in them.
     """

@@ -1,4 +1,4 @@
-"""Quantize a model, refuse the result if accuracy suffers, and show what it costs and gains."""
+"""Quantize a model, refuse the result if accuracy suffers, and show its cost and its gain."""
 
 import shutil
 import tempfile
@@ -30,9 +30,9 @@ MAX_DROP = 0.005
 
 @dataclass(frozen=True)
 class MeasuredModel:
-    """One form of the model: its name, what it computes in, and its cost and accuracy.
+    """One form of the model: its name, the precision in which it computes, and its cost and accuracy.
 
-    figures: those that the gate looks at, in 0..1 by name; empty without validation images.
+    figures: those that the gate checks, in 0..1 by name; empty without validation images.
     """
 
     name: str
@@ -81,8 +81,8 @@ def quantize_model(
     """Quantize a checkpoint or an FP32 IR and write `detector-int8.xml` into `folder`. Raises UserError.
 
     calibrate: a dataset, whose boxes are not used, or a folder of images. val: a dataset; if a figure of INT8 is lower
-    than in float32 by more than `max_drop` (and one face, for a range of heights), layers that hurt stay in float, and
-    if that is not enough, nothing is written and the result tells why. config: of a checkpoint, as for `load_network`.
+    than in float32 by more than `max_drop` (and one face, for a range of heights), harmful layers stay in float, and if
+    that is not enough, nothing is written and the result says why. config: of a checkpoint, as for `load_network`.
     """
     if not 0 <= max_drop <= 1:
         raise UserError(f"--max-drop {max_drop:g}: AP lies between 0 and 1")
@@ -139,7 +139,7 @@ def _calibration_images(source: DatasetSource, left_out: list[str]) -> list[Path
 def _float_files(
     model: Path, scratch: Path, progress: Progress, config: str | Path | None
 ) -> dict[str, tuple[Path, str]]:
-    """The float variants by name: file and precision to compute in."""
+    """The float variants by name: file and precision of the computation."""
     if model.suffix == ".pth":
         fp32, fp16 = export_model(model, scratch, ["fp32", "fp16"], progress, config=config).values()
     elif model.suffix == ".xml":
@@ -156,7 +156,7 @@ def _float_files(
 def _detect(
     files: dict[str, tuple[Path, str]], judge: AccuracyJudge, progress: Progress
 ) -> dict[str, list[Detections]]:
-    """What each variant detects in the judge's photos; the judge knows it of `fp32`."""
+    """What each variant detects in the judge's photos; the judge has those of `fp32`."""
     paths = [photo.path for photo in judge.photos]
     others = {name: file for name, file in files.items() if name != "fp32"}
     found = {name: predict(open_session(*file), paths, progress)[0] for name, file in others.items()}

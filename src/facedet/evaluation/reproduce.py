@@ -1,4 +1,4 @@
-"""Measure the published card's table again, with the published IR on WIDER FACE val."""
+"""Reproduce the published card's table with the published IR on WIDER FACE val."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -48,8 +48,8 @@ def _resize(picture: ov.Node, shape: ov.Node, size: int) -> ov.Node:
 
 
 def _neighbours(length: ov.Node, size: int) -> tuple[ov.Node, ov.Node, ov.Node]:
-    """For each of `size` places: the two pixels of a line of `length` that it lies between, int64, and how far it is
-    from the first, float32 in units of 1/2048 of their distance."""
+    """For each of `size` places: the two neighbouring pixels in a line of `length`, int64, and the distance from the
+    first, float32 in units of 1/2048 of a pixel."""
     # in integers, which no device rounds
     doubled = ops.constant(2 * np.arange(size) + 1) * length - size  # 2 * size times the place
     doubled = ops.minimum(ops.maximum(doubled, ops.constant(0)), (length - 1) * (2 * size))

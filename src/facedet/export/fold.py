@@ -1,12 +1,12 @@
 """Exact folding: the same function with fewer operations, by combining linear layers.
 
 A context module is linear: its channels are a fixed linear map of the output of its first convolution. So that
-convolution is combined with the FPN's convolution before it, and the linear map with the first convolution of each of
-the head's two towers after it.
+convolution is merged into the FPN's convolution before it, and the linear map into the first convolution of each of the
+head's two towers after it.
 
 The towers' group normalizations are replaced, see export/group_norm.py.
 
-The head's last convolutions have one to four channels, but OpenVINO computes 16 at least. They become 1x1 convolutions
+The head's last convolutions have one to four channels, but OpenVINO computes at least 16. They become 1x1 convolutions
 with a channel for each weight of the kernel, whose shifted outputs are added.
 """
 
@@ -37,7 +37,7 @@ def fold_layers(detector: Detector) -> Detector:
         )
     for layer in chain(*towers):
         setattr(layer, layer.norm_name, ChannelGroupNorm(layer.norm))
-    if type(neck) is RSSHFPN and type(head) is FaceATSSHead:  # a class of the user's may use its layers otherwise
+    if type(neck) is RSSHFPN and type(head) is FaceATSSHead:  # a user's own class may use its layers differently
         _fold_contexts(neck, towers)
     for name in ("atss_cls", "atss_reg", "atss_centerness"):
         setattr(head, name, _by_taps(getattr(head, name)))
@@ -78,7 +78,7 @@ class FirstOfTower(nn.Module):
         self.norm, self.activate = layer.norm, layer.activate
 
     def forward(self, x: Tensor) -> Tensor:
-        # The tower reads zeros outside the image, also in place of the constant: less of it arrives at the border.
+        # The tower's zero padding replaces the constant too, so less of the constant arrives at the border.
         inside = x.new_ones(1, 1, *x.shape[2:])
         constant = F.conv2d(inside, self.constant, self.bias, padding=1)  # known when the graph is compiled
         return self.activate(self.norm(F.conv2d(x, self.weight, padding=1), constant))

@@ -25,12 +25,12 @@ from facedet.weights.graph_facts import SECTION
 from facedet.weights.ir.graph import core, read_model, stored_precision
 
 _MOST_IMAGES = 300  # to calibrate on
-_RANKED_IMAGES = 20  # on which NNCF tries every layer, if some have to stay in float
+_RANKED_IMAGES = 20  # on which NNCF ranks the layers, if some have to stay in float
 Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]  # image [1, 3, size, size] -> outputs `boxes` and `labels`
 
 
 class Judge(Protocol):
-    """Tells how much accuracy a network loses against the one before quantization, on some number of `images`."""
+    """Measures how much accuracy a network loses by quantization, on a number of `images`."""
 
     images: int
 
@@ -50,7 +50,7 @@ def quantize(
 ) -> None:
     """Quantize a float32 IR and write `target` (.xml and .bin). Raises UserError.
 
-    images: files to calibrate on; of more than 300, some are chosen evenly. judge: layers that hurt stay in float until
+    images: files to calibrate on; of more than 300, some are chosen evenly. judge: harmful layers stay in float until
     the drop is at most `max_drop` or no layer is left: check the result.
     """
     model = read_model(ir)
@@ -128,7 +128,7 @@ def _weight_type(convolution: ov.Node) -> str:
 
 @contextmanager
 def _nncf() -> Iterator[Any]:
-    """NNCF on one instance of OpenVINO, without its own output on the terminal and its reports over the network."""
+    """NNCF on one instance of OpenVINO, without its terminal output and its usage reports over the network."""
     os.environ.setdefault("NNCF_CI", "1")
     import nncf
 

@@ -29,7 +29,7 @@ class Interface:
     takes_mean: bool
 
     def lines(self) -> list[str]:
-        """Describe the inputs, the outputs and the preprocessing, one line each; names of one port stand together."""
+        """Describe the inputs, the outputs and the preprocessing, one line each; names of the same port are joined."""
         mean = "the model subtracts the mean" if self.takes_mean else "the model subtracts no mean"
         return [f"input {_describe(self.inputs)}", f"output {_describe(self.outputs)}", f"{self.layout}, {mean}"]
 
@@ -59,7 +59,7 @@ def interface_reasons(reference: Interface, other: Interface) -> list[str]:
     """List the reasons why a client made for the reference cannot use the other model.
 
     The names of inputs and outputs are not compared: a model without the published names cannot be opened. A dynamic
-    number of rows may stand against a fixed one, which is filled with zero rows.
+    number of rows is compatible with a fixed one, which is padded with zero rows.
     """
     reasons = []
     (first, *_), (second, *_) = reference.inputs.values(), other.inputs.values()

@@ -16,7 +16,7 @@ from facedet.weights.checkpoint import load_weights, read_checkpoint
 def load_network(checkpoint: Path, config: str | Path | None = None) -> tuple[DeployedDetector, int, dict[str, str]]:
     """Load a checkpoint: the network to export, its input size, and the facts to store in exports. Raises UserError.
 
-    config: name or path of the one that it was trained with; needed only for a network with types that are not this
+    config: name or path of the config that it was trained with; needed only for a network with types other than this
     project's.
     """
     network, state = read_checkpoint(checkpoint, load_config(config) if config else None)

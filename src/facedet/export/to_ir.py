@@ -16,7 +16,7 @@ _COMPUTE_IN_F32 = "precise_0"  # how OpenVINO names the attribute DisableFP16Com
 
 
 def write_ir(onnx_file: Path, facts: dict[str, str], path: Path, *, fp16: bool, variant: Variant = UNCHANGED) -> None:
-    """Convert an ONNX file and write `path` (.xml) with its .bin beside it. Raises UserError.
+    """Convert an ONNX file and write `path` (.xml) with its .bin next to it. Raises UserError.
 
     facts: stored in rt_info, together with the metadata of OpenVINO Model API. fp16: store the weights in half
     precision; input and outputs stay float32. variant: that of the ONNX file, which has no u8 input and no layout.
@@ -33,14 +33,14 @@ def write_ir(onnx_file: Path, facts: dict[str, str], path: Path, *, fp16: bool, 
 
 
 def save_ir(model: ov.Model, path: Path, *, fp16: bool) -> None:
-    """Write a graph as `path` (.xml) with its .bin beside it. Raises UserError.
+    """Write a graph as `path` (.xml) with its .bin next to it. Raises UserError.
 
     The last convolutions are marked: a device that computes in bf16 computes them in float32. It costs no measurable
     time, and scores differ less than half as much.
     """
     for node in last_convolutions(model) + sums_of_taps(model):
         node.get_rt_info()[_COMPUTE_IN_F32] = ""
-    with write_beside(path) as graph, write_beside(path.with_suffix(".bin")):  # OpenVINO writes the .bin beside
+    with write_beside(path) as graph, write_beside(path.with_suffix(".bin")):  # OpenVINO writes the .bin too
         try:
             ov.save_model(model, graph, compress_to_fp16=fp16)
         except RuntimeError as error:  # how OpenVINO reports a full disk
@@ -59,6 +59,6 @@ def _model_api(variant: Variant, size: int) -> dict[str, str]:
         "confidence_threshold": str(SHOW_ABOVE),
         "reverse_input_channels": "False",
     }
-    if for_model_api:  # it resizes itself otherwise, and rounds differently
+    if for_model_api:  # otherwise it resizes by itself, and rounds differently
         metadata |= {"embedded_processing": "True", "orig_height": str(size), "orig_width": str(size)}
     return metadata

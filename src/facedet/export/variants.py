@@ -10,12 +10,12 @@ INPUTS = ("f32", "u8")
 
 @dataclass(frozen=True)
 class Variant:
-    """How an export differs from the published interface; the default does not. Raises UserError for what cannot be.
+    """How an export differs from the published interface; the default does not. Raises UserError if options conflict.
 
-    nms: whether NMS is in the graph; without, it ends with boxes [anchors, 4] and scores [anchors]. layout:
+    nms: whether NMS is in the graph; without NMS, it ends with boxes [anchors, 4] and scores [anchors]. layout:
     `model-api` has a leading dimension in the outputs, and takes pictures. input: `u8` takes pictures uint8
-    [h, w, 3] BGR of any size, and gives boxes in their pixels. batch: number of images; from 2 on, outputs have it as
-    their first dimension.
+    [h, w, 3] BGR of any size, and gives boxes in pixels of the picture. batch: number of images; if 2 or more, it is
+    the outputs' first dimension.
     """
 
     nms: bool = True

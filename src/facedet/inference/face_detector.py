@@ -15,7 +15,7 @@ from facedet.inference.session import open_session
 class FaceDetector:
     """A checkpoint, ONNX file or IR, ready to detect.
 
-    input_size: side of the square that images are resized to, pixels. precision: what the model computes in.
+    input_size: side of the square that images are resized to, pixels. precision: in which the model computes.
     """
 
     def __init__(self, path: str | Path, precision: str = "f32", config: str | Path | None = None):
@@ -42,6 +42,6 @@ def open_detector(path: str | Path, precision: str = "f32", *, config: str | Pat
 
     precision: `f32`, or `default` for the precision that OpenVINO chooses on this device (bf16 on many CPUs: faster,
     but boxes can move by pixels). config: name or path of the config that a checkpoint was trained with; needed only
-    for a network with types that are not this project's. Raises UserError.
+    for a network with types other than this project's. Raises UserError.
     """
     return FaceDetector(path, precision, config)

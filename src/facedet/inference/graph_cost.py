@@ -73,7 +73,7 @@ def _flops(node: ov.Node, constants: list[ov.Node]) -> int:
 
 
 def _adds_border_values(node: ov.Node) -> bool:
-    """Whether a folded network adds here what is known before the image, or its mean: see export/group_norm.py."""
+    """Whether a folded network adds a value here that the image does not change, or its mean: export/group_norm.py."""
     readers = {port.get_node().get_type_name() for port in node.output(0).get_target_inputs()}
     sources = {port.get_node().get_type_name() for port in node.input_values()}
     return "Subtract" in readers or "ReduceMean" in sources

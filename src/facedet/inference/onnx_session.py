@@ -67,7 +67,7 @@ class OnnxSession:
         return onnxruntime.InferenceSession(_up_to_nms(self.path), providers=["CPUExecutionProvider"])
 
     def interface(self) -> Interface:
-        from facedet.inference.openvino_session import graph_preprocessing  # which ONNX Runtime does without
+        from facedet.inference.openvino_session import graph_preprocessing  # not needed to run
         from facedet.weights.ir.graph import read_model
 
         preprocessing = graph_preprocessing(read_model(self.path))

@@ -17,7 +17,7 @@ class Session(Protocol):
     """A model that is loaded and ready to run.
 
     size: input size, pixels. threshold: the score that detections must exceed, None if the file does not state it.
-    weights: stored precision, `f32`, `f16`, `bf16` or `i8`. precision: what the model computes in. strides: of the
+    weights: stored precision, `f32`, `f16`, `bf16` or `i8`. precision: in which it computes. strides: of the
     levels in pixels, finest first; empty if the file does not state them. nms_rule: the thresholds as `postprocess`
     takes them, None if the file does not state them.
     """
@@ -54,14 +54,14 @@ PRECISIONS = ("f32", "bf16", "default")
 def open_session(path: Path, precision: str = "f32", config: str | Path | None = None) -> Session:
     """Open a model by its file type. Raises UserError.
 
-    precision: what an IR computes in: `f32`, `bf16`, or `default` for what OpenVINO chooses on the device; a checkpoint
-    and an ONNX file always compute in float32. config: of a checkpoint, as for `load_network`.
+    precision: in which an IR computes: `f32`, `bf16`, or `default` for what OpenVINO chooses on the device; checkpoints
+    and ONNX files always compute in float32. config: of a checkpoint, as for `load_network`.
     """
     return session_loader(path, precision, config)()
 
 
 def session_loader(path: Path, precision: str, config: str | Path | None = None) -> Callable[[], Session]:
-    """What opens the model, with its runtime already imported. Raises UserError. Arguments as of `open_session`."""
+    """A function that opens the model; its runtime is imported already. Raises UserError. Arguments: `open_session`."""
     check_model(path, precision)
     if path.suffix == ".pth":
         from facedet.inference.torch_session import TorchSession
@@ -79,7 +79,7 @@ def session_loader(path: Path, precision: str, config: str | Path | None = None)
 def check_model(path: Path, precision: str) -> None:
     """Raise UserError for an unknown precision, no model file, or one that cannot be opened here.
 
-    Arguments as of `open_session`.
+    Arguments: see `open_session`.
     """
     if precision not in PRECISIONS:
         raise UserError(f"--precision {precision}: give one or more of {', '.join(PRECISIONS)}")

@@ -1,4 +1,4 @@
-"""How many images a second do IRs compute? Measured in turns, so that all see the same load on the machine."""
+"""Images per second of IRs, measured in turns, so that all see the same load on the machine."""
 
 import math
 import statistics
@@ -19,7 +19,8 @@ def throughput(
 ) -> dict[str, float]:
     """Images per second of each IR, the median of several rounds in which every IR runs once.
 
-    models: by name, the .xml and the precision to compute in. Batch 1, as many images at once as OpenVINO chooses.
+    models: by name, the .xml and the precision of the computation. Batch 1, with as many images in flight as OpenVINO
+    chooses.
     seconds: how long each model runs in each round, at least.
     """
     queues = {name: _queue(*model) for name, model in models.items()}
@@ -37,7 +38,7 @@ def _queue(path: Path, precision: str) -> Any:
 
 
 def _count(queue: Any, seconds: float) -> int:
-    """How many images to run in a round: as many as take long enough, and a multiple of those that run at once."""
+    """How many images to run in a round: enough to take this long, and a multiple of those in flight."""
     _seconds(queue, len(queue))  # the first run of each request allocates its memory
     return len(queue) * math.ceil(seconds / _seconds(queue, len(queue)))
 

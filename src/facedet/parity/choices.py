@@ -1,4 +1,4 @@
-"""Prove that two models differ only where NMS had to choose between nearly equal boxes."""
+"""Verify that two models differ only where NMS had to choose between nearly equal boxes."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,8 +19,8 @@ def only_nms_differs(
 ) -> bool:
     """Whether two models with float32 weights give different boxes only because NMS chose differently.
 
-    rows[model][k]: rows [n, 6] of image k; image(k): its tensor. It is proven for each image with a difference: before
-    NMS all boxes and scores agree, and each model's rows are what NMS in NumPy makes of its own boxes and scores.
+    rows[model][k]: rows [n, 6] of image k; image(k): its tensor. Verified for each image with a difference: before NMS
+    all boxes and scores agree, and each model's rows are what NMS in NumPy selects from its own boxes and scores.
     """
     rule = next((model.nms_rule for model in models if model.nms_rule), None)
     if rule is None or any(model.weights != "f32" for model in models):
@@ -45,7 +45,7 @@ def _proven(models: Sequence[Session], rows: Sequence[np.ndarray], image: np.nda
 
 
 def follows_rule(rows: np.ndarray, dense: Sequence[np.ndarray], rule: dict[str, float]) -> bool:
-    """Whether `rows` are what NMS by the rule selects of `dense`, boxes and scores before NMS, to rounding."""
+    """Whether `rows` are what NMS by the rule selects from `dense`, boxes and scores before NMS, up to rounding."""
     found, selected = to_detections(rows), postprocess(dense[0], dense[1], **rule)  # type: ignore[arg-type]
     expected = to_detections(np.column_stack([selected, np.zeros(len(selected))]))
     i, j = match(found, expected).pairs.T

@@ -25,8 +25,8 @@ class Difference:
     the tolerance's `faint`; the largest and mean differences are those of these pairs. faint: number of low-score
     boxes, matched pairs counted once; faint_off: how many of them have no match within the tolerance. shown: number of
     boxes with a score above `faint` in either model, matched pairs counted once; shown_alike: how many of them have a
-    match with an IoU of at least INT8_IOU and a score within the tolerance. nms_choices: number of boxes that are left
-    out of all that is judged, because only NMS chose differently (`only_nms_differs`).
+    match with an IoU of at least INT8_IOU and a score within the tolerance. nms_choices: number of boxes that are not
+    judged, because only NMS chose differently (`only_nms_differs`).
     """
 
     matched: int
@@ -86,7 +86,7 @@ def compare(
 ) -> Pair:
     """Compare and judge two models. first, second: rows [n, 6] of each image from the reference and from `other`.
 
-    only_nms: differences of single boxes are proven to come from a choice of NMS, and are counted but not judged.
+    only_nms: differences of single boxes are known to come from a choice of NMS, and are counted but not judged.
     """
     stored = (reference.weights, other.weights)
     tolerance = TOLERANCES[next((kind for kind in ("i8", "f16") if kind in stored), "f32")]

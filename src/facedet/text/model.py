@@ -21,7 +21,7 @@ def info_table(info: Info) -> str:
 
 
 def origin_lines(origin: Origin) -> list[str]:
-    """What was imported, and how closely it was proved."""
+    """What was imported, and how closely it matches the file."""
     lines = [f"imported all weights of the {origin.config} {origin.form}"]
     if origin.proof and origin.proof_as_stored:
         lines.append(f"largest difference from the file before NMS, over all anchors: {origin.proof_as_stored}")

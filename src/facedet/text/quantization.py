@@ -7,7 +7,7 @@ from facedet.text.columns import columns
 def quantization_table(done: Quantization) -> str:
     """Size, speed and accuracy of the float variants and of INT8, side by side."""
     first = done.variants[0]
-    rows = [("", "computes in", "MB", "images/s", "speed", *first.figures)]
+    rows = [("", "precision", "MB", "images/s", "speed", *first.figures)]
     for v in done.variants:
         speed = (f"{v.images_per_second:.2f}", f"{v.images_per_second / first.images_per_second:.2f}x")
         figures = (f"{100 * value:.1f} %" for value in v.figures.values())

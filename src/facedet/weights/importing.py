@@ -163,7 +163,7 @@ def _precision(model: ov.Model, path: Path) -> str:
     if quantised or precision in ("i8", "u8"):
         raise UserError(
             f"{path}: is an INT8 file: its weights are rounded to 256 steps, which is too coarse for training; "
-            "import the FP32 or FP16 file, and quantise again after training"
+            "import the FP32 or FP16 file, and quantize again after training"
         )
     if precision not in ("f32", "f16"):
         raise UserError(f"{path}: its weights are stored in {precision}; import the FP32 or FP16 file")

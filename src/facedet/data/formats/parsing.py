@@ -28,7 +28,7 @@ def beginning(file: Path) -> str:
 
 
 def first_key(head: str) -> tuple[str, str] | None:
-    """Of the beginning of a JSON: the first key that annotations have, and the bracket of its value."""
+    """From the beginning of a JSON: the first key that belongs to annotations, and the bracket that opens its value."""
     key = _JSON_KEY.search(head) if head.startswith("{") else None
     return (key[1], key[2]) if key else None
 

@@ -1,7 +1,7 @@
 """The annotation formats. Imports nothing heavy: help texts list their names.
 
-A format is a module of its name beside this one. Its `read` reads a dataset. How a dataset is recognised is its
-`begins(head)`, if it is a single file with this beginning, or its `is_folder(folder)`.
+A format is a module next to this one, with the format's name. Its `read` reads a dataset. It recognises a dataset by
+`begins(head)` if that is a single file, from the beginning of the file, and by `is_folder(folder)` if not.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from typing import Any
 class Format:
     """A row of the table.
 
-    single_file: whether a dataset is one file. suffixes: files with them that nothing recognises are taken for it, so
-    that its reader says what is wrong. has_splits: whether its `read` takes a split.
+    single_file: whether a dataset is one file. suffixes: unrecognised files with these are read as this format, so that
+    its reader says what is wrong. has_splits: whether its `read` takes a split.
     """
 
     name: str

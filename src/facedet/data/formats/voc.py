@@ -13,7 +13,7 @@ from facedet.data.structures import Photo
 
 
 def is_folder(folder: Path) -> bool:
-    """Whether a folder has annotations in XML, which are not CVAT's."""
+    """Whether a folder has XML annotations that are not CVAT's."""
     files = (file for name in ("annotations", "Annotations") for file in (folder / name).glob("*.xml"))
     first = next(files, None)
     return first is not None and xml_root(beginning(first)) != "annotations"

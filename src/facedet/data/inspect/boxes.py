@@ -8,7 +8,7 @@ from facedet.data.inspect.findings import Finding
 from facedet.data.structures import Photo
 
 ROUNDING = 0.5  # pixels of the image by which rounding may move a box outside
-MAX_AREA = 0.9  # share of the image's area: a larger box is hardly a face
+MAX_AREA = 0.9  # share of the image's area: a larger box is unlikely to be a face
 MIN_FACE = 3.0  # pixels of the input: a narrower or lower box shows no face
 SMALL_FACE = 8.0  # pixels of the input: narrower or lower faces are hard to detect
 SAME_BOX_IOU = 0.95  # two boxes with this IoU or more are one box annotated twice

@@ -45,7 +45,7 @@ KINDS = {
     "outside": Kind("box outside the image", True, "Training leaves it out. Often x and y are swapped."),
     "no-area": Kind("box without area", True, "Training leaves it out and learns its face as background."),
     "repeated": Kind("box annotated twice", True, "Evaluation counts the second box as a missed face."),
-    "too-large": Kind("box as large as the image", True, "Probably no face. If it is one, mark it as ignored."),
+    "too-large": Kind("box as large as the image", True, "Probably not a face. If it is one, mark it as ignored."),
     "too-small": Kind("box too small for a face", True, "No detail is left at the input size: mark it as ignored."),
     "contradiction": Kind("same image, different boxes", True, "Training gets contradictory labels: merge the two."),
     "leak": Kind("same image in training and validation", True, "Validation measures memorised images."),

@@ -1,4 +1,4 @@
-"""How far the boxes and scores of two models are apart, and how far they may be."""
+"""How far apart the boxes and scores of two models are, and how far they may be."""
 
 from dataclasses import dataclass
 

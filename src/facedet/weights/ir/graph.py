@@ -20,8 +20,9 @@ _ONNX_METADATA = "framework"  # the section of rt_info in which OpenVINO's ONNX 
 def core() -> ov.Core:
     """The instance of OpenVINO that all graphs share.
 
-    There must not be several: each gives the process a stack for signals (OpenVINO 2026.4). If they are not released in
-    the reverse order of their creation, the next signal (Ctrl-C, the end of a child) ends in a segmentation fault.
+    There must be only one: each instance sets a signal stack for the process (OpenVINO 2026.4). If several are not
+    released in the reverse order of their creation, the next signal (Ctrl-C, the end of a child) causes a segmentation
+    fault.
     """
     return ov.Core()
 

@@ -31,7 +31,7 @@ def match_operations(ours: list[Operation], theirs: list[Operation]) -> list[tup
     """Pair the operations of two graphs one to one. Both lists are in topological order.
 
     Two operations match if everything before them and everything after them is the same. Raises Mismatch with the first
-    operation that one graph has and the other has not.
+    operation that only one of the graphs has.
     """
     if Counter(_upstream_hashes(ours).values()) != Counter(_upstream_hashes(theirs).values()):
         raise Mismatch(_difference(ours, theirs))

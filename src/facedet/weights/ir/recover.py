@@ -76,7 +76,7 @@ def recover(detector: Detector, size: int, model: ov.Model, path: Path, precisio
 
 
 def _shared_parameters(found: _Found, detector: Detector) -> dict[str, np.ndarray]:
-    """The parameters by name. The head's stand in the graph once for each level and must be equal."""
+    """The parameters by name. The head's parameters are in the graph once for each level and must be equal."""
     copies: dict[str, list[np.ndarray]] = defaultdict(list)
     for names, constants in found:
         for name, array in _parameters(names, constants, detector):
