@@ -38,7 +38,7 @@ class WeightedSet(click.ParamType):
     type=WeightedSet(),
     multiple=True,
     required=True,
-    help="Dataset to train on: a file or folder. Give several to train on all; PATH=2 uses a set twice in an epoch.",
+    help="Dataset to train on: a file or folder. Repeat it to train on several; PATH=2 uses a set twice in an epoch.",
 )
 @click.option("--val", "val_set", type=FILE, required=True, help="Dataset to validate on.")
 @click.option("--images", type=FILE, help="Folder of the images, if not where the formats of the datasets expect them.")
@@ -70,12 +70,12 @@ class WeightedSet(click.ParamType):
 @click.option("--freeze", type=click.IntRange(0, 4), help="Do not train the stem and this number of backbone stages.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
 @click.option("--amp", default="auto", show_default=True, help="bfloat16: on, off, or auto where it is fast.")
-@click.option("--cache", type=FILE, help="Folder that keeps decoded images: for large photographs.")
+@click.option("--cache", type=FILE, help="Folder for a cache of decoded images: for large photographs.")
 @click.option("--compile", is_flag=True, help="Use torch.compile: a slower start; steps may be faster.")
-@click.option("--checkpoint-gradients", is_flag=True, help="Less memory for a batch; steps take longer.")
+@click.option("--checkpoint-gradients", is_flag=True, help="Use less memory for a batch; steps take longer.")
 @click.option("--save-every", type=float, default=5, show_default=True, help="Minutes between two checkpoints.")
-@list_option("--logger", "loggers", help="Log to wandb, mlflow or both too.")
-@click.option("--launcher", help="What started the processes: torchrun (is detected), slurm or mpi.")
+@list_option("--logger", "loggers", help="Also log to wandb, mlflow or both.")
+@click.option("--launcher", help="What started the processes: torchrun (detected), slurm or mpi.")
 @click.option("--sync-bn", is_flag=True, help="Let batch normalization use the images of all processes.  [GPUs only]")
 @click.option("--resume", is_flag=True, help="Continue the training run in the work dir from its last.pth.")
 @click.option("--dry-run", is_flag=True, help="Try the first steps; estimate time and memory; write nothing.")
@@ -96,7 +96,7 @@ def train(
     CONFIG is tiny, finetune, face_detection_0206 or a file.
 
     Writes best.pth (weights with the highest validation AP: export this one), last.pth (for --resume) and training.html
-    (a report) into the work dir, and the numbers and pictures of the report.
+    (a report) into the work dir, with the numbers and pictures of the report.
     """
     from facedet.data.dataset import DatasetSource
     from facedet.text.training import dry_run_text, summary_text

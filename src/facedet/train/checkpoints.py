@@ -37,7 +37,7 @@ class Checkpoints:
         self._saved, self._took = time.monotonic(), 0.0
 
     def are_due(self) -> bool:
-        """Whether the last write of last.pth is `save_every` minutes ago."""
+        """Whether last.pth was written `save_every` minutes ago or earlier."""
         return time.monotonic() - self._saved >= self.run.options.save_every * 60
 
     def after_epoch(self) -> None:
@@ -57,7 +57,7 @@ class Checkpoints:
 
     def save_last(self, *, wait_for_it: bool = False) -> None:
         """Write last.pth; the one before becomes previous.pth. wait_for_it: in all processes, because slurm and mpirun
-        kill the first one when another ends with an exit code."""
+        kill the first one when another exits with an error."""
         if is_first():
             self._write_last()
         if wait_for_it:

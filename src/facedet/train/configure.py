@@ -1,4 +1,4 @@
-"""The config of a training run: the caller's options in it, and no key that would have no effect."""
+"""The config of a training run: apply the caller's options, refuse keys without effect."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from facedet.train.options import TrainingOptions
 
 LOGGERS = ("wandb", "mlflow")  # names of options, modules and packages
 _MOST_WORKERS = 16
-_BATCHES_OF_A_WORKER = 3  # in shared memory: two are ready, one is in the making
+_BATCHES_OF_A_WORKER = 3  # in shared memory: two are ready, one is being made
 _TRAIN_KEYS = {"by_epoch", "max_epochs", "val_interval", "min_steps", "average", "patience", "accumulate"}
 _KNOWN = {  # the keys that training reads, of nodes whose other keys mmengine's Runner would have read
     "train_cfg": _TRAIN_KEYS,
@@ -26,7 +26,7 @@ _KNOWN = {  # the keys that training reads, of nodes whose other keys mmengine's
 
 
 def configure(options: TrainingOptions, resume: bool) -> Config:
-    """Read the config and set in it what the caller chose. Raises UserError.
+    """Read the config and apply the caller's options. Raises UserError.
 
     resume: whether the run continues from a checkpoint, and so needs no initial weights.
     """
@@ -89,7 +89,7 @@ def _check_sampler(sampler: Mapping, kind: str, known: set[str], where: str) -> 
 
 
 def override(cfg: Config, options: TrainingOptions) -> None:
-    """Set what the caller chose in the config."""
+    """Apply the caller's options to the config."""
     cfg.randomness = {"seed": 0, **cfg.get("randomness", {})}
     if options.seed is not None:
         cfg.randomness.seed = options.seed
@@ -119,9 +119,10 @@ def effective_batch(cfg: Config) -> int:
 
 
 def choose_precision(cfg: Config, amp: str, device: str) -> str:
-    """Let the config's optimizer use bfloat16 where it is wanted: `on`, `off` or `auto`. Returns the precision's name.
+    """Let the config's optimizer use bfloat16 if wanted: `on`, `off` or `auto`. Returns the precision's name.
 
-    A config with an optimizer wrapper of its own chooses by that; its name is returned. Raises UserError.
+    A config with its own optimizer wrapper chooses the precision by that; the wrapper's name is returned. Raises
+    UserError.
     """
     if amp not in ("on", "off", "auto"):
         raise UserError(f"--amp {amp}: give on, off or auto")
@@ -138,8 +139,8 @@ def choose_precision(cfg: Config, amp: str, device: str) -> str:
 def choose_workers(cfg: Config, workers: int | None, device: str) -> None:
     """Set, for training and for validation, the number of processes that read images, in place.
 
-    workers: None takes the config's on a CPU; on a GPU, which would wait for so few, this rank's share of the cores, at
-    most 16 and as many as shared memory has room for, if that is more.
+    workers: None takes the config's on a CPU. On a GPU, which would wait for so few workers, it takes this rank's share
+    of the cores if that is more, but at most 16 and as many as shared memory has room for.
     """
     own = 0
     if device != "cpu":

@@ -1,4 +1,4 @@
-"""What the first steps of a training run tell about the whole run: does it start, how long, how much memory."""
+"""Estimate a training run from its first steps: whether it starts, how long it takes, how much memory it needs."""
 
 import time
 from collections import defaultdict
@@ -15,12 +15,12 @@ from facedet.train.machine.memory import peak_memory_mb
 from facedet.train.run import Run
 from facedet.train.samples.loaders import read_batches
 
-_SECONDS = 4.0  # for which steps are timed, unless one takes longer
+_SECONDS = 4.0  # of timed steps, unless one step takes longer
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """A training run as far as its first steps show it.
+    """What the first steps of a training run show.
 
     images: of an iteration, in all processes. iterations, validations: of the run, or of the rest of a resumed one.
     iteration_seconds: with the reading of the images. validation_seconds: of a whole validation. peak_memory_mb: of the
@@ -37,7 +37,7 @@ class DryRun:
 
     @property
     def seconds(self) -> float:
-        """What the run will take, without pauses for checkpoints."""
+        """Estimated time of the run, without pauses for checkpoints."""
         return self.iterations * self.iteration_seconds + self.validations * self.validation_seconds
 
 
@@ -69,7 +69,7 @@ def _iteration_seconds(run: Run) -> float:
 
 
 def _training(run: Run) -> Generator[object, None, None]:
-    """Training steps, from the beginning of the last epoch again and again."""
+    """Training steps from the beginning of the run's next epoch, repeated without end."""
     run.model.train()
     while True:
         run.sampler.begin(run.state.epoch, 0)
@@ -88,7 +88,7 @@ def _validation(run: Run) -> Generator[object, None, None]:
 
 
 def _seconds_each(steps: Generator[object, None, None], device: str, seconds: float) -> float:
-    """Seconds of a step, from as many as fit the given seconds. Closes the steps."""
+    """Seconds of a step, averaged over as many as fit the given seconds. Closes the steps."""
     with closing(steps):
         _time(steps, 1, device)  # the first one also warms up
         one = max(gather(_time(steps, 1, device)))
@@ -97,7 +97,7 @@ def _seconds_each(steps: Generator[object, None, None], device: str, seconds: fl
 
 
 def _time(steps: Iterator[object], count: int, device: str) -> float:
-    """Seconds for so many steps."""
+    """Seconds for `count` steps."""
     started = time.monotonic()
     for _ in islice(steps, count):
         pass

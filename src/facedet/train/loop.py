@@ -17,18 +17,18 @@ from facedet.train.samples.loaders import read_batches
 
 
 def train(run: Run, record: Recorder, checkpoints: Checkpoints, stop: StopRequest) -> bool:
-    """Train from the run's state to its last epoch. Returns False if a signal asked to stop before.
+    """Train from the run's state to its last epoch. Returns False if a signal stopped it earlier.
 
     The state changes in this order: weights, learning rate by iteration, epoch, learning rate by epoch, metrics. A stop
     or a timed checkpoint comes after a step of the optimizer, never between the iterations that make one step. A run
-    that was stopped in a validation begins with that validation.
+    that was stopped during a validation begins with that validation.
     """
     state = run.state
     if validation_is_due(run) and not end_epoch(run, record, checkpoints, stop):
         return save_and_stop(record, checkpoints)
     run.sampler.begin(state.epoch, state.iteration % run.epoch_length)
     with closing(read_batches(run.train_loader)) as batches, warnings.catch_warnings():
-        # with accumulated batches, schedules move before the optimizer's first step; rightly so
+        # with accumulated batches, schedules step before the optimizer's first step, as intended
         warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
         while not run.is_over:
             run.model.train()
@@ -59,7 +59,7 @@ def train_step(run: Run, batch: dict) -> dict[str, Tensor]:
         data = state.network.data_preprocessor(batch, training=True)
         losses = run.model(**data, mode="loss")
     loss, parts = state.network.parse_losses(losses)
-    state.optimizer.update_params(loss)  # backward; clipping, step and zero_grad if all batches of a step are through
+    state.optimizer.update_params(loss)  # backward; after the last batch of a step: clipping, step, zero_grad
     state.iteration += 1
     average_statistics(state.network)
     if state.average and state.optimizer.should_update():
@@ -75,7 +75,7 @@ def advance_schedules(run: Run, *, by_epoch: bool) -> None:
 
 
 def end_epoch(run: Run, record: Recorder, checkpoints: Checkpoints, stop: StopRequest) -> bool:
-    """What follows the last iteration of an epoch: validation, tables, last.pth. Returns False after a stop."""
+    """Finish an epoch after its last iteration: validation, tables, last.pth. Returns False after a stop."""
     if validation_is_due(run) and not validate(run, record, checkpoints, stop):
         return False
     record.epoch()
@@ -86,7 +86,7 @@ def end_epoch(run: Run, record: Recorder, checkpoints: Checkpoints, stop: StopRe
 
 
 def validation_is_due(run: Run) -> bool:
-    """Whether the last complete epoch is to be validated and was not yet."""
+    """Whether the last complete epoch still has to be validated."""
     state = run.state
     complete = state.iteration > 0 and state.iteration % run.epoch_length == 0
     return complete and run.is_validated(state.epoch) and state.validated < state.epoch
@@ -106,7 +106,7 @@ def validate(run: Run, record: Recorder, checkpoints: Checkpoints, stop: StopReq
     state.validated = state.epoch
     record.validation(metrics)
     for schedule in state.schedules:
-        if getattr(schedule, "need_val_args", False):  # mmengine's mark of those that follow a metric
+        if getattr(schedule, "need_val_args", False):  # mmengine's mark of schedules that follow a metric
             schedule.step(metrics)
     if state.history.is_best():
         checkpoints.save_best()

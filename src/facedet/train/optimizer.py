@@ -17,9 +17,9 @@ from facedet.detector.model import quiet
 class FaceOptimWrapper(OptimWrapper):
     """mmengine's OptimWrapper without host-device synchronization.
 
-    bfloat16: run the network in bfloat16 where that is exact enough; weights, losses and updates stay in float32.
+    bfloat16: run the network in bfloat16 where that is accurate enough; weights, losses and updates stay in float32.
     mmengine's AmpOptimWrapper refuses CPUs. bfloat16 has the range of float32, so gradients need no scaling.
-    grad_norm: of the last step, before clipping, on the device; None if the config clips none.
+    grad_norm: of the last step, before clipping, on the device; None without clipping.
     """
 
     def __init__(self, *, bfloat16: bool = False, **settings: Any):
@@ -36,7 +36,7 @@ class FaceOptimWrapper(OptimWrapper):
             yield
 
     def step(self, **kwargs: Any) -> None:
-        """Clip the gradients and update the weights. mmengine's logs the norm, which needs a synchronization."""
+        """Clip the gradients and update the weights. mmengine also logs the norm, which synchronizes."""
         if self.clip_grad_kwargs:
             learning = [p for p in self._parameters if p.grad is not None]
             self.grad_norm = self.clip_func(learning, **self.clip_grad_kwargs)
@@ -53,7 +53,7 @@ def build_optimizer(cfg: Config, network: nn.Module, iterations: int) -> OptimWr
 
 
 def merge_equal_groups(optimizer: torch.optim.Optimizer) -> None:
-    """Unite the parameter groups whose settings are equal: each group is one update of all its tensors.
+    """Merge parameter groups with equal settings: the optimizer updates all tensors of a group at once.
 
     `paramwise_cfg` makes a group for each parameter.
     """

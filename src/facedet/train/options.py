@@ -1,4 +1,4 @@
-"""What the caller of a training run chooses beside its config."""
+"""The options of a training run."""
 
 import difflib
 import inspect
@@ -25,7 +25,7 @@ class TrainingOptions:
     """Name of a config, for example `tiny`, or path of a config file."""
 
     train: Dataset | Sequence[Dataset]
-    """Dataset to train on, or several. A path is enough if nothing else about the dataset has to be said."""
+    """Dataset to train on, or several. A path is enough if the dataset needs no other settings."""
 
     val: Dataset
     """Dataset to validate on."""
@@ -44,16 +44,16 @@ class TrainingOptions:
     """Load only the weights that fit; the rest of the network stays random."""
 
     resume: bool = False
-    """Continue from last.pth in the work dir, to the bit, with the same config and options."""
+    """Continue from last.pth in the work dir, with the same config and options; the result is bit-identical."""
 
     epochs: int | None = None
-    """Exactly so many epochs; the schedule is scaled. Otherwise the config's, and more if its `min_steps` need them."""
+    """Exact number of epochs; scales the schedule. None takes the config's, or more if its `min_steps` need them."""
 
     batch_size: int | str | None = None
-    """Images of a process in an iteration, or `auto` for what fits the GPU."""
+    """Images per process and iteration, or `auto` for as many as fit the GPU."""
 
     accumulate: int | None = None
-    """Iterations in a step of the optimizer."""
+    """Iterations for each step of the optimizer."""
 
     seed: int | None = None
     """Seed of the initial weights, the order of the images and their views."""
@@ -77,13 +77,13 @@ class TrainingOptions:
     """Processes that read images. None takes the config's on a CPU, and more on a GPU."""
 
     cache: str | Path | None = None
-    """Folder that keeps decoded images."""
+    """Folder for a cache of decoded images."""
 
     compile: bool = False
     """Compile backbone and neck with torch.compile."""
 
     checkpoint_gradients: bool = False
-    """Compute activations again in the backward pass: less memory, more time."""
+    """Recompute activations in the backward pass: less memory, more time."""
 
     launcher: str | None = None
     """What started the processes: `torchrun`, `slurm` or `mpi`. None recognises torchrun."""
@@ -92,7 +92,7 @@ class TrainingOptions:
     """Let batch normalization use the images of all processes; GPUs only."""
 
     loggers: Sequence[str] = ()
-    """Where scalars are logged beside TensorBoard: `wandb`, `mlflow`."""
+    """Where scalars are logged in addition to TensorBoard: `wandb`, `mlflow`."""
 
     on_epoch: Callable[[Any], object] | None = None
     """Called in every process after each epoch and its validation, with the `train.run.Run`."""

@@ -1,4 +1,4 @@
-"""How a run continues from last.pth."""
+"""Continue a run from last.pth."""
 
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def restore(state: State, content: dict[str, Any], last: Path, epoch_length: int
     """
     meta, optimizer = content["meta"], state.optimizer
     if meta["iter"] // epoch_length != meta["epoch"]:
-        raise UserError("last.pth: its epochs have another length; resume with the same datasets and weights of them")
+        raise UserError("last.pth: its epochs have another length; resume with the same datasets and their weights")
     if len(content["optimizer"]["param_groups"]) != len(optimizer.optimizer.param_groups):
         raise UserError(f"{last}: an earlier version wrote it; start a new run with --weights {last}")
     state.epoch, state.iteration, state.validated = meta["epoch"], meta["iter"], meta["validated"]
@@ -57,7 +57,7 @@ def check_network(last: Path, initial: Initial, cfg: Config) -> None:
     assert initial.config is not None
     if network_to_json(initial.config) != network_to_json(cfg):
         raise UserError(
-            f"{last}: was trained with another config ({config_name(initial.config)}) than {config_name(cfg)} is now; "
+            f"{last}: was trained with another config ({config_name(initial.config)}) than {config_name(cfg)}; "
             "resume with the same config"
         )
 
@@ -80,5 +80,5 @@ def check_schedule(last: Path, meta: dict[str, Any], cfg: Config) -> None:
     if meta["seed"] != cfg.randomness.seed:
         raise UserError(f"{last}: was started with seed {meta['seed']}; give --seed {meta['seed']}")
     complete = meta["epoch"] >= epochs and meta["validated"] >= epochs
-    if complete and (last.parent / "training.html").is_file():  # without, it was killed before it wrote its results
+    if complete and (last.parent / "training.html").is_file():  # without it, the run was killed before its end
         raise UserError(f"{last}: all {epochs} epochs are complete; start a new run with --weights {last}")

@@ -1,4 +1,4 @@
-"""A training run: what it is built of, and what changes during it."""
+"""A training run: its parts, and the state that changes during it."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,7 +44,7 @@ class Run:
 
     cfg: with the caller's settings, and fitted to the datasets. device: for example `cuda:0`. precision: `float32` or
     `bfloat16`. model: the network, which torch wraps if there are several processes. start: a phrase that says where
-    the weights came from. warnings: what makes the validation results mislead.
+    the weights came from. warnings: why the validation results mislead.
     """
 
     cfg: Config
@@ -61,7 +61,7 @@ class Run:
 
     @cached_property
     def config_text(self) -> str:
-        """The whole config, which takes long to format."""
+        """The whole config as text; kept, because formatting it is slow."""
         return str(self.cfg.pretty_text)
 
     @property

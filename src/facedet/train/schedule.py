@@ -19,8 +19,8 @@ _WITHOUT_TIME = {  # keys that hold no number of epochs or iterations, nor what 
 def set_epochs(config: Config, epochs: int) -> None:
     """Set the number of epochs in place. Schedules in epochs are scaled with it; schedules in steps stay.
 
-    The number of validations stays too, as long as there are enough epochs. Raises UserError if it is not known how to
-    scale a schedule.
+    The number of validations stays too, as long as there are enough epochs. Raises UserError for a schedule that it
+    cannot scale.
     """
     planned = config.train_cfg.max_epochs
     for step in config.param_scheduler:

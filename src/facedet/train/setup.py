@@ -1,4 +1,4 @@
-"""How a training run begins: its datasets, its network and weights, its optimizer and schedules."""
+"""Set up a training run: its datasets, its network and weights, its optimizer and schedules."""
 
 from pathlib import Path
 from typing import Any
@@ -108,8 +108,8 @@ def _placed(network: Any, options: TrainingOptions, device: str) -> Any:
 def _fitting_batch_size(
     cfg: Config, network: torch.nn.Module, dataset: FaceDataset, device: str, content: dict[str, Any] | None
 ) -> int:
-    """The batch size that fits every process, at most the views of an epoch in a step; that of the run that continues,
-    which is measured once."""
+    """The batch size that fits every process, but at most an epoch's views in a step. A resumed run keeps the one that
+    was measured at its start."""
     batches = effective_batch(cfg) // cfg.train_dataloader.batch_size
     if content:
         return int(content["meta"]["effective_batch"]) // batches

@@ -50,12 +50,12 @@ def finetune(options: TrainingOptions) -> Summary:
 
 @takes_fields_of(TrainingOptions)
 def try_run(options: TrainingOptions) -> DryRun:
-    """Take the first steps of the run that `finetune` does with these arguments. Writes nothing. Raises UserError."""
+    """Run the first steps of the run that `finetune` does with these arguments. Writes nothing. Raises UserError."""
     return run_first_steps(options)
 
 
 def run_training(options: TrainingOptions) -> Summary:
-    """`finetune`, for a caller that has the options already."""
+    """`finetune` with its options as one object."""
     folder, stop = Path(options.work_dir), StopRequest()
     with processes(options.launcher, options.device) as device:
         resume = options.resume or (restarted() and gather(contains_run(folder))[0])
@@ -78,7 +78,7 @@ def run_training(options: TrainingOptions) -> Summary:
 
 
 def run_first_steps(options: TrainingOptions) -> DryRun:
-    """`try_run`, for a caller that has the options already."""
+    """`try_run` with its options as one object."""
     with processes(options.launcher, options.device) as device:
         cfg = configure(options, options.resume)
         refuse_earlier_run(Path(options.work_dir), options.resume)
@@ -97,7 +97,7 @@ def built(cfg: Config, options: TrainingOptions, device: str, resume: bool) -> I
 
 @contextmanager
 def _named_log(record: Recorder) -> Iterator[None]:
-    """Say under the traceback of a bug where the log is."""
+    """Add a line to the traceback of a bug that says where the log is."""
     try:
         yield
     except UserError:

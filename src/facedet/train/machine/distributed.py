@@ -1,4 +1,4 @@
-"""Several processes that train one network: start, rank, device, reduction. With one process, nothing happens here."""
+"""Several processes that train one network: start, rank, device, reduction. With one process, they do nothing."""
 
 import atexit
 import os
@@ -33,7 +33,7 @@ def processes(launcher: str | None, device: str) -> Iterator[str]:
 
     launcher: a key of `LAUNCHERS`; None takes torchrun if its variables are set, or one process. device: as
     `choose_device` takes it, but the rank on the machine chooses the GPU. Gloo connects CPUs, NCCL GPUs. The processes
-    stay connected until they end.
+    stay connected until they exit.
 
     Only the first process that fails raises its error; the others end with its exit code or 1, and without a message.
     """
@@ -53,7 +53,7 @@ def processes(launcher: str | None, device: str) -> Iterator[str]:
 
 
 def _join(launcher: str) -> int:
-    """Connect with the other processes. Returns the rank on this machine."""
+    """Connect to the other processes. Returns the rank on this machine."""
     rank, size, local = _place_in(launcher)
     if not dist.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -64,9 +64,9 @@ def _join(launcher: str) -> int:
 
 
 def _meet(store: dist.Store, rank: int, size: int) -> dist.Store:
-    """The part of a store that is for these very processes: torchrun's keeps the addresses of those that died.
+    """The part of a store for exactly these processes: torchrun's store keeps the addresses of those that died.
 
-    Each process writes a name that nobody had before it. All have read the same names when all have counted them.
+    Each process writes a unique name. All have read the same names once all have counted them.
     """
     keys, counted = [f"process {k}" for k in range(size)], ""
     store.set(keys[rank], uuid4().hex)
@@ -125,7 +125,7 @@ def _is_first_failure() -> bool:
     try:
         first = store.add("failed", 1) == 1
         end = time.monotonic() + 2
-        # the store may end with the first process, which therefore waits a little for those that fail like it
+        # the store may end with the first process, so it waits a moment for others that fail in the same way
         while is_first() and store.add("failed", 0) < world()[1] and time.monotonic() < end:
             time.sleep(0.05)
     except dist.DistError:
@@ -149,7 +149,7 @@ def is_first() -> bool:
 
 
 def sharing_cores() -> int:
-    """How many processes, with this one, use the cores of this one."""
+    """How many processes, including this one, share its cores."""
     here = platform.node(), usable_cores()
     return gather(here).count(here)
 
@@ -173,7 +173,7 @@ def synchronize_norms(network: nn.Module, device: str) -> nn.Module:
 
 @torch.no_grad()
 def average_statistics(network: nn.Module) -> None:
-    """Average over all processes, each of which saw other images, the running statistics that a step changed."""
+    """Average the running statistics that a step changed over all processes, since each saw different images."""
     norms = [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.training]
     if world()[1] == 1 or not norms:
         return

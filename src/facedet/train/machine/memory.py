@@ -1,4 +1,4 @@
-"""Memory of a training run: its peak, the batch size that fits a GPU, and less memory for a batch."""
+"""Memory of a training run: its peak, the batch size that fits a GPU, and gradient checkpointing."""
 
 import copy
 import warnings
@@ -13,27 +13,27 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from facedet.common import machine
 
-_SHARE = 0.9  # of the memory that is free: the allocator loses some to fragments
+_SHARE = 0.9  # of the free memory: the allocator loses some to fragmentation
 _TRIED = 2, 6  # batch sizes
 
 
 def peak_memory_mb(device: str) -> int:
-    """The most memory that this process used so far, MiB: of the GPU, or of the process on a CPU."""
+    """The peak memory of this process so far, MiB: of the GPU, or of the process on a CPU."""
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated() // 2**20
     return machine.peak_memory_mb()
 
 
 def checkpoint_gradients(network: Any) -> None:
-    """Compute the activations inside the backbone's blocks again in the backward pass instead of keeping them.
+    """Recompute the activations inside the backbone's blocks in the backward pass instead of keeping them.
 
-    Both passes update the running statistics; with the momentum that is set here, two updates make the usual one.
+    Both passes update the running statistics; with the momentum that is set here, two updates equal the usual one.
     """
-    warnings.filterwarnings("ignore", message="torch.utils.checkpoint: the use_reentrant")  # mmdet's call gives none
+    warnings.filterwarnings("ignore", message="torch.utils.checkpoint: the use_reentrant")  # mmdet does not set it
     learns = any(parameter.requires_grad for parameter in network.backbone.conv1.parameters())
     for block in network.backbone.modules():
         if hasattr(block, "with_cp") and block is not network.backbone:
-            block.with_cp = learns  # mmdet passes over a block with nothing to learn before it
+            block.with_cp = learns  # mmdet does not checkpoint a block without trainable layers before it
             for norm in block.modules() if learns else ():
                 if isinstance(norm, _BatchNorm) and norm.momentum:
                     norm.momentum = 1 - (1 - norm.momentum) ** 0.5
@@ -43,7 +43,7 @@ def checkpoint_gradients(network: Any) -> None:
 def fitting_batch_size(cfg: Config, network: nn.Module, dataset: Any, device: str) -> int:
     """The largest batch size whose training step fits the GPU, from the peak memory of two small ones.
 
-    dataset: whose items are samples.
+    dataset: its items are samples.
 
     On a CPU, whose memory other programs share, it is the config's.
     """

@@ -1,4 +1,4 @@
-"""Settings of the process that make training fast, for the time of a run."""
+"""Process settings that make training fast, for the duration of a run."""
 
 import random
 import resource
@@ -16,7 +16,7 @@ _OPEN_FILES = 65536  # at most: each tensor that a worker sends is one
 
 @contextmanager
 def process_settings(device: str, *, cudnn_benchmark: bool) -> Iterator[None]:
-    """Set the process up for training on a device, and put everything back at the end.
+    """Set the process up for training on a device, and restore everything at the end.
 
     That is: random states, warning filters, the limit of open files, the choice of algorithms, the current GPU and the
     memory allocator.
@@ -47,7 +47,7 @@ def _random_states(device: str) -> Iterator[None]:
 
 @contextmanager
 def _algorithms() -> Iterator[None]:
-    """Puts back what a config's `randomness.deterministic` and `env_cfg.cudnn_benchmark` set."""
+    """Restores what a config's `randomness.deterministic` and `env_cfg.cudnn_benchmark` change."""
     cudnn, deterministic = torch.backends.cudnn, torch.are_deterministic_algorithms_enabled()
     before = cudnn.benchmark, cudnn.deterministic
     try:

@@ -1,4 +1,4 @@
-"""Stop a training run between two steps when the terminal or a scheduler asks for it."""
+"""Stop a training run between two steps when the terminal or a scheduler requests it."""
 
 import signal
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class StopRequest:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Catch the signals within the block; does nothing in a thread, where Python cannot."""
+        """Catch the signals within the block; does nothing in a thread, where Python does not allow it."""
         try:
             earlier = {number: signal.signal(number, self._note) for number in _SIGNALS}
         except ValueError:

@@ -1,4 +1,4 @@
-"""The work dir of a training run: one run at a time, and no run over an earlier one."""
+"""The work dir of a training run: one run at a time, and none overwrites an earlier one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ def own(folder: Path, resume: bool) -> Iterator[None]:
 
 
 def refuse_earlier_run(folder: Path, resume: bool) -> None:
-    """Raise UserError if a run that is not to be continued has its results here."""
+    """Raise UserError if the folder holds the results of an earlier run, unless that is resumed."""
     if contains_run(folder) and not resume:
         raise UserError(f"{folder}: contains an earlier run; continue it with --resume or choose another --work-dir")
 

@@ -11,7 +11,7 @@ from facedet.train.history import History
 def write_tables(history: History, folder: Path) -> None:
     """Write both files, from the start of the run, also of a resumed one.
 
-    - scalars.csv: for each iteration its `epoch` (a fraction: of those complete after it), `iteration`, `loss`, `lr`
+    - scalars.csv: for each iteration its `epoch` (a fraction: epochs complete after it), `iteration`, `loss`, `lr`
       and the parts of the loss
     - validations.csv: for each validation its `epoch` and COCO AP values in 0..1; empty where there is nothing to
       measure

@@ -49,7 +49,7 @@ def dataset_facts(dataset: AnnotatedDataset, size: int) -> DatasetFacts:
 
 
 def environment(device: str) -> dict[str, str]:
-    """What results may depend on beside the settings: versions, machine, threads."""
+    """What results may depend on besides the settings: versions, machine, threads."""
     gpu = {"GPU": torch.cuda.get_device_name(device)} if device.startswith("cuda") else {}
     return {
         "machine": describe_machine(),

@@ -22,7 +22,7 @@ class RunLog:
 
     def __init__(self, run: Run, folder: Path, loggers: Sequence[str]):
         self.path, self._backends = None, []
-        self._logger = logging.Logger("facedet.train")  # of its own: nothing changes in the caller's logging
+        self._logger = logging.Logger("facedet.train")  # its own logger: the caller's logging does not change
         if not is_first():
             return
         own = folder / time.strftime("%Y%m%d_%H%M%S")
@@ -73,7 +73,7 @@ def backends(names: Sequence[str], folder: Path) -> list[dict[str, Any]]:
         "run_name": folder.name,
         "tracking_uri": server or f"sqlite:///{folder.resolve()}/mlflow.db",
         "artifact_location": None if server else str(folder.resolve() / "mlflow"),
-        "tracked_config_keys": ["input_size", "train_cfg", "optim_wrapper"],  # MLflow takes 100 values
+        "tracked_config_keys": ["input_size", "train_cfg", "optim_wrapper"],  # MLflow accepts at most 100 values
     }
     known: dict[str, dict[str, Any]] = {
         "wandb": {"type": "WandbVisBackend", "init_kwargs": project},

@@ -19,7 +19,7 @@ class FaceAP(BaseMetric):
 
     def __init__(self, prefix: str | None = None):
         self.found: list[tuple[Photo, Detections]] = []
-        super().__init__("gpu", prefix)  # mmengine's word for gathering without a folder that all machines share
+        super().__init__("gpu", prefix)  # mmengine's word for gathering without a shared folder
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:

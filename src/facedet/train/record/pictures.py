@@ -54,14 +54,14 @@ class Pictures:
 
 
 def best_and_worst(found: Sequence[Found]) -> tuple[list[Found], list[Found]]:
-    """The images with the best and those with the worst agreement, the very best and the very worst first.
+    """The images with the best agreement, best first, and those with the worst agreement, worst first.
 
     Only detections with a score above 0.3 count. No image is in both; one without faces and detections is in none.
     """
     shown = [(photo, detections.above(SHOW_ABOVE)) for photo, detections in found]
     rated = [(agreement(*pair), _boxes(pair), pair) for pair in shown if _boxes(pair)]
     count = min(_PHOTOS, (len(rated) + 1) // 2)
-    rated.sort(key=lambda each: (-each[0], -each[1]))  # of equals, the one with more boxes tells more
+    rated.sort(key=lambda each: (-each[0], -each[1]))  # on a tie, the image with more boxes shows more
     best, others = rated[:count], sorted(rated[count:], key=lambda each: (each[0], -each[1]))
     return [pair for *_, pair in best], [pair for *_, pair in others[:count]]
 

@@ -10,7 +10,7 @@ from facedet.train.run import Run
 
 
 class _Bar(tqdm):
-    """tqdm with a lock of its own: tqdm's decides how the whole process starts others."""
+    """tqdm with its own lock: tqdm's fixes the multiprocessing start method of the whole process."""
 
 
 _Bar.set_lock(threading.RLock())

@@ -1,4 +1,4 @@
-"""Records a training run as it goes: losses, metrics, unreadable images, the progress bar, files for people."""
+"""Records a training run as it proceeds: losses, metrics, unreadable images, the progress bar, files for people."""
 
 import logging
 import math
@@ -21,7 +21,7 @@ from facedet.train.record.pictures import Pictures
 from facedet.train.record.progress import ProgressBar
 from facedet.train.run import Run
 
-_READ_LOSSES_EVERY = {"cpu": 1, "cuda": 10}  # iterations: a GPU is waited for each time
+_READ_LOSSES_EVERY = {"cpu": 1, "cuda": 10}  # iterations: each read synchronizes with the GPU
 _LOG_EVERY = 10  # iterations
 
 
@@ -38,8 +38,8 @@ class _Pending(NamedTuple):
 class Recorder:
     """Records a run: its `History`, the log, the bar, the tables, the pictures. Closes the files at the end of a block.
 
-    Losses stay on the device for some iterations, so that the device is waited for rarely. When they are read, all
-    processes also learn of each other's signals and unreadable images. pending: the iterations that are not read yet.
+    Losses stay on the device for some iterations, to avoid host-device synchronization. When they are read, the
+    processes also exchange their signals and unreadable images. pending: the iterations that are not read yet.
     images, seconds: of the training iterations since the start or resume. read_every: iterations.
     """
 
@@ -69,7 +69,7 @@ class Recorder:
         self.log.close()
 
     def iteration(self, batch: dict[str, Any], losses: dict[str, Tensor]) -> None:
-        """Record an iteration, before the learning rate changes. Raises UserError if training must not go on."""
+        """Record an iteration, before the learning rate changes. Raises UserError if training must stop."""
         state, optimizer = self.run.state, self.run.state.optimizer
         rate, epoch = learning_rate(optimizer), state.epoch + 1
         images = [str(sample.photo.path) for sample in batch["data_samples"]]
@@ -78,13 +78,13 @@ class Recorder:
         self._note_unreadable(batch)
         if len(self.pending) >= self.read_every or state.iteration % self.run.epoch_length == 0:
             self.read_losses()
-        elif world()[1] == 1:  # with nobody to agree with
+        elif world()[1] == 1:  # no other process to agree with
             self.stop.agreed = self.stop.signal_number
         self.pictures.views(batch)
         self.bar.iteration(epoch, rate, self.images / self.seconds if self.seconds else 0.0)
 
     def read_losses(self) -> None:
-        """Read the pending losses, averaged over the processes: the only point at which training waits for a GPU."""
+        """Read the pending losses, averaged over the processes: the only point where training waits for a GPU."""
         if not self.pending:
             return
         names = list(self.pending[0].losses)
@@ -161,7 +161,7 @@ class Recorder:
         self._met += [line for sample in batch["data_samples"] for line in sample.metainfo["unreadable"]]
 
     def _agree(self) -> None:
-        """Let all processes know the signals and the unreadable images of each."""
+        """Exchange the signals and the unreadable images of all processes."""
         unreadable = self.run.state.history.unreadable
         signals, met = zip(*gather((self.stop.signal_number, self._met)), strict=True)
         self.stop.agreed, self._met = max(signals), []

@@ -1,4 +1,4 @@
-"""What a training run says when it starts."""
+"""What a training run prints when it starts."""
 
 import sys
 
@@ -9,7 +9,7 @@ from facedet.train.run import Run
 
 
 def print_start(run: Run, target: str) -> None:
-    """Say what the run trains on, and warn on stderr. target: the last line, which says where the results go."""
+    """Print what the run trains on, and warnings on stderr. target: the last line, which says where the results go."""
     if not is_first():
         return
     cfg, left_out = run.cfg, sum(len(dataset.faces.skipped) for dataset in run.datasets)

@@ -39,7 +39,7 @@ def write_report(summary: Summary, run: Run, folder: Path) -> Path:
 
 
 def _settings(summary: Summary, run: Run) -> dict[str, object]:
-    """What was set, by name: first what every run has, then the options that are not the default."""
+    """The settings by name: first those of every run, then the options that are not the default."""
     cfg = run.cfg
     train, optimizer = cfg.train_dataloader.dataset, cfg.optim_wrapper.optimizer
     return {
@@ -56,7 +56,7 @@ def _settings(summary: Summary, run: Run) -> dict[str, object]:
 
 
 def _chosen(options: TrainingOptions) -> list[Field]:
-    """The options that are not the default, but for those whose effect is listed already."""
+    """The options that are not the default, except those whose effect is listed already."""
     shown = ("weights", "resume")
     optional = [field for field in fields(options) if field.default is not MISSING and field.name not in shown]
     return [field for field in optional if getattr(options, field.name) != field.default]

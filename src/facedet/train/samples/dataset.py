@@ -23,13 +23,13 @@ from facedet.train.samples.sampler import Place
 
 @DATASETS.register_module()
 class FaceDataset(Dataset):
-    """A dataset of annotated images. Each image is read when its sample is needed.
+    """A dataset of annotated images. An image is read when its sample is needed.
 
     path, images, names, format, split, weight: see `DatasetSource`. more: the same of further datasets. input_size:
     width and height of the input, pixels. augment: settings of `Augment`. mosaic: `p`, the probability that a view is a
     mosaic of four, `until`, the share of the run after which none is, and settings of `data.mosaic.mosaic`. repeat: a
-    factor of all weights. reduce_to: so many times the input size, larger images are reduced before the augmentation;
-    None keeps them. cache: folder in which decoded images are kept. test_mode: no augmentation.
+    factor of all weights. reduce_to: larger images are reduced to this many times the input size before augmentation;
+    None keeps them. cache: folder for a cache of decoded images. test_mode: no augmentation.
 
     If an image cannot be read, the next one is used in its place, and the sample's `unreadable` states the reason.
     """
@@ -76,7 +76,7 @@ class FaceDataset(Dataset):
         return sum(used for _, used in self.parts)
 
     def __getitem__(self, place: Place | int) -> dict:
-        """The sample of a place in a training run; an index alone is one whose view has that seed."""
+        """The sample of a place in a training run; an index alone is a place whose view has the index as its seed."""
         place = place if isinstance(place, Place) else Place(place, place)
         unreadable: list[str] = []
         photo, image, boxes = self._readable(place.image, unreadable)
@@ -89,7 +89,7 @@ class FaceDataset(Dataset):
         return sample
 
     def _readable(self, index: int, unreadable: list[str]) -> tuple[Photo, np.ndarray, np.ndarray]:
-        """Photo, image and boxes at an index, or of the next one that can be read; `unreadable` gets the others."""
+        """Photo, image and boxes at an index, or of the next readable one; `unreadable` gets the errors of others."""
         photos = self.faces.photos
         for step in range(len(photos)):
             photo = photos[(index + step) % len(photos)]

@@ -54,7 +54,7 @@ def _dataset(cfg: Config, loader: Config, sources: list[DatasetSource]) -> FaceD
 
 
 def _check_settings(cfg: Config, settings: Mapping) -> None:
-    """Raise UserError for wrong settings, before any image is read: what fails then is not the config's fault."""
+    """Raise UserError for wrong settings, before any image is read: later failures are not the config's fault."""
     with config_errors(cfg):
         inspect.signature(FaceDataset).bind(**settings)
         Augment(cfg.input_size, **settings.get("augment") or {})

@@ -44,7 +44,7 @@ def view_side(side: float) -> int:
 
 
 def val_loader(cfg: Config, dataset: FaceDataset, device: str) -> DataLoader:
-    """A pass over the dataset. Every rank gets equally many images; the last ones may come twice."""
+    """A pass over the dataset. Every rank gets the same number of images; the last ones may be repeated."""
     return _loader(cfg.val_dataloader, dataset, DefaultSampler(dataset, shuffle=False), device)
 
 
@@ -62,7 +62,7 @@ def _loader(settings: Any, dataset: FaceDataset, sampler: Sampler, device: str) 
 
 
 def _begin_worker(worker: int) -> None:
-    """The workers are the parallelism, and a signal to the whole process group must not end them before the step."""
+    """Turn off OpenCV's threads, and ignore signals: one to the whole process group must not end workers too early."""
     cv2.setNumThreads(0)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

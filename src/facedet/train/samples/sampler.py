@@ -25,12 +25,13 @@ class OrderSampler(Sampler[Place]):
     """The samples of a rank, in the order of its batches.
 
     images: number of images. batch_size: images of one rank in one iteration; world_size ranks share an iteration, and
-    `accumulate` iterations make one step of the optimizer. A pass goes over all epochs. shuffle: another order in each
-    epoch. Every batch is full: the last ones of an epoch begin its order again. The order does not depend on the number
-    of ranks, and each position has its own seed, so a run that stopped at any iteration continues with the same views.
+    `accumulate` iterations make one step of the optimizer. A pass goes over all epochs. shuffle: a new order in each
+    epoch. Every batch is full: the last ones of an epoch repeat the start of its order. The order is independent of the
+    number of ranks, and each position has its own seed, so a run that stopped at any iteration continues with the same
+    views.
 
-    parts: of the images if they are several datasets one after the other; of each, the number of images and of those
-    that an epoch uses: all of them equally often, and a random choice once more.
+    parts: if the images are several datasets in sequence, for each the number of its images and how many an epoch uses:
+    all of them equally often, and a random choice once more.
 
     sizes: each step draws one of them for its views, until `full_size_from`, a share of the run. Smaller views are
     faster, and faces of more sizes are seen.

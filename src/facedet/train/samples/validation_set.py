@@ -1,4 +1,4 @@
-"""Whether the validation dataset can say how good the network is: enough faces, and no images of training."""
+"""Whether validation results are meaningful: enough faces, and no near-duplicates of training images."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from facedet.data.inspect.hashing import Fingerprint, fingerprint, groups_of_nea
 from facedet.data.structures import AnnotatedDataset, Photo
 
 _FEW = 10
-_MOST_IMAGES, _MOST_PIXELS = 2_000, 2e9  # of both datasets, to be compared: some 15 seconds on two cores
+_MOST_IMAGES, _MOST_PIXELS = 2_000, 2e9  # of both datasets, to be compared: about 15 seconds on two cores
 
 
 def warnings_about(train: AnnotatedDataset, val: AnnotatedDataset) -> list[str]:
