@@ -86,7 +86,7 @@ def test_a_server_that_ignores_ranges_starts_again_from_zero(server: DownloadSer
 
 def test_retries_end_if_a_server_ignores_ranges_and_always_cuts(server: DownloadServer, tmp_path: Path) -> None:
     server.faults = Faults(cut=400_000, cuts=99, ranges=False, uneven=True)
-    with pytest.raises(UserError, match="also in every retry"):
+    with pytest.raises(UserError, match="in every retry too"):
         get(server, tmp_path / "out")
     assert len(server.faults.requested) < 12
 

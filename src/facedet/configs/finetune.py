@@ -4,7 +4,7 @@ _base_ = "./face_detection_0206.py"
 
 initial_weights = None
 
-# Few images cannot renew the running statistics: batch normalization keeps those of the initial weights.
+# Too few images to estimate new running statistics: batch normalization keeps those of the initial weights.
 model = dict(backbone=dict(norm_eval=True))  # frozen_stages=1 also freezes the stem and the first stage
 
 # Measured with `tiny` on 84 photographs, in bench/results/recipe.txt.

@@ -45,7 +45,7 @@ def fold_layers(detector: Detector) -> Detector:
 
 
 def _fold_contexts(neck: Any, towers: list[Any]) -> None:
-    """Combine each context module with what lies before and after it."""
+    """Combine each context module with the layers before and after it."""
     for k, context in enumerate(neck.context_modules):
         conv1, first = context.conv1.conv, FirstOfTowers([FirstOfTower(context, tower[0]) for tower in towers])
         if neck.num_ins - 1 <= k < neck.num_outs - 1:  # the next level is computed from all channels of this one

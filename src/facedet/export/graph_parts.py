@@ -1,4 +1,4 @@
-"""The parts of an exported graph, found by its structure: what lies before, in and after the network's convolutions."""
+"""The parts of an exported graph, found by its structure: before, in and after the network's convolutions."""
 
 import numpy as np
 import openvino as ov

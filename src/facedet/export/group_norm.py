@@ -1,7 +1,7 @@
 """Group normalization for inference, in the memory layout of convolutions.
 
-OpenVINO computes nn.GroupNorm on a tensor of whole groups, and copies what lies before and after into another memory
-layout. Here only the moments of the channels are combined into those of groups.
+OpenVINO computes nn.GroupNorm on a tensor of whole groups, and copies its input and output to another memory layout.
+Here, only the moments of the channels are combined into those of groups.
 """
 
 import torch

@@ -45,7 +45,7 @@ def match(first: Detections, second: Detections) -> Match:
 
 
 def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU [n, m] of boxes a [n, 4] and b [m, 4]; 1 for equal boxes, also if they have no area."""
+    """IoU [n, m] of boxes a [n, 4] and b [m, 4]; 1 for equal boxes, even if they have no area."""
     iou = np.nan_to_num(overlaps(a, b))
     iou[(a[:, None] == b[None]).all(axis=2)] = 1
     return iou

@@ -6,7 +6,7 @@ from facedet.weights.origin import Origin
 
 
 def info_table(info: Info) -> str:
-    """Size and cost beside those of the published card, then interface and origin."""
+    """Size and cost next to those of the published card, then interface and origin."""
     card = info.published
     rows = [
         ("", "this", "published face-detection-0206"),

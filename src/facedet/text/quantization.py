@@ -20,5 +20,5 @@ def quantization_table(done: Quantization) -> str:
     )
     if done.comparison:
         gained, lost = len(done.comparison.gained), len(done.comparison.lost)
-        lines.append(f"faces that INT8 shows and float32 does not: {gained}; that it no longer shows: {lost}")
+        lines.append(f"faces that only INT8 shows: {gained}; that only float32 shows: {lost}")
     return "\n".join(lines)

@@ -51,5 +51,5 @@ class History:
 
 
 def too_many(unreadable: Sequence[str], images: int) -> bool:
-    """Whether so many of a number of images cannot be used that training stops: more than one, and more than 1 %."""
+    """Whether too many images cannot be used, so that training stops: more than one, and more than 1 % of `images`."""
     return len(unreadable) > max(1, _MAX_UNREADABLE * images)

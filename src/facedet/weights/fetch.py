@@ -129,7 +129,7 @@ def _download(
                 pauses, largest = list(retries.pauses), _size(part)
             if not pauses:
                 raise UserError(
-                    f"{_shown(remote.url)}: {error}, also in every retry; {_size(part):,} of {remote.bytes:,} bytes "
+                    f"{_shown(remote.url)}: {error}, in every retry too; {_size(part):,} of {remote.bytes:,} bytes "
                     "are kept: run the same command again to resume, or, without a network or behind a proxy "
                     f"(HTTPS_PROXY), copy the file from elsewhere to {part.with_name(remote.name)}"
                 ) from error

@@ -20,7 +20,7 @@ _NAME_FILES = ("classes.txt", "obj.names")
 
 
 def is_folder(folder: Path) -> bool:
-    """Whether a folder has a data.yaml, images/ and labels/, or label files beside images."""
+    """Whether a folder has a data.yaml, images/ and labels/, or label files next to images."""
     if (folder / "images").is_dir() and (folder / "labels").is_dir():
         return True
     if any(is_data_yaml(file) for pattern in ("*.yaml", "*.yml") for file in folder.glob(pattern)):

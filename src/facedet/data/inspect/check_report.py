@@ -40,7 +40,7 @@ def _section(result: CheckResult, kind: str) -> dict:
 
 
 def _example(finding: Finding) -> str | None:
-    """Base64 JPEG of the image, beside `other` if there is one; None if there is no image to show."""
+    """Base64 JPEG of the image, next to `other` if there is one; None if there is no image to show."""
     if finding.kind in ("entry", "picture", "no-faces"):
         return None
     try:

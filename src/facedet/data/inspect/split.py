@@ -22,8 +22,8 @@ def split_dataset(
     """Write train.txt and val.txt into `folder`: image names, one per line, for --train-list and --val-list.
 
     `share` of the images goes to validation, as closely as groups of near-duplicates allow. The same dataset and seed
-    give the same lists. Unreadable images are listed too: training reports them. Raises UserError, also if a list
-    already exists.
+    give the same lists. Unreadable images are listed too: training reports them. Raises UserError, including
+    when a list already exists.
     """
     if not 0 < share < 1:
         raise UserError(f"the share of validation images must be between 0 and 1, not {share:g}; give for example 0.2")

@@ -9,7 +9,7 @@ from facedet.train.history import History
 
 
 def write_tables(history: History, folder: Path) -> None:
-    """Write both files, from the start of the run, also of a resumed one.
+    """Write both files for the whole run, including the part before it was resumed.
 
     - scalars.csv: for each iteration its `epoch` (a fraction: epochs complete after it), `iteration`, `loss`, `lr`
       and the parts of the loss

@@ -63,7 +63,7 @@ class Recorder:
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.bar.close()
         if is_first():
-            write_tables(self.run.state.history, self.folder)  # whole, also when the run aborts
+            write_tables(self.run.state.history, self.folder)  # complete even if the run aborts
         if error is not None:
             self.log.failure(error)
         self.log.close()

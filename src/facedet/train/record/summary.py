@@ -20,8 +20,8 @@ from facedet.train.run import Run
 class Summary:
     """The content of summary.json.
 
-    started_from: where the weights came from. epochs: of the whole schedule. iterations: trained, also before a resume.
-    images_per_step: of the optimizer. train_faces, val_faces: without ignored faces. warnings: why validation
+    started_from: where the weights came from. epochs: of the whole schedule. iterations: including those before a
+    resume. images_per_step: of the optimizer. train_faces, val_faces: without ignored faces. warnings: why validation
     results mislead. left_out: images and boxes that were not used, and why. first_loss, last_loss: mean over the first
     and the last tenth of the iterations. best, last: COCO AP values in 0..1 and their epoch, of the validation with the
     highest AP and of the last one. seconds: total time since the start, or since training was resumed.

@@ -62,7 +62,7 @@ def _loader(settings: Any, dataset: FaceDataset, sampler: Sampler, device: str) 
 
 
 def _begin_worker(worker: int) -> None:
-    """Turn off OpenCV's threads, and ignore signals: one to the whole process group must not end workers too early."""
+    """Use one thread per worker, and ignore signals to the process group: the running step still needs the workers."""
     cv2.setNumThreads(0)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
