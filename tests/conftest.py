@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from helpers.boxes import detections
 from helpers.formats import WRITERS
 from helpers.once import Once
+from helpers.short import EPOCHS, write_config
 from helpers.signals import signal_stack_is_usable
 
 from facedet.data.structures import Detections
@@ -20,13 +22,6 @@ from facedet.data.synthetic import draw_dataset
 from facedet.evaluation.metrics.wider import WiderTruth, read_truth
 
 ROOT = Path(__file__).parent.parent
-_SHORT_TRAINING = """
-train_dataloader = dict(batch_size=4, sampler=dict(scales=(0.6,), full_size_from=1.0))
-param_scheduler = [
-    dict(type="LinearLR", start_factor=0.1, by_epoch=True, begin=0, end=1, convert_to_iter_based=True),
-]
-train_cfg = dict(val_interval=4)
-"""
 SHARED = Path(os.environ.get("FACEDET_SHARED", ROOT.parent / "shared"))
 
 
@@ -100,15 +95,29 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def narrow(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`quick` at 64 pixels with a quarter of the channels, for tests that train many times."""
+    path = tmp_path_factory.mktemp("config") / "narrow.py"
+    path.write_text(
+        f"_base_ = {str(quick)!r}\ninput_size = 64\n"
+        "model = dict(\n"
+        "    backbone=dict(base_channels=16, stem_channels=16),\n"
+        "    neck=dict(in_channels=[16, 32, 64, 128], out_channels=32),\n"
+        "    bbox_head=dict(in_channels=32, feat_channels=32, stacked_convs=1),\n"
+        ")\n"
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
 def trained(drawn: Path, once: Once) -> Path:
     """The work dir of a short training run of `tiny` on the drawn dataset: it detects, but not well."""
 
     def build(folder: Path) -> Path:
         from facedet.train import finetune
 
-        config = folder / "tiny.py"
-        config.write_text(f"_base_ = {str(ROOT / 'configs' / 'tiny.py')!r}\n{_SHORT_TRAINING}")
-        finetune(config, drawn / "train.json", drawn / "val.json", work_dir=folder / "run", epochs=4)
+        sets = drawn / "train.json", drawn / "val.json"
+        finetune(write_config(folder), *sets, work_dir=folder / "run", epochs=EPOCHS)
         return folder / "run"
 
     return once("trained", build)
@@ -161,6 +170,18 @@ def unseen_images(once: Once) -> Path:
         return folder / "images"
 
     return once("unseen", build)
+
+
+@pytest.fixture(scope="session")
+def two_images(unseen_images: Path, once: Once) -> Path:
+    """The first two of them, where more would judge the same."""
+
+    def build(folder: Path) -> Path:
+        for path in sorted(unseen_images.iterdir())[:2]:
+            shutil.copy(path, folder)
+        return folder
+
+    return once("two", build)
 
 
 @pytest.fixture(scope="session")

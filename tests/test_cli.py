@@ -1,17 +1,21 @@
 """The command line: what users can cause ends in one clear line and exit code 2, with nothing half-written."""
 
+import errno
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner, Result
 
 from facedet.cli import main
+from facedet.common.errors import UserError
+from facedet.inference.info import describe
 
 
 def facedet(*args: object) -> Result:
@@ -37,6 +41,50 @@ def test_help_needs_no_heavy_import() -> None:
     assert not {"torch", "mmdet", "mmcv", "openvino", "onnx", "cv2", "numpy"} & set(done.stdout.split("'"))
 
 
+def test_help_lists_the_formats() -> None:
+    for verb in (("data", "convert"), ("data", "check"), ("data", "split"), ("evaluate",), ("compare",), ("quantize",)):
+        assert "coco, cvat, datumaro, voc, wider or yolo" in " ".join(facedet(*verb, "--help").stdout.split()), verb
+    assert "onnx, fp32, fp16" in facedet("export", "--help").stdout
+
+
+def raising(error: BaseException) -> Result:
+    """The result of a command that raises."""
+
+    def fail() -> None:
+        raise error
+
+    group = type(main)(commands={"fail": click.Command("fail", callback=fail)})
+    return CliRunner().invoke(group, ["fail"])
+
+
+def test_what_the_user_caused_is_one_line_and_its_traceback_is_shown_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error, line in (
+        (UserError("x.pth: no such file"), "facedet: x.pth: no such file\n"),
+        (PermissionError(errno.EACCES, "Permission denied", "out.json"), "facedet: out.json: Permission denied\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), "facedet: output: No space left on device\n"),
+    ):
+        monkeypatch.delenv("FACEDET_TRACEBACK", raising=False)
+        done = raising(error)
+        assert (done.exit_code, done.stderr) == (2, line)
+        monkeypatch.setenv("FACEDET_TRACEBACK", "1")
+        done = raising(error)
+        assert (done.exit_code, done.stderr.startswith("Traceback"), done.stderr.endswith(f"\n{line}")) == (
+            2,
+            True,
+            True,
+        )
+        assert "in fail" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("a bug"), OSError(errno.EBADF, "Bad file descriptor"), RuntimeError("a bug")]
+)
+def test_a_bug_is_not_dressed_up(error: Exception) -> None:
+    done = raising(error)
+    assert done.exception is error
+    assert "facedet:" not in done.stderr
+
+
 @pytest.mark.parametrize("verb", ["train", "export", "detect", "parity", "benchmark", "info", "demo"])
 def test_every_verb_explains_itself(verb: str) -> None:
     done = facedet(verb, "--help")
@@ -56,14 +104,16 @@ def test_info_prints_the_card_beside_the_config() -> None:
 
 
 def test_export_detect_and_parity_work_from_the_command_line(
-    trained: Path, unseen_images: Path, tmp_path: Path
+    trained: Path, unseen_images: Path, two_images: Path, tmp_path: Path
 ) -> None:
-    done = facedet("export", trained / "best.pth", "-o", tmp_path / "model", "--formats", "onnx", "fp32")
+    done = facedet("export", trained / "best.pth", "-o", tmp_path / "model", "--formats", "onnx,fp32")
     assert done.exit_code == 0, done.stderr
     made = sorted(p.name for p in (tmp_path / "model").iterdir())
     assert made == ["detector-fp32.bin", "detector-fp32.xml", "detector.onnx"]
+    origin = describe(tmp_path / "model" / "detector.onnx").origin
+    assert (origin["checkpoint"], origin["folded"]) == ("best.pth", "yes")
     ir = tmp_path / "model" / "detector-fp32.xml"
-    done = facedet("parity", trained / "best.pth", ir, "--images", unseen_images, "--report", tmp_path / "report")
+    done = facedet("parity", trained / "best.pth", ir, "--images", two_images, "--report", tmp_path / "report")
     assert done.exit_code == 0, done.stderr
     assert "agrees" in done.stdout
     assert (tmp_path / "report" / "parity.html").is_file()
@@ -181,5 +231,5 @@ def test_an_export_of_a_foreign_checkpoint_leaves_nothing(bad: Path, tmp_path: P
 
 def test_unknown_formats_and_thresholds_are_named(trained: Path, unseen_images: Path, tmp_path: Path) -> None:
     out = ("-o", tmp_path / "out")
-    assert_one_line(facedet("export", trained / "best.pth", *out, "--formats", "onnx", "int3"), "int3")
+    assert_one_line(facedet("export", trained / "best.pth", *out, "--formats", "onnx,int3"), "int3")
     assert_one_line(facedet("detect", trained / "best.pth", unseen_images, *out, "--threshold", "3"), "--threshold 3")

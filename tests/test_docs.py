@@ -10,7 +10,7 @@ import numpy as np
 import openvino as ov
 import pytest
 from helpers.graphs import in_both_modes
-from helpers.markdown import PAGES, README, ROOT, Block, blocks, run
+from helpers.markdown import FULL_MODEL, ONE_EPOCH, PAGES, README, ROOT, Block, blocks, link_some, run
 from openvino import opset13 as ops
 
 from facedet.cli import main
@@ -27,10 +27,8 @@ from facedet.train.samples.dataset import FaceDataset
 from facedet.weights.importing import import_weights
 from facedet.weights.ir.graph import core
 
-FULL_MODEL = ("importing",)  # pages whose commands need the published model's stand-in
 JUDGED = ("quantization",)  # pages with a test of their own, which judges the result
 ALL_FACES = ("datasets",)  # pages that find problems in the whole dataset
-ONE_EPOCH = "--epochs 1"  # stands for the config's forty, where a page does not judge the result
 
 
 @pytest.fixture(scope="session")
@@ -46,19 +44,6 @@ def own(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def published(faces: Path, standin: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder where the README's commands from the published IR have been run: three images, one epoch."""
-    folder = tmp_path_factory.mktemp("published")
-    (folder / "published").symlink_to(standin)
-    link_some(faces, folder / "faces", train=2, val=1)
-    (block,) = blocks(README, "From the published IR to your own")
-    assert block.text.startswith("facedet fetch ir-fp32")  # the stand-in takes the place of the download
-    printed = run(Block("sh", "", block.text.split("\n", 1)[1]), folder, f"{ONE_EPOCH} --batch-size 1")
-    assert "running statistics of 3 images" in printed
-    return folder
-
-
-@pytest.fixture(scope="session")
 def few(own: Path, faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`own` with twelve of the photographs, for pages whose results are not judged."""
     folder = tmp_path_factory.mktemp("few")
@@ -68,17 +53,6 @@ def few(own: Path, faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         (folder / name).symlink_to(own / name)
     link_some(faces, folder / "faces", train=8, val=4)
     return folder
-
-
-def link_some(faces: Path, folder: Path, **counts: int) -> None:
-    """A dataset of the first images of each list."""
-    for name in ("images", "annotations"):
-        (folder / name).mkdir(parents=True)
-    for which, count in counts.items():
-        names = (faces / f"{which}.txt").read_text().split()[:count]
-        (folder / f"{which}.txt").write_text("\n".join(names))
-        for path in (path for name in names for path in faces.glob(f"*/{name}.*")):
-            (folder / path.relative_to(faces)).symlink_to(path)
 
 
 def every_block() -> list[Block]:
@@ -137,22 +111,6 @@ def test_the_commands_of_a_page_work(page: Path, request: pytest.FixtureRequest)
     for block in blocks(page):
         if block.info != "download":
             run(block, folder, ONE_EPOCH)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("page", [p for p in PAGES if p.stem in FULL_MODEL], ids=lambda page: page.stem)
-def test_the_commands_of_a_page_work_with_the_full_model(page: Path, published: Path) -> None:
-    for block in blocks(page):
-        if block.info != "download":
-            run(block, published)
-
-
-@pytest.mark.full
-def test_from_the_published_ir_to_your_own(published: Path) -> None:
-    summary = json.loads((published / "runs" / "mine" / "summary.json").read_text())
-    assert summary["started_from"] == "all weights of imported.pth"
-    assert summary["last_loss"] < 1.2 * summary["first_loss"]
-    assert json.loads((published / "mine" / "parity" / "parity.json").read_text())["agree"] is True
 
 
 @pytest.mark.full

@@ -1,21 +1,25 @@
 """Export of a checkpoint: which files are written, and what is refused."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from facedet.common.errors import UserError
-from facedet.export.export import FORMATS, export_model
+from facedet.export.export import export_model
+from facedet.export.targets import TARGETS
 
 
-def test_only_the_requested_formats_are_written(trained: Path, tmp_path: Path) -> None:
-    assert export_model(trained / "best.pth", tmp_path, ["fp16"]) == {"fp16": tmp_path / FORMATS["fp16"]}
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["detector-fp16.bin", "detector-fp16.xml"]
+def test_only_the_requested_formats_are_written(exported_as: Callable[..., dict[str, Path]]) -> None:
+    files = exported_as(layout="model-api", input="u8", formats="fp32")
+    folder = files["fp32"].parent
+    assert files == {"fp32": folder / TARGETS["fp32"]}
+    assert sorted(path.name for path in folder.iterdir()) == ["detector-fp32.bin", "detector-fp32.xml"]
 
 
 @pytest.mark.parametrize(("formats", "message"), [(["onnx", "int3"], "--formats int3: give one"), ([], "give one")])
 def test_an_unknown_format_is_refused(formats: list[str], message: str, trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=f"{message} or more of onnx fp32 fp16"):
+    with pytest.raises(UserError, match=f"{message} or more of onnx, fp32, fp16"):
         export_model(trained / "best.pth", tmp_path / "out", formats)
     assert not (tmp_path / "out").exists()
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
+from helpers.short import SIZE
+from openvino import opset13 as ops
 
 from facedet.common.errors import UserError
 from facedet.common.files import sha256
@@ -15,7 +17,9 @@ from facedet.export.int8 import Run, quantize
 from facedet.export.interface import interface_reasons
 from facedet.inference.info import describe
 from facedet.inference.session import open_session
-from facedet.weights.ir.graph import core
+from facedet.weights.ir.graph import core, read_facts, read_model
+
+F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 def test_an_int8_ir_has_the_published_interface(quantized: Path, exported: dict[str, Path]) -> None:
@@ -88,15 +92,56 @@ class ScoreJudge:
         return difference, [difference] * len(images)
 
 
+class OutputJudge:
+    """Judges by the largest difference of the output in one image, relative to the largest output."""
+
+    images = 1
+
+    def __init__(self, ir: Path, tensor: np.ndarray):
+        self._tensor, self._expected = tensor, core().compile_model(ir, "CPU", F32)(tensor)["boxes"]
+
+    def drop(self, run: Run, images: Sequence[int]) -> tuple[float, list[float]]:
+        difference = np.abs(run(self._tensor)["boxes"] - self._expected).max() / np.abs(self._expected).max()
+        return float(difference), [float(difference)] * len(images)
+
+
+def write_sensitive_network(path: Path) -> None:
+    """Four convolutions; one channel that the third reads is a thousand times larger than the others."""
+    rng, image = np.random.default_rng(0), ops.parameter([1, 3, 32, 32], ov.Type.f32, name="input")
+    large = np.where(np.arange(8) == 0, 1000, 1).astype(np.float32)
+    node: ov.Node = image
+    for inputs, outputs, scale in ((3, 8, 1), (8, 8, large[:, None]), (8, 8, 1 / large), (8, 5, 1)):
+        weight = rng.normal(0, 0.3, (outputs, inputs)).astype(np.float32) * scale
+        node = ops.convolution(node, np.float32(weight)[:, :, None, None], [1, 1], [0, 0], [0, 0], [1, 1])
+        node = ops.relu(node) if outputs == 8 else node
+    node.output(0).get_tensor().set_names({"boxes"})
+    ov.save_model(ov.Model([ops.result(node)], [image]), path, compress_to_fp16=False)
+
+
+def test_layers_of_a_small_network_that_hurt_stay_in_float(unseen_images: Path, tmp_path: Path) -> None:
+    write_sensitive_network(tmp_path / "float.xml")
+    images = sorted(unseen_images.iterdir())
+    judge, drops = OutputJudge(tmp_path / "float.xml", to_tensor(read_image(images[0]), 32)), []
+    for name, options in (("all.xml", {}), ("careful.xml", {"judge": judge, "max_drop": 0.03})):
+        quantize(tmp_path / "float.xml", images, tmp_path / name, **options)
+        drops.append(judge.drop(core().compile_model(tmp_path / name, "CPU", F32), [0])[0])
+    assert drops[0] > 0.1
+    assert drops[1] <= 0.03
+    names = [tmp_path / name for name in ("all.xml", "careful.xml")]
+    all_int8, careful = (read_facts(name, read_model(name))["float_convolutions"].split() for name in names)
+    assert all_int8 == ["0", "of", "4"]
+    assert 0 < int(careful[0]) < int(careful[2]) == 4
+
+
 @pytest.mark.full
 def test_layers_that_hurt_stay_in_float(
     exported: dict[str, Path], quantized: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
     images = sorted(unseen_images.iterdir())
-    judge = ScoreJudge(exported["fp32"], to_tensor(read_image(images[0]), 320))
-    before, _ = judge.drop(core().compile_model(quantized, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}), [0])
+    judge = ScoreJudge(exported["fp32"], to_tensor(read_image(images[0]), SIZE))
+    before, _ = judge.drop(core().compile_model(quantized, "CPU", F32), [0])
     quantize(exported["fp32"], images, tmp_path / "int8.xml", judge=judge, max_drop=before / 2)
-    careful = core().compile_model(tmp_path / "int8.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    careful = core().compile_model(tmp_path / "int8.xml", "CPU", F32)
     assert judge.drop(careful, [0])[0] <= before / 2
     in_float, _, convolutions = describe(tmp_path / "int8.xml").origin["float_convolutions"].split()
     assert 0 < int(in_float) < int(convolutions)

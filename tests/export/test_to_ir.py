@@ -5,6 +5,7 @@ from pathlib import Path
 
 import openvino as ov
 import pytest
+from helpers.short import SIZE
 
 from facedet.common.files import sha256
 from facedet.export.interface import CLASSES
@@ -14,7 +15,7 @@ from facedet.weights.ir.graph import core
 @pytest.mark.parametrize("format", ["fp32", "fp16"])
 def test_an_ir_has_the_published_interface(exported: dict[str, Path], format: str) -> None:
     model = core().read_model(exported[format])
-    assert (list(model.input(0).shape), model.input(0).element_type) == ([1, 3, 320, 320], ov.Type.f32)
+    assert (list(model.input(0).shape), model.input(0).element_type) == ([1, 3, SIZE, SIZE], ov.Type.f32)
     assert model.input("input") == model.input("image") == model.input(0)
     assert (list(model.output("boxes").shape), model.output("boxes").element_type) == ([750, 5], ov.Type.f32)
     assert (list(model.output("labels").shape), model.output("labels").element_type) == ([750], ov.Type.i64)

@@ -11,6 +11,7 @@ import onnxruntime
 import openvino as ov
 import pytest
 from helpers.boxes import assert_same
+from helpers.short import LEVELS, SIZE
 from openvino import opset13 as ops
 
 from facedet.common.errors import UserError
@@ -56,9 +57,9 @@ def test_without_nms_the_file_beside_gives_the_rows_of_the_plain_export(
     thresholds = {name: float(facts[name]) for name in ("score_threshold", "iou_threshold")}
     raw, plain = runner(files[format]), open_session(exported[format])
     for image in images_of(unseen_images, faces / "images"):
-        tensor = to_tensor(image, 320)
+        tensor = to_tensor(image, SIZE)
         (boxes, scores), dense = raw(tensor), plain.dense(tensor)
-        assert (boxes.shape, scores.shape) == ((8525, 4), (8525,))
+        assert (boxes.shape, scores.shape) == ((sum(LEVELS), 4), (sum(LEVELS),))
         np.testing.assert_allclose(boxes, dense[0], rtol=0, atol=2e-3)  # two graphs are compiled in two ways
         np.testing.assert_allclose(scores, dense[1], rtol=0, atol=5e-6)
         rows = beside(boxes, scores, max_boxes=int(facts["max_boxes"]), **thresholds)
@@ -73,7 +74,7 @@ def test_numpy_selects_what_the_graph_selects(exported: dict[str, Path], unseen_
     model.add_outputs([nms.input_value(0), nms.input_value(1)])
     network = compiled(model)
     for image in images_of(unseen_images, faces / "images"):
-        rows, _, boxes, scores = network(to_tensor(image, 320)).values()
+        rows, _, boxes, scores = network(to_tensor(image, SIZE)).values()
         found = postprocess(boxes[0], scores[0, 0], **rule)
         assert len(found) == (rows[:, 4] > 0).sum() > 0
         np.testing.assert_array_equal(found[:, 4], rows[: len(found), 4])
@@ -108,7 +109,7 @@ def test_a_picture_is_resized_as_by_opencv(shape: tuple[int, int]) -> None:
 def test_a_batch_gives_what_its_images_give(
     format: str, exported_as: Exports, exported: dict[str, Path], unseen_images: Path
 ) -> None:
-    tensors = [to_tensor(image, 320) for image in images_of(unseen_images)[:2]]
+    tensors = [to_tensor(image, SIZE) for image in images_of(unseen_images)[:2]]
     boxes, labels = runner(exported_as(batch=2)[format])(np.concatenate(tensors))
     assert (boxes.shape, labels.shape) == ((2, 750, 5), (2, 750))
     alone = runner(exported[format])
@@ -120,18 +121,18 @@ def test_a_batch_gives_what_its_images_give(
 def test_a_batch_without_nms(exported_as: Exports) -> None:
     model = core().read_model(exported_as(nms=False, batch=2, formats="fp32", input="u8")["fp32"])
     shapes = [list(output.shape) for output in model.outputs]
-    assert (str(model.input(0).partial_shape), shapes) == ("[2,?,?,3]", [[2, 8525, 4], [2, 8525]])
+    assert (str(model.input(0).partial_shape), shapes) == ("[2,?,?,3]", [[2, sum(LEVELS), 4], [2, sum(LEVELS)]])
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layout": "coco"}, "--layout coco: give one of published model-api"),
-        ({"input": "i8"}, "--input i8: give one of f32 u8"),
+        ({"layout": "coco"}, "--layout coco: give one of published, model-api"),
+        ({"input": "i8"}, "--input i8: give one of f32, u8"),
         ({"batch": 0}, "--batch 0: give 1 or more images"),
         ({"layout": "model-api", "nms": False}, "leave out --no-nms and --batch"),
         ({"layout": "model-api", "batch": 2}, "leave out --no-nms and --batch"),
-        ({"input": "u8", "formats": "onnx"}, "--formats onnx: only an IR can take pictures; give fp32 fp16"),
+        ({"input": "u8", "formats": "onnx"}, "--formats onnx: only an IR can take pictures; give fp32,fp16"),
     ],
 )
 def test_what_cannot_be_is_refused(options: dict, message: str, exported_as: Exports) -> None:
@@ -153,7 +154,7 @@ def test_a_variant_is_described_and_runs_only_in_its_clients(
 ) -> None:
     path = exported_as(**options)["fp32"]
     info, plain = describe(path), describe(exported["fp32"])
-    assert (info.input_size, info.origin["checkpoint"], info.origin["variant"]) == (320, "best.pth", words)
+    assert (info.input_size, info.origin["checkpoint"], info.origin["variant"]) == (SIZE, "best.pth", words)
     assert "variant" not in plain.origin
     assert info.gflops == pytest.approx(plain.gflops, rel=0.01)  # of one image
     with pytest.raises(UserError, match="does not have the interface of this project"):

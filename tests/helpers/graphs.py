@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import torch
+from helpers.short import SIZE
 from mmengine.dataset import pseudo_collate
 from openvino import opset13 as ops
 
@@ -29,7 +30,7 @@ def distance(first: Path, second: Path, images: Path) -> tuple[float, float]:
     px, score = 0.0, 0.0
     nets = [load_detector(path).eval() for path in (first, second)]
     for path in sorted(images.iterdir())[:3]:
-        image = torch.from_numpy(to_tensor(read_image(path), 320))
+        image = torch.from_numpy(to_tensor(read_image(path), SIZE))
         with torch.inference_mode():
             (boxes, scores), (other_boxes, other_scores) = (dense(net, image) for net in nets)
         px = max(px, float((boxes - other_boxes).abs().max()))

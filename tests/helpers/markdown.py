@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 README = ROOT / "README.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
+FULL_MODEL = ("importing",)  # pages whose commands need the published model's stand-in
+ONE_EPOCH = "--epochs 1"  # stands for the config's forty, where a page does not judge the result
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,14 @@ def run(block: Block, folder: Path, training: str = "") -> str:
     assert message in done.stdout + done.stderr, report
     assert "Traceback" not in done.stderr, report
     return done.stdout
+
+
+def link_some(faces: Path, folder: Path, **counts: int) -> None:
+    """A dataset of the first images of each list."""
+    for name in ("images", "annotations"):
+        (folder / name).mkdir(parents=True)
+    for which, count in counts.items():
+        names = (faces / f"{which}.txt").read_text().split()[:count]
+        (folder / f"{which}.txt").write_text("\n".join(names))
+        for path in (path for name in names for path in faces.glob(f"*/{name}.*")):
+            (folder / path.relative_to(faces)).symlink_to(path)

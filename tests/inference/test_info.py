@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
+from helpers.short import write_config
 
 from facedet.inference.info import describe
 
@@ -24,8 +25,8 @@ def test_compressed_weights_count_as_constants(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", ["onnx", "fp32", "fp16"])
-def test_a_file_has_the_figures_of_its_config(unfolded: dict[str, Path], format: str) -> None:
-    config, file = describe("tiny"), describe(unfolded[format])
+def test_a_file_has_the_figures_of_its_config(unfolded: dict[str, Path], format: str, tmp_path: Path) -> None:
+    config, file = describe(str(write_config(tmp_path))), describe(unfolded[format])
     assert file.gflops == pytest.approx(config.gflops, rel=1e-6)
     assert file.card_million_parameters == pytest.approx(config.card_million_parameters, abs=1e-4)
     assert any("boxes [750,5] f32" in line for line in file.interface)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from helpers.short import LEVELS
+
 from facedet.export.export import export_model
 from facedet.parity.check import check_parity
 
@@ -13,4 +15,4 @@ def test_an_imported_model_and_its_export_agree_with_the_original(
     parity = check_parity([imported, again["fp32"]], unseen_images, reference=unfolded["fp32"])
     assert parity.agree, [pair.reasons for pair in parity.pairs]
     assert parity.pairs[1].difference.matched > 100
-    assert [level.anchors for level in parity.pairs[1].levels] == [6400, 1600, 400, 100, 25]
+    assert [level.anchors for level in parity.pairs[1].levels] == LEVELS

@@ -7,6 +7,7 @@ import numpy as np
 import openvino as ov
 import pytest
 from helpers.graphs import convolutions, replace_weight
+from helpers.short import SIZE
 from openvino import opset13 as ops
 
 from facedet.common.errors import UserError
@@ -91,7 +92,7 @@ def test_the_graph_of_another_network_is_refused(
 
 def test_a_graph_with_another_input_size_is_refused(unfolded: dict[str, Path], tmp_path: Path) -> None:
     message = (
-        r"its input is \[1,3,320,320\], that of the config face_detection_0206 is \[1, 3, 640, 640\]; "
+        rf"its input is \[1,3,{SIZE},{SIZE}\], that of the config face_detection_0206 is \[1, 3, 640, 640\]; "
         "give the right one with --config"
     )
     with pytest.raises(UserError, match=message):

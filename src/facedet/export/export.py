@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facedet.common.errors import UserError
-from facedet.common.files import write_beside
+from facedet.common.files import check_writable, write_beside
 from facedet.common.progress import Progress, silent
 from facedet.export import postprocess
 from facedet.export.fold import fold_layers
@@ -41,6 +41,7 @@ def export_model(
     facts["folded"] = "yes" if fold else "no"
     facts |= {"variant": variant.options} if variant.options else {}
     detector = fold_layers(network.detector) if fold else network.detector
+    check_writable(Path(folder))
     paths = {name: Path(folder) / TARGETS[name] for name in formats}
     with tempfile.TemporaryDirectory() as scratch:
         onnx_file = paths.get("onnx", Path(scratch) / TARGETS["onnx"])

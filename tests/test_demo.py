@@ -1,0 +1,35 @@
+"""The demo: what it writes, with a training run of others."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from facedet import demo
+from facedet.common.errors import UserError
+from facedet.common.progress import silent
+
+
+def test_the_demo_leaves_what_it_says(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """test_docs.py trains, too."""
+
+    def finetune(config: str, train: Path, val: Path, *, work_dir: Path, **_: Any) -> SimpleNamespace:
+        counts = [len(json.loads(path.read_text())["images"]) for path in (train, val)]
+        assert (config, counts) == ("tiny", [4, 2])
+        work_dir.mkdir()
+        return SimpleNamespace(**json.loads((trained / "summary.json").read_text()))
+
+    monkeypatch.setattr(demo, "finetune", finetune)
+    demo.run(tmp_path, None, silent, images=(4, 2, 3))
+    printed = capsys.readouterr().out
+    assert "agrees" in printed
+    named = [Path(line.split()[0]) for line in printed.split("Look at\n")[1].splitlines()]
+    assert len(named) == 4
+    assert all(path.stat().st_size > 10_000 for path in named)
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 3
+    with pytest.raises(UserError, match="already holds a demo"):
+        demo.run(tmp_path, None, silent)
