@@ -25,8 +25,8 @@ from facedet.train.samples.dataset import FaceDataset
 from facedet.weights.checkpoint import read_torch_file
 
 Acts = dict[int, Callable[[dict], Any]]
-_CONTEXT = multiprocessing.get_context("forkserver")  # one process imports torch, all others are copies of it
-_CONTEXT.set_forkserver_preload([__name__, "facedet.train.training"])
+CONTEXT = multiprocessing.get_context("forkserver")  # one process imports torch, all others are copies of it
+CONTEXT.set_forkserver_preload([__name__, "facedet.train.training"])
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def in_processes(count: int, function: Callable[..., Any], *arguments: Any, laun
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
-    with ProcessPoolExecutor(count, mp_context=_CONTEXT, max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(count, mp_context=CONTEXT, max_tasks_per_child=1) as pool:
         futures = []
         for rank in range(count):
             values = map(str, (rank, count, rank))

@@ -6,7 +6,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.commands import Command
 
 from facedet.common.errors import UserError
 from facedet.train import finetune
@@ -22,37 +22,35 @@ from facedet.train.record.metric import FaceAP
 from facedet.weights.checkpoint import read_torch_file
 
 _KILLS = 20
-_ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}  # two runs side by side would wait for each other's threads
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory, quick: Path) -> Path:
-    """`quick` at 64 pixels with everything that has a state: average, momentum, warm-up."""
+def small(tmp_path_factory: pytest.TempPathFactory, narrow: Path) -> Path:
+    """`narrow` with everything that has a state: average, momentum, warm-up."""
     path = tmp_path_factory.mktemp("config") / "small.py"
     path.write_text(
-        f"_base_ = {str(quick)!r}\ninput_size = 64\ntrain_cfg = dict(average=0.9, min_steps=0)\n"
+        f"_base_ = {str(narrow)!r}\ntrain_cfg = dict(average=0.9, min_steps=0)\n"
         "train_dataloader = dict(batch_size=4, num_workers=2)\n"
     )
     return path
 
 
-def command(small: Path, drawn: Path, work_dir: Path, *options: str) -> list[str]:
+def arguments(small: Path, drawn: Path, work_dir: Path, *options: str) -> list[str]:
     sets = ["--train", str(drawn / "train.json"), "--val", str(drawn / "val.json")]
-    run = [sys.executable, "-m", "facedet", "train", str(small), *sets, "--work-dir", str(work_dir)]
-    return [*run, "--epochs", "4", "--save-every", "0.01", *options]
+    return ["train", str(small), *sets, "--work-dir", str(work_dir), "--epochs", "4", "--save-every", "0.01", *options]
 
 
-def run_to_the_end(command: list[str]) -> str:
-    done = subprocess.run(command, env=_ONE_THREAD, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def run_to_the_end(arguments: list[str]) -> str:
+    code, output, errors = Command(*arguments).end()
+    assert code == 0, errors
+    return output
 
 
 @pytest.fixture(scope="module")
 def whole(small: Path, drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The work dir of a run that was never stopped."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    run_to_the_end(command(small, drawn, folder, "--save-every", "60"))
+    run_to_the_end(arguments(small, drawn, folder, "--save-every", "60"))
     return folder
 
 
@@ -89,20 +87,20 @@ def assert_same_run(folder: Path, expected: dict[str, Any]) -> None:
 def test_the_same_command_gives_the_same_weights(
     small: Path, drawn: Path, never_stopped: dict[str, Any], tmp_path: Path
 ) -> None:
-    run_to_the_end(command(small, drawn, tmp_path / "again"))
+    run_to_the_end(arguments(small, drawn, tmp_path / "again"))
     assert_same_run(tmp_path / "again", never_stopped)
 
 
 def test_signals_stop_after_the_running_step_and_say_how_to_continue(
     small: Path, drawn: Path, never_stopped: dict[str, Any], tmp_path: Path
 ) -> None:
-    run, stopped_after = [*command(small, drawn, tmp_path / "run"), "--save-every", "60"], 0
+    run, stopped_after = arguments(small, drawn, tmp_path / "run", "--save-every", "60"), 0
     for number, resume in ((signal.SIGINT, []), (signal.SIGTERM, ["--resume"])):
-        process = _start([*run, *resume])
-        _wait_for_training(process)
-        os.killpg(process.pid, number)  # as a terminal or a scheduler does: workers get it too
-        _, errors = process.communicate()
-        assert process.returncode == 128 + number
+        command = Command(*run, *resume)
+        command.wait_for("writing to")
+        os.killpg(command.pid, number)  # as a terminal or a scheduler does: workers get it too
+        code, _, errors = command.end()
+        assert code == 128 + number
         assert "the same command with --resume continues" in errors
         assert "Traceback" not in errors
         iterations = read_torch_file(tmp_path / "run" / "last.pth")["meta"]["iter"]
@@ -122,7 +120,7 @@ def test_twenty_kills_at_random_moments_change_nothing(
         moments, kills, resumed, complete = random.Random(number), 0, 0, 0
         while kills < _KILLS // 2 or not complete:
             folder = tmp_path / f"run-{number}-{complete}"
-            run = command(small, drawn, folder)
+            run = arguments(small, drawn, folder)
             killed_here, resumed_here = _kill_until_complete(run, folder, moments, longest, _KILLS // 2 - kills)
             assert_same_run(folder, never_stopped)
             kills, resumed, complete = kills + killed_here, resumed + resumed_here, complete + 1
@@ -135,42 +133,28 @@ def test_twenty_kills_at_random_moments_change_nothing(
 
 
 def _kill_until_complete(
-    command: list[str], folder: Path, moments: random.Random, longest: float, most: int
+    arguments: list[str], folder: Path, moments: random.Random, longest: float, most: int
 ) -> tuple[int, int]:
     """Run, kill within `longest` seconds, and resume a training run until it is complete. Returns the number of kills
     and of resumed processes."""
     kills, resumed = 0, 0
     while True:
         resume = ["--resume"] if (folder / "last.pth").is_file() or (folder / "previous.pth").is_file() else []
-        process, resumed = _start([*command, *resume]), resumed + len(resume)
+        command, resumed = Command(*arguments, *resume), resumed + len(resume)
         if kills < most:
-            _wait_for_training(process)
+            command.wait_for("writing to")
             time.sleep(moments.uniform(0, longest))
-            if process.poll() is None:
-                os.killpg(process.pid, moments.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+            if command.is_running:
+                os.killpg(command.pid, moments.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
                 kills += 1
-        _, errors = process.communicate()
+        code, _, errors = command.end()
         for name in ("best.pth", "last.pth"):
             if (folder / name).is_file():
                 assert read_torch_file(folder / name)["state_dict"]
-        if process.returncode == 0 or (folder / "training.html").is_file():  # killed after its last file
+        if code == 0 or (folder / "training.html").is_file():  # killed after its last file
             return kills, resumed
         # the negative ones: killed after training, when it does not listen for signals any more
-        assert process.returncode in (-signal.SIGKILL, 130, 143, -signal.SIGINT, -signal.SIGTERM), errors
-
-
-def _start(command: list[str]) -> subprocess.Popen:
-    """Start a command in a process group of its own."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=_ONE_THREAD, start_new_session=True, **pipes)  # type: ignore[call-overload]
-
-
-def _wait_for_training(process: subprocess.Popen) -> None:
-    assert process.stdout
-    while line := process.stdout.readline():
-        if line.startswith("writing to"):
-            return
-    raise AssertionError(process.communicate()[1])
+        assert code in (-signal.SIGKILL, 130, 143, -signal.SIGINT, -signal.SIGTERM), errors
 
 
 def test_a_damaged_checkpoint_is_replaced_by_the_one_before(
@@ -183,7 +167,7 @@ def test_a_damaged_checkpoint_is_replaced_by_the_one_before(
     ended = subprocess.Popen(["true"])
     ended.wait()
     (folder / f".facedet-{ended.pid}.last.pth").write_bytes(b"left by a dead process")
-    output = run_to_the_end(command(small, drawn, folder, "--resume"))
+    output = run_to_the_end(arguments(small, drawn, folder, "--resume"))
     assert f"continuing from {folder / 'previous.pth'}" in output
     assert not (folder / f".facedet-{ended.pid}.last.pth").exists()
     assert_same_run(folder, never_stopped)

@@ -50,11 +50,11 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def frozen(tmp_path_factory: pytest.TempPathFactory, quick: Path) -> Path:
-    """`quick` at 64 pixels, in the order of the dataset, with SGD: AdamW would hide gradients of a wrong size."""
+def frozen(tmp_path_factory: pytest.TempPathFactory, narrow: Path) -> Path:
+    """`narrow`, in the order of the dataset, with SGD: AdamW would hide gradients of a wrong size."""
     path = tmp_path_factory.mktemp("config") / "frozen.py"
     path.write_text(
-        f"_base_ = {str(quick)!r}\ninput_size = 64\nmodel = dict(backbone=dict(norm_eval=True))\n"
+        f"_base_ = {str(narrow)!r}\nmodel = dict(backbone=dict(norm_eval=True))\n"
         "train_cfg = dict(average=0.9, min_steps=0)\n"
         "train_dataloader = dict(batch_size=4, num_workers=0, sampler=dict(shuffle=False))\n"
         "val_dataloader = dict(num_workers=0)\nparam_scheduler = []\n"
