@@ -8,11 +8,13 @@ BIN := $(VENV)/bin
 demo: install
 	$(BIN)/facedet demo -o demo-out/$$(date +%Y%m%d-%H%M%S)
 
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not full and not slow"
+	$(PYTEST) -m "not full and not slow"
 
 test-full: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "full or slow"
+	$(PYTEST) -m "full or slow"
 
 lint: install
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import openvino as ov
 import torch
 from helpers.short import SIZE
@@ -50,6 +51,11 @@ def backbone_convolutions(model: ov.Model) -> list[ov.Node]:
 def replace_weight(conv: ov.Node, change: Callable[[np.ndarray], np.ndarray]) -> None:
     weight = conv.input_value(1).get_node().data
     conv.input(1).replace_source_output(ops.constant(np.float32(change(weight))).output(0))
+
+
+def add_to_initializer(model: onnx.ModelProto, name: str, value: float) -> None:
+    (tensor,) = (each for each in model.graph.initializer if each.name == name)
+    tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor) + np.float32(value), name))
 
 
 def in_both_modes(path: Path, dataset: FaceDataset) -> tuple[torch.Tensor, torch.Tensor, list[float]]:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
+from helpers.graphs import add_to_initializer
 
 from facedet.data.image import read_image, to_tensor
 from facedet.export.load import load_network
@@ -38,12 +38,6 @@ def flat_export(flat: Path) -> Path:
     return flat.with_suffix(".onnx")
 
 
-def add(model: onnx.ModelProto, name: str, value: float) -> None:
-    """Add a value to an initializer."""
-    (tensor,) = (each for each in model.graph.initializer if each.name == name)
-    tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor) + np.float32(value), name))
-
-
 def test_a_choice_of_nms_is_proven_and_counted(flat: Path, flat_export: Path, unseen_images: Path) -> None:
     parity = check_parity([flat, flat_export], unseen_images)
     assert parity.agree
@@ -58,7 +52,7 @@ def test_nms_with_another_threshold_is_reported(
 ) -> None:
     model = onnx.load(flat_export)
     (nms,) = (node for node in model.graph.node if node.op_type == "NonMaxSuppression")
-    add(model, nms.input[3], 0.05)
+    add_to_initializer(model, nms.input[3], 0.05)
     onnx.save(model, tmp_path / "other.onnx")
     (pair,) = check_parity([flat, tmp_path / "other.onnx"], two_images).pairs
     assert pair.reasons
@@ -67,7 +61,7 @@ def test_nms_with_another_threshold_is_reported(
 
 def test_other_boxes_before_nms_are_reported(flat: Path, flat_export: Path, two_images: Path, tmp_path: Path) -> None:
     model = onnx.load(flat_export)
-    add(model, "detector.bbox_head.atss_reg.bias", 0.01)  # 0.03 px at stride 4
+    add_to_initializer(model, "detector.bbox_head.atss_reg.bias", 0.01)  # 0.03 px at stride 4
     onnx.save(model, tmp_path / "moved.onnx")
     (pair,) = check_parity([flat, tmp_path / "moved.onnx"], two_images).pairs
     assert pair.reasons
