@@ -18,5 +18,6 @@ def last_line(error: BaseException) -> str:
 
 
 def _lines(error: BaseException) -> list[str]:
-    lines = [line.strip()[:160] for line in str(error).strip("'\"").splitlines() if line.strip()]
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)  # Python quotes a key
+    lines = [line.strip()[:160] for line in text.splitlines() if line.strip()]
     return lines or [type(error).__name__]
