@@ -48,7 +48,7 @@ def test_a_ratio_is_the_median_of_the_rounds() -> None:
     [
         (["gone.xml"], "gone.xml: no such file or folder"),
         (["{ir}", "notes.txt"], "notes.txt: not a model"),
-        (["{ir}", "--precision", "f23"], "--precision f23: give one or more of f32, bf16, default"),
+        (["{ir}", "--precision", "f23"], "--precision f23: give f32, bf16 or default"),
         (["{ir}", "--precision", "f32", "bf16"], "bf16: not a model"),
         (["{ir}", "--json", "{ir}"], "which is only read"),
     ],

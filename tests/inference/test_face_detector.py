@@ -49,5 +49,5 @@ def test_an_array_that_is_not_a_bgr_image_is_refused(image: np.ndarray, exported
 
 
 def test_an_unknown_precision_is_refused(exported: dict[str, Path]) -> None:
-    with pytest.raises(facedet.UserError, match="precision 'fp16' is not known; give f32, bf16 or default"):
+    with pytest.raises(facedet.UserError, match="--precision fp16: give f32, bf16 or default"):
         facedet.open(exported["fp32"], "fp16")

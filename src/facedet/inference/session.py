@@ -82,7 +82,7 @@ def check_model(path: Path, precision: str) -> None:
     Arguments: see `open_session`.
     """
     if precision not in PRECISIONS:
-        raise UserError(f"--precision {precision}: give one or more of {', '.join(PRECISIONS)}")
+        raise UserError(f"--precision {precision}: give {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}")
     if path.suffix not in (".pth", ".onnx", ".xml"):
         raise UserError(f"{path}: not a model; give a checkpoint (.pth), an ONNX file (.onnx) or an IR (.xml)")
     if not path.is_file():
