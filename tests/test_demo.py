@@ -1,6 +1,7 @@
-"""The demo: what it writes, with a training run of others."""
+"""The demo: what it writes, with a training run and exports of others."""
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +14,13 @@ from facedet.common.progress import silent
 
 
 def test_the_demo_leaves_what_it_says(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    trained: Path,
+    exported: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
-    """test_docs.py trains, too."""
+    """test_docs.py trains and exports, too."""
 
     def finetune(config: str, train: Path, val: Path, *, work_dir: Path, **_: Any) -> SimpleNamespace:
         counts = [len(json.loads(path.read_text())["images"]) for path in (train, val)]
@@ -23,7 +28,13 @@ def test_the_demo_leaves_what_it_says(
         work_dir.mkdir()
         return SimpleNamespace(**json.loads((trained / "summary.json").read_text()))
 
+    def export_model(checkpoint: Path, folder: Path, formats: list[str], *_: Any) -> dict[str, Path]:
+        assert (checkpoint.name, folder, formats) == ("best.pth", tmp_path / "model", ["onnx", "fp32"])
+        shutil.copytree(exported["fp32"].parent, folder)
+        return {name: folder / exported[name].name for name in formats}
+
     monkeypatch.setattr(demo, "finetune", finetune)
+    monkeypatch.setattr(demo, "export_model", export_model)
     demo.run(tmp_path, None, silent, images=(4, 2, 3))
     printed = capsys.readouterr().out
     assert "agrees" in printed

@@ -24,10 +24,24 @@ def test_exporting_an_exported_model_ends_in_one_line_that_names_import(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_states_that_it_is_not_folded(trained: Path, tmp_path: Path) -> None:
+def test_a_file_states_that_it_is_not_folded(unfolded: dict[str, Path]) -> None:
     """test_cli.py exports one that is."""
-    arguments = ["export", str(trained / "best.pth"), "-o", str(tmp_path), "--formats", "onnx", "--no-fold"]
-    done = CliRunner().invoke(main, arguments)
-    assert done.exit_code == 0, done.output
-    origin = describe(tmp_path / "detector.onnx").origin
-    assert (origin["checkpoint"], origin["folded"]) == ("best.pth", "no")
+    for path in unfolded.values():
+        origin = describe(path).origin
+        assert (origin["checkpoint"], origin["folded"]) == ("best.pth", "no")
+
+
+def test_all_options_reach_the_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[tuple] = []
+    monkeypatch.setattr(
+        "facedet.export.export.export_model", lambda *given, **more: passed.append((*given, more)) or {}
+    )
+    options = ["--no-fold", "--no-nms", "--layout", "model-api", "--input", "u8", "--batch", "2"]
+    for given in ([], [*options, "--formats", "fp32,fp16"]):
+        done = CliRunner().invoke(main, ["export", "x.pth", "-o", "out", *given])
+        assert done.exit_code == 0, done.output
+    plain = {"fold": True, "nms": True, "layout": "published", "input": "f32", "batch": 1, "config": None}
+    variant = {"fold": False, "nms": False, "layout": "model-api", "input": "u8", "batch": 2, "config": None}
+    assert [(*map(str, each[:2]), each[-1]) for each in passed] == [("x.pth", "out", plain), ("x.pth", "out", variant)]
+    assert passed[0][2] is None
+    assert list(passed[1][2]) == ["fp32", "fp16"]

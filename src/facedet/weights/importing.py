@@ -49,9 +49,9 @@ def import_weights(
     source, target, calibrate_on = Path(source), Path(target), Path(calibrate_on) if calibrate_on else None
     _check_paths(source, target, calibrate_on)
     if source.suffix == ".pth":
-        network = load_config(config or RELEASED)
+        network, state = load_config(config or RELEASED), read_snapshot(source)
         detector = build_detector(network)
-        load_weights(detector, read_snapshot(source), str(source))
+        load_weights(detector, state, str(source))
         origin = Origin("snapshot", {source.name: sha256(source)}, config_name(network))
     else:
         detector, network, origin = _from_graph(source, config, calibrate_on, progress)
