@@ -11,10 +11,10 @@ demo: install
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: install
-	$(PYTEST) -m "not full and not slow"
+	$(PYTEST) -m "not full"
 
 test-full: install
-	$(PYTEST) -m "full or slow"
+	$(PYTEST) -m full
 
 lint: install
 	$(BIN)/ruff check .

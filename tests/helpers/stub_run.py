@@ -68,6 +68,8 @@ class StubNetwork(nn.Module):
         return total, {"loss": total, **losses}
 
     def val_step(self, batch: dict) -> list[Tensor]:
+        assert not torch.is_grad_enabled()
+        assert not self.training
         return [self.backbone(image.mean(dim=(1, 2))) for image in batch["inputs"]]
 
 

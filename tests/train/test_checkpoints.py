@@ -88,5 +88,5 @@ def test_a_last_pth_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
     apart = [{**group, "params": [parameter]} for group in groups for parameter in group["params"]]
     content["optimizer"]["param_groups"] = apart  # one for each parameter, as it was
     checkpoints.write_torch_file(content, tmp_path / "last.pth")
-    with pytest.raises(UserError, match=r"last\.pth: an earlier version wrote it; start a new run with --weights"):
+    with pytest.raises(UserError, match=r"last\.pth: an earlier version wrote it, or paramwise_cfg was diff"):
         resumed(stub_run(stub_config()), tmp_path)

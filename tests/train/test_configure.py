@@ -88,6 +88,8 @@ def test_options_that_do_not_work_together_are_refused(quick: Path) -> None:
         ("val_dataloader = dict(sampler=dict(shuffle=True))", "val_dataloader.sampler.shuffle"),
         ("train_dataloader = dict(sampler=dict(type='DefaultSampler'))", "DefaultSampler, not OrderSampler"),
         ("train_dataloader = dict(sampler=dict(full_size_form=0.5))", "train_dataloader.sampler.full_size_form"),
+        ("train_dataloader = dict(persistent_workers=True)", "train_dataloader.persistent_workers"),
+        ("val_dataloader = dict(persistent_workers=True)", "val_dataloader.persistent_workers"),
     ],
 )
 def test_keys_without_effect_are_refused_by_name(line: str, key: str, quick: Path, tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 from helpers.formats import facedet
+from helpers.stub_run import stub_config, stub_run
 
 from facedet.common.errors import UserError
 from facedet.train import dry_run, finetune, try_run
-from facedet.train.dry_run import DryRun
+from facedet.train.dry_run import DryRun, measure
 from facedet.train.samples.sampler import OrderSampler
 
 
@@ -44,6 +45,16 @@ def test_its_iteration_is_a_mean_over_the_sizes_of_the_views(monkeypatch: pytest
     )
     seconds = dry_run._iteration_seconds(run)
     assert seconds == pytest.approx(0.4 * 64 + 0.2 * 96 + 0.4 * 128)
+
+
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_it_runs_as_many_iterations_as_it_likes(epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dry_run, "_SECONDS", 0.2)
+    run = stub_run(stub_config(accumulate=3))
+    run.state.epoch, run.state.iteration = epoch, 6 * epoch  # all are trained, but not yet validated
+    tried = measure(run)
+    assert (tried.iterations, tried.validations) == (12 - 6 * epoch, 2 - epoch)
+    assert run.state.network.passes > 12
 
 
 def test_it_refuses_what_a_run_would_refuse(drawn: Path, quick: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from facedet.train import finetune
 from facedet.weights.checkpoint import META_KEY, read_torch_file, write_torch_file
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_a_short_run_keeps_the_running_statistics_and_moves_the_backbone_less(drawn: Path, tmp_path: Path) -> None:
     (tmp_path / "small.py").write_text(f"_base_ = {str(FOLDER / 'finetune.py')!r}\ninput_size = 192\n")
     config = load_config(tmp_path / "small.py")

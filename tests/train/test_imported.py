@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.graphs import in_both_modes
+from helpers.short import SIZE, write_config
 
 from facedet.export.export import export_model
 from facedet.parity.check import check_parity
@@ -19,7 +20,7 @@ from facedet.weights.initial import read_initial
 def test_after_calibration_training_mode_starts_from_the_function_of_eval_mode(
     imported: Path, calibrated: Path, drawn: Path
 ) -> None:
-    dataset = FaceDataset(str(drawn / "train.json"), input_size=320)
+    dataset = FaceDataset(str(drawn / "train.json"), input_size=SIZE)
     expected, naive, _ = in_both_modes(imported, dataset)
     same, measured, losses = in_both_modes(calibrated, dataset)
     torch.testing.assert_close(same, expected, rtol=1e-3, atol=1e-4)
@@ -39,8 +40,10 @@ def test_frozen_batch_normalization_stays_frozen_in_training_and_resume(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        finetune("tiny", *datasets, work_dir=tmp_path / "run", weights=imported, epochs=2, on_epoch=interrupt)
-    summary = finetune("tiny", *datasets, work_dir=tmp_path / "run", epochs=2, resume=True)
+        finetune(
+            write_config(tmp_path), *datasets, work_dir=tmp_path / "run", weights=imported, epochs=2, on_epoch=interrupt
+        )
+    summary = finetune(write_config(tmp_path), *datasets, work_dir=tmp_path / "run", epochs=2, resume=True)
     config, after = read_checkpoint(Path(summary.last_checkpoint))
     assert config.model.backbone.norm_eval
     assert torch.equal(after["backbone.bn1.running_mean"], before["backbone.bn1.running_mean"])
@@ -58,7 +61,9 @@ def test_an_imported_fp16_model_can_be_trained_exported_and_checked(
     parity = check_parity([tmp_path / "half.pth"], unseen_images, reference=unfolded["fp16"])
     assert not any("before NMS" in reason for reason in parity.pairs[0].reasons)
     datasets = drawn / "val.json", drawn / "val.json"
-    summary = finetune("tiny", *datasets, work_dir=tmp_path / "run", weights=tmp_path / "half.pth", epochs=1)
+    summary = finetune(
+        write_config(tmp_path), *datasets, work_dir=tmp_path / "run", weights=tmp_path / "half.pth", epochs=1
+    )
     tuned = Path(summary.last_checkpoint)
     config, _ = read_checkpoint(tuned)
     assert config.model.data_preprocessor.mean == read_checkpoint(tmp_path / "half.pth")[0].model.data_preprocessor.mean

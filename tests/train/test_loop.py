@@ -12,6 +12,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from torch import Tensor
 
+from facedet.common.errors import UserError
 from facedet.train.machine.stop import StopRequest
 from facedet.train.run import Run
 from facedet.weights.checkpoint import read_torch_file
@@ -75,6 +76,99 @@ def test_a_stop_in_a_validation_repeats_the_validation(whole: dict[str, Any], tm
     assert_equal(outcome(second), whole)
 
 
+def test_a_stop_at_the_end_of_an_epoch_without_validation_loses_nothing(tmp_path: Path) -> None:
+    stop, epochs = StopRequest(), []
+
+    def signal(loss: Tensor) -> Tensor:
+        stop.signal_number = 15
+        return loss
+
+    options = {"on_epoch": lambda run: epochs.append(run.state.epoch)}
+    first = stub_run(stub_config(max_epochs=4, val_interval=2), network=StubNetwork({6: signal}), **options)
+    assert not train_stub(first, tmp_path, stop)
+    assert read_torch_file(tmp_path / "last.pth")["meta"]["iter"] == 6
+    assert train_stub(resumed(stub_run(stub_config(max_epochs=4, val_interval=2), **options), tmp_path), tmp_path)
+    assert epochs == [1, 2, 3, 4]
+
+
+def test_the_average_takes_each_step_once(tmp_path: Path) -> None:
+    run, weights = stub_run(stub_config()), []
+    step = run.state.optimizer.step
+    run.state.optimizer.step = lambda: (step(), weights.append(run.state.network.backbone.weight.detach().clone()))  # type: ignore
+    expected = run.state.average.network.backbone.weight.clone()  # type: ignore[union-attr]
+    assert train_stub(run, tmp_path)
+    for k, weight in enumerate(weights, 1):
+        keep = min(0.9, (1 + k) / (10 + k))
+        expected = keep * expected + (1 - keep) * weight
+    assert len(weights) == 4
+    torch.testing.assert_close(run.state.average.network.backbone.weight, expected)  # type: ignore[union-attr]
+
+
+def test_a_timed_checkpoint_waits_for_losses_that_are_read_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from facedet.train import checkpoints
+
+    seen: list[tuple[int, int]] = []
+    write: Callable = checkpoints.write_torch_file
+
+    def noted(content: dict, path: Path, **more: Any) -> None:
+        seen.append((content["meta"]["iter"], len(content["meta"]["history"]["losses"])))
+        write(content, path, **more)
+
+    monkeypatch.setattr(checkpoints, "write_torch_file", noted)
+    run = stub_run(stub_config(accumulate=1, val_interval=9), save_every=0)
+    assert train_stub(run, tmp_path, read_every=4)
+    assert [iteration for iteration, _ in seen] == [4, 6, 10, 12, 12]
+    assert all(iteration == losses for iteration, losses in seen)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"type": "OneCycleLR", "eta_max": 0.1, "total_steps": 12, "by_epoch": False},
+        {"type": "CosineAnnealingLR", "by_epoch": True, "convert_to_iter_based": True, "eta_min": 0},
+        {"type": "PolyLR", "by_epoch": True, "eta_min": 0},
+        {"type": "ReduceOnPlateauLR", "monitor": "AP", "rule": "greater", "patience": 1},
+        {"type": "CosineRestartLR", "periods": [1, 1], "restart_weights": [1, 0.5], "eta_min": 0},
+    ],
+    ids=lambda schedule: schedule["type"],
+)
+def test_a_schedule_of_any_kind_is_resumed(schedule: dict, tmp_path: Path) -> None:
+    def new(network: StubNetwork | None = None) -> Run:
+        cfg = stub_config(accumulate=1)
+        cfg.param_scheduler = [schedule]
+        return stub_run(cfg, network=network, ap=lambda validation: 0.5)
+
+    whole, stop = new(), StopRequest()
+    assert train_stub(whole, tmp_path / "whole")
+
+    def signal(loss: Tensor) -> Tensor:
+        stop.signal_number = 15
+        return loss
+
+    assert not train_stub(new(StubNetwork({8: signal})), tmp_path, stop)
+    run = resumed(new(), tmp_path)
+    assert train_stub(run, tmp_path)
+    assert run.state.history.scalars["lr"] == whole.state.history.scalars["lr"]
+    assert len(set(run.state.history.scalars["lr"])) > 1 or schedule["type"] == "ReduceOnPlateauLR"
+
+
+def test_a_run_with_other_schedules_is_not_resumed(tmp_path: Path) -> None:
+    assert train_stub(stub_run(stub_config()), tmp_path)
+    cfg = stub_config()
+    cfg.param_scheduler = cfg.param_scheduler[:1]
+    with pytest.raises(UserError, match=r"last\.pth: was started with other schedules; resume with the same config"):
+        resumed(stub_run(cfg), tmp_path)
+
+
+def test_a_schedule_that_follows_what_is_not_measured_is_named(tmp_path: Path) -> None:
+    cfg = stub_config()
+    cfg.param_scheduler = [{"type": "ReduceOnPlateauLR", "rule": "less"}]  # mmengine's default is the loss
+    with pytest.raises(UserError, match=r"ReduceOnPlateauLR needs a monitor that is measured: AP"):
+        train_stub(stub_run(cfg), tmp_path)
+
+
 def test_the_learning_rate_changes_after_each_iteration_and_each_epoch(whole: dict[str, Any]) -> None:
     warm_up = [0.1, 0.4, 0.7, 1.0]
     expected = torch.tensor([0.001 * factor for factor in [*warm_up, 1.0, 1.0, *[0.5] * 6]])
@@ -94,6 +188,12 @@ def test_a_step_is_that_of_its_batches_together(tmp_path: Path) -> None:
         runs.append(run.state.network.backbone.weight)
     torch.testing.assert_close(runs[0], runs[1])
     assert not torch.equal(runs[0], StubNetwork().backbone.weight)
+
+
+def test_no_patience_is_no_end(tmp_path: Path) -> None:
+    run = stub_run(stub_config(patience=0))
+    assert train_stub(run, tmp_path)
+    assert run.state.epoch == 2
 
 
 def test_patience_ends_a_run(tmp_path: Path) -> None:
@@ -160,7 +260,7 @@ def test_timed_checkpoints_come_after_steps_only(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(checkpoints, "write_torch_file", noted)
     assert train_stub(stub_run(stub_config(val_interval=9), save_every=0), tmp_path)
-    assert saved == [3, 6, 6, 9, 12, 12, 12]  # best.pth too, at the end
+    assert saved == [3, 6, 9, 12, 12]  # best.pth too, at the end
 
 
 def test_few_frames_lie_between_the_loop_and_the_backward_pass(tmp_path: Path) -> None:

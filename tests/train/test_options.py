@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import facedet
+from facedet.common.errors import UserError
 from facedet.train import options as module
 from facedet.train.options import TrainingOptions
 
@@ -21,6 +22,22 @@ def test_they_take_the_fields_and_say_so(function) -> None:
         function("tiny", "train", "val", work_dir="run", epoch=3)
     with pytest.raises(TypeError, match="work_dir"):
         function("tiny", "train", "val")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("epochs", -1),
+        ("accumulate", 0),
+        ("batch_size", "8"),
+        ("batch_size", 0),
+        ("seed", -1),
+    ],
+)
+def test_numbers_out_of_range_are_refused(name: str, value: object) -> None:
+    with pytest.raises(UserError, match=rf"--{name.replace('_', '-')} {value}: give a whole number, [01] or more"):
+        TrainingOptions("tiny", "train", "val", work_dir="run", **{name: value})
 
 
 def test_each_field_is_documented() -> None:

@@ -110,7 +110,7 @@ def test_signals_stop_after_the_running_step_and_say_how_to_continue(
     assert_same_run(tmp_path / "run", never_stopped)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_twenty_kills_at_random_moments_change_nothing(
     small: Path, drawn: Path, whole: Path, never_stopped: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -1,5 +1,7 @@
 """Schedules at other numbers of epochs."""
 
+import copy
+
 import pytest
 
 from facedet.common.errors import UserError
@@ -39,16 +41,38 @@ def test_a_schedule_that_cannot_be_scaled_is_refused(schedule: dict, key: str) -
     with pytest.raises(UserError, match=rf"tiny\.py: {key} cannot be scaled to 7 epochs"):
         set_epochs(config, 7)
     config.param_scheduler[0].by_epoch = False
-    set_epochs(config, 7)  # it counts iterations
+    with pytest.raises(UserError, match=rf"tiny\.py: {key} cannot be scaled to 7 epochs"):
+        set_epochs(config, 7)  # in iterations, it would end or repeat too early
     with pytest.raises(UserError, match=rf"tiny\.py: {key} cannot be scaled to 2 iterations in a step"):
         set_accumulation(config, 2)
 
 
 def test_a_schedule_within_the_run_keeps_its_share() -> None:
     config = load_config("tiny")
-    config.param_scheduler = [{"type": "CosineAnnealingLR", "begin": 10, "end": 20, "T_max": 10, "eta_min": 0}]
+    config.param_scheduler = [
+        {"type": "CosineAnnealingLR", "begin": 10, "end": 20, "T_max": 10, "eta_min": 0},
+        {"type": "CosineAnnealingLR", "begin": 20, "T_max": 5, "eta_min": 0},
+        {"type": "CosineAnnealingLR", "begin": 0, "end": 40, "T_max": 40, "eta_min": 0},
+        {"type": "LinearLR", "by_epoch": False, "start_factor": 0.1, "begin": 0, "end": 100},
+    ]
+    planned = copy.deepcopy(config.param_scheduler)
+    set_epochs(config, 40)
+    assert config.param_scheduler == planned
     set_epochs(config, 80)
-    assert config.param_scheduler == [{"type": "CosineAnnealingLR", "begin": 20, "end": 40, "T_max": 20, "eta_min": 0}]
+    assert config.param_scheduler == [
+        {"type": "CosineAnnealingLR", "begin": 20, "end": 40, "eta_min": 0},  # which is T_max too
+        {"type": "CosineAnnealingLR", "begin": 40, "T_max": 10, "eta_min": 0},
+        {"type": "CosineAnnealingLR", "begin": 0, "eta_min": 0},
+        {"type": "LinearLR", "by_epoch": False, "start_factor": 0.1, "begin": 0, "end": 100},
+    ]
+
+
+@pytest.mark.parametrize("key", ["T_max", "milestones"])
+def test_a_schedule_in_iterations_is_not_left_as_it_is(key: str) -> None:
+    config = load_config("tiny")
+    config.param_scheduler = [{"type": "AnyLR", "by_epoch": False, key: [9] if key == "milestones" else 9}]
+    with pytest.raises(UserError, match=rf"AnyLR\.{key} cannot be scaled to 7 epochs"):
+        set_epochs(config, 7)
 
 
 def test_a_warm_up_in_steps_lasts_as_many_steps_if_batches_are_accumulated() -> None:

@@ -1,13 +1,17 @@
 """Training runs: results, resuming, refused inputs."""
 
 import json
+import multiprocessing
+import os
 import shutil
+import signal
 import traceback
 from pathlib import Path
 
 import pytest
 import torch
 from helpers.formats import facedet
+from helpers.short import EPOCHS, write_config
 from PIL import Image
 
 from facedet.common.errors import UserError
@@ -24,7 +28,7 @@ from facedet.weights.checkpoint import read_checkpoint, read_torch_file
 def test_a_run_writes_its_results(trained: Path) -> None:
     summary = json.loads((trained / "summary.json").read_text())
     assert summary["config"] == "tiny"
-    assert (summary["epochs"], summary["train_images"], summary["val_images"]) == (12, 24, 8)
+    assert (summary["epochs"], summary["train_images"], summary["val_images"]) == (EPOCHS, 24, 8)
     assert summary["last_loss"] < summary["first_loss"]
     assert 0 < summary["best"]["AP"] <= summary["best"]["AP50"] <= 1
     assert read_torch_file(trained / "best.pth")["meta"]["AP"] == pytest.approx(summary["best"]["AP"])
@@ -91,6 +95,9 @@ def test_a_resumed_run_continues_where_it_stopped(drawn: Path, quick: Path, tmp_
         ("train_dataloader = dict(dataset=dict(repeats=3))", "repeats"),
         ("model = dict(neck=dict(in_channels=[64, 128, 256, 256]))", "neck.in_channels is .*256, 256"),
         ("param_scheduler = [dict(type='NoLR')]", "NoLR"),
+        ("train_cfg = dict(_delete_=True)", "max_epochs"),
+        ("train_dataloader = dict(_delete_=True, batch_size=2, dataset=dict())", "sampler|num_workers"),
+        ("model = dict(neck=None)", "neck"),
         ("train_dataloader = dict(batch_size=0)", "batch_size"),
         ("train_dataloader = dict(dataset=dict(augment=dict(flop=0.5)))", "flop"),
         ("model = dict(bbox_head=dict(in_channels=32))", "channels"),
@@ -153,9 +160,49 @@ def test_an_error_in_a_data_loader_worker_ends_in_one_line(
     assert "\n" not in str(error.value)
 
 
-def test_frozen_stages_do_not_change(drawn: Path, quick: Path, tmp_path: Path, trained: Path) -> None:
+def test_a_killed_worker_ends_in_one_line_and_leaves_no_process(drawn: Path, narrow: Path, tmp_path: Path) -> None:
+    before = set(multiprocessing.active_children())
+
+    def kill(run: Run) -> None:
+        workers = set(multiprocessing.active_children()) - before
+        assert len(workers) == 2
+        os.kill(workers.pop().pid or 0, signal.SIGKILL)
+
+    config = tmp_path / "workers.py"
+    config.write_text(f"_base_ = {str(narrow)!r}\ntrain_dataloader = dict(num_workers=2, prefetch_factor=1)\n")
+    sets = drawn / "train.json", drawn / "val.json"
+    with pytest.raises(UserError, match="a process that reads images was killed, probably out of memory") as error:
+        finetune(config, *sets, work_dir=tmp_path / "run", epochs=40, on_epoch=kill)
+    assert "\n" not in str(error.value)
+    assert set(multiprocessing.active_children()) == before
+
+
+def test_too_little_memory_of_a_gpu_ends_in_one_line(
+    drawn: Path, narrow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loss_by_feat(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(FaceATSSHead, "loss_by_feat", loss_by_feat)
+    with pytest.raises(UserError, match="the GPU has too little memory for batches of 8 images; give --b"):
+        finetune(narrow, drawn / "val.json", drawn / "val.json", work_dir=tmp_path / "run")
+
+
+def test_a_config_may_leave_out_what_has_a_default(drawn: Path, narrow: Path, tmp_path: Path) -> None:
+    config = tmp_path / "short.py"
+    config.write_text(
+        f"_base_ = {str(narrow)!r}\ntrain_cfg = dict(_delete_=True, max_epochs=3)\n"
+        "optim_wrapper = dict(_delete_=True, optimizer=dict(type='AdamW'))\nauto_scale_lr = dict(enable=False)\n"
+    )
+    finetune(config, drawn / "val.json", drawn / "val.json", work_dir=tmp_path / "run")
+    meta = read_torch_file(tmp_path / "run" / "last.pth")["meta"]
+    assert [epoch for epoch, _ in meta["history"]["metrics"]] == [1, 2, 3]
+
+
+def test_frozen_stages_do_not_change(drawn: Path, tmp_path: Path, trained: Path) -> None:
     frozen = tmp_path / "frozen.py"
-    frozen.write_text(f"_base_ = {str(quick)!r}\nmodel = dict(backbone=dict(frozen_stages=2))\n")
+    config = write_config(tmp_path)
+    frozen.write_text(f"_base_ = {str(config)!r}\ninput_size = 96\nmodel = dict(backbone=dict(frozen_stages=2))\n")
     sets = drawn / "train.json", drawn / "val.json"
     weights = trained / "best.pth"
     finetune(frozen, *sets, work_dir=tmp_path / "run", epochs=1, weights=weights, batch_size=4)
@@ -172,7 +219,8 @@ def test_the_average_is_what_is_validated_and_saved(
 ) -> None:
     monkeypatch.setattr(WeightAverage, "update", lambda *_: None)  # it stays what training begins with
     run, weights = tmp_path / "run", trained / "best.pth"
-    finetune("tiny", drawn / "train.json", drawn / "val.json", work_dir=run, weights=weights, epochs=2)
+    config = write_config(tmp_path)
+    finetune(config, drawn / "train.json", drawn / "val.json", work_dir=run, weights=weights, epochs=2)
     initial, last = read_torch_file(weights), read_torch_file(run / "last.pth")
     assert all(torch.equal(last["state_dict"][name], tensor) for name, tensor in initial["state_dict"].items())
     learned = "backbone.layer4.0.conv1.weight"

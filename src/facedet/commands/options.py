@@ -33,8 +33,8 @@ def list_option(*names: str, help: str) -> Callable:
     return click.option(*names, multiple=True, callback=_split, metavar="NAME,...", help=help)
 
 
-def _split(context: click.Context, parameter: click.Parameter, given: Sequence[str]) -> list[str]:
-    return [word.strip() for each in given for word in each.split(",") if word.strip()]
+def _split(context: click.Context, parameter: click.Parameter, given: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word.strip() for each in given for word in each.split(",") if word.strip())
 
 
 def config_option(verb: Callable) -> Callable:

@@ -15,7 +15,8 @@ def freed_memory_kept() -> Iterator[None]:
     """Make glibc reuse freed tensors. By default it maps each large tensor again, and the kernel zeroes its pages.
 
     Training on a CPU allocates the same large tensors in every step. Does nothing with another C library.
-    At the end, glibc's defaults are restored, and the memory is returned to the system.
+    At the end, glibc's default values hold again, except its dynamic threshold, which cannot be switched on again; the
+    memory goes back to the system.
     """
     if platform.libc_ver()[0] != "glibc":
         yield

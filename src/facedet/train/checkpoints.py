@@ -67,7 +67,7 @@ class Checkpoints:
         started, state = time.monotonic(), self.run.state
         content = self._content(state.judged)
         content["optimizer"] = state.optimizer.state_dict()
-        content["param_schedulers"] = [schedule.state_dict() for schedule in state.schedules]
+        content["param_schedulers"] = [_values(schedule.state_dict()) for schedule in state.schedules]
         if state.average:
             content["trained"] = state.network.state_dict()
         write_torch_file(content, self.folder / "last.pth", keep=self.folder / "previous.pth")
@@ -92,3 +92,8 @@ class Checkpoints:
             "dataset_meta": dict(run.datasets[0].metainfo),
         }
         return {"state_dict": {k: v.cpu() for k, v in network.state_dict().items()}, "meta": meta}
+
+
+def _values(state: dict[str, Any]) -> dict[str, Any]:
+    """A schedule's state without functions, which no checkpoint may hold; a new schedule has its own."""
+    return {name: value for name, value in state.items() if not callable(value)}

@@ -33,8 +33,8 @@ def configure(options: TrainingOptions, resume: bool) -> Config:
     check_loggers(options.loggers)
     cfg = load_config(options.config)
     import_custom(cfg)
-    _refuse_keys_without_effect(cfg)
     with config_errors(cfg):
+        _refuse_keys_without_effect(cfg)
         override(cfg, options)
     if options.weights:
         cfg.initial_weights = str(options.weights)
@@ -72,6 +72,9 @@ def _refuse_keys_without_effect(cfg: Config) -> None:
             raise UserError(f"{cfg.filename}: '{name}.{key}' has no effect; remove it")
     if cfg.train_cfg.get("by_epoch", True) is not True:
         raise UserError(f"{cfg.filename}: 'train_cfg.by_epoch' has no effect: training counts epochs; remove it")
+    for loader in ("train_dataloader", "val_dataloader"):
+        if "persistent_workers" in cfg[loader]:
+            raise UserError(f"{cfg.filename}: '{loader}.persistent_workers' has no effect; remove it")
     for loader, kind, known in (
         ("train_dataloader", "OrderSampler", {"type", "shuffle", "scales", "full_size_from"}),
         ("val_dataloader", "DefaultSampler", {"type", "shuffle"}),
@@ -90,6 +93,7 @@ def _check_sampler(sampler: Mapping, kind: str, known: set[str], where: str) -> 
 
 def override(cfg: Config, options: TrainingOptions) -> None:
     """Apply the caller's options to the config."""
+    cfg.train_cfg.setdefault("val_interval", 1)
     cfg.randomness = {"seed": 0, **cfg.get("randomness", {})}
     if options.seed is not None:
         cfg.randomness.seed = options.seed

@@ -9,6 +9,7 @@ from itertools import islice
 
 import torch
 
+from facedet.detector.model import quiet
 from facedet.train.loop import train_step
 from facedet.train.machine.distributed import gather, world
 from facedet.train.machine.memory import peak_memory_mb
@@ -44,6 +45,8 @@ class DryRun:
 def measure(run: Run) -> DryRun:
     """Train and validate on the first batches. Changes the weights; writes nothing."""
     state = run.state
+    with quiet():
+        state.optimizer.initialize_count_status(state.network, 0, -1)  # as many iterations as are timed
     iterations, epochs = run.iterations - state.iteration, range(state.epoch + 1, run.epochs + 1)
     return DryRun(
         images=run.cfg.train_dataloader.batch_size * world()[1],
@@ -69,10 +72,10 @@ def _iteration_seconds(run: Run) -> float:
 
 
 def _training(run: Run) -> Generator[object, None, None]:
-    """Training steps from the beginning of the run's next epoch, repeated without end."""
+    """Training steps without end."""
     run.model.train()
     while True:
-        run.sampler.begin(run.state.epoch, 0)
+        run.sampler.begin(min(run.state.epoch, run.epochs - 1), 0)
         with closing(read_batches(run.train_loader)) as batches:
             for batch in batches:
                 yield train_step(run, batch)

@@ -8,6 +8,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from facedet.common.errors import UserError
 from facedet.train.checkpoints import Checkpoints
 from facedet.train.machine.distributed import average_statistics
 from facedet.train.machine.stop import StopRequest
@@ -21,7 +22,8 @@ def train(run: Run, record: Recorder, checkpoints: Checkpoints, stop: StopReques
 
     The state changes in this order: weights, learning rate by iteration, epoch, learning rate by epoch, metrics. A stop
     or a timed checkpoint comes after a step of the optimizer, never between the iterations that make one step. A run
-    that was stopped during a validation begins with that validation.
+    that was stopped during a validation begins with that validation. `stop` notes SIGINT and SIGTERM; when the recorder
+    reads the losses, it lets the processes agree on a stop.
     """
     state = run.state
     if validation_is_due(run) and not end_epoch(run, record, checkpoints, stop):
@@ -32,19 +34,22 @@ def train(run: Run, record: Recorder, checkpoints: Checkpoints, stop: StopReques
         warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
         while not run.is_over:
             run.model.train()
-            for batch in islice(batches, run.epoch_length - state.iteration % run.epoch_length):
+            rest_of_the_epoch = islice(batches, run.epoch_length - state.iteration % run.epoch_length)
+            for batch in record.timed(rest_of_the_epoch):
                 losses = train_step(run, batch)
                 record.iteration(batch, losses)
                 advance_schedules(run, by_epoch=False)
                 if state.iteration % run.epoch_length == 0:
                     state.epoch += 1
                     advance_schedules(run, by_epoch=True)
-                if state.optimizer.should_update():
+                elif state.optimizer.should_update():
                     if stop.agreed:
                         return save_and_stop(record, checkpoints)
-                    if checkpoints.are_due() and not record.pending:
+                    if checkpoints.are_due() and not record.pending:  # last.pth holds the losses up to its iteration
                         checkpoints.save_last()
             if not end_epoch(run, record, checkpoints, stop):
+                return save_and_stop(record, checkpoints)
+            if stop.agreed and not run.is_over:
                 return save_and_stop(record, checkpoints)
     return True
 
@@ -105,12 +110,21 @@ def validate(run: Run, record: Recorder, checkpoints: Checkpoints, stop: StopReq
     metrics = run.evaluator.evaluate(len(run.val_loader.dataset))  # type: ignore[arg-type]
     state.validated = state.epoch
     record.validation(metrics)
-    for schedule in state.schedules:
-        if getattr(schedule, "need_val_args", False):  # mmengine's mark of schedules that follow a metric
-            schedule.step(metrics)
+    follow_metrics(run, metrics)
     if state.history.is_best():
         checkpoints.save_best()
     return True
+
+
+def follow_metrics(run: Run, metrics: dict[str, float]) -> None:
+    """Let the schedules that follow a metric set the next learning rate. Raises UserError if it is not measured."""
+    for schedule in run.state.schedules:
+        if getattr(schedule, "need_val_args", False):  # mmengine's mark of such schedules
+            try:
+                schedule.step(metrics)
+            except KeyError as error:
+                kind, names = type(schedule).__name__, ", ".join(metrics)
+                raise UserError(f"{run.cfg.filename}: {kind} needs a monitor that is measured: {names}") from error
 
 
 def save_and_stop(record: Recorder, checkpoints: Checkpoints) -> bool:

@@ -19,7 +19,7 @@ class FaceOptimWrapper(OptimWrapper):
 
     bfloat16: run the network in bfloat16 where that is accurate enough; weights, losses and updates stay in float32.
     mmengine's AmpOptimWrapper refuses CPUs. bfloat16 has the range of float32, so gradients need no scaling.
-    grad_norm: of the last step, before clipping, on the device; None without clipping.
+    grad_norm: of the last step, before clipping, on the device.
     """
 
     def __init__(self, *, bfloat16: bool = False, **settings: Any):
@@ -37,9 +37,11 @@ class FaceOptimWrapper(OptimWrapper):
 
     def step(self, **kwargs: Any) -> None:
         """Clip the gradients and update the weights. mmengine also logs the norm, which synchronizes."""
-        if self.clip_grad_kwargs:
-            learning = [p for p in self._parameters if p.grad is not None]
-            self.grad_norm = self.clip_func(learning, **self.clip_grad_kwargs)
+        learning = [p for p in self._parameters if p.grad is not None]
+        norm = self.clip_func(learning, **self.clip_grad_kwargs) if self.clip_grad_kwargs else None
+        if norm is None:  # clipped by value, or not at all
+            norm = nn.utils.get_total_norm([p.grad for p in learning if p.grad is not None])
+        self.grad_norm = norm
         self.optimizer.step(**kwargs)
 
 

@@ -8,10 +8,12 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource
 
 Dataset = DatasetSource | str | Path
 
+_FEWEST = {"epochs": 1, "batch_size": 1, "accumulate": 1, "patience": 1, "seed": 0, "freeze": 0, "workers": 0}
 _P = ParamSpec("_P")
 _Fields = TypeVar("_Fields")
 _Result = TypeVar("_Result")
@@ -96,6 +98,15 @@ class TrainingOptions:
 
     on_epoch: Callable[[Any], object] | None = None
     """Called in every process after each epoch and its validation, with the `train.run.Run`."""
+
+    def __post_init__(self) -> None:
+        """Raise UserError for numbers that are out of range."""
+        for name, fewest in _FEWEST.items():
+            value = getattr(self, name)
+            if value is None or (name == "batch_size" and value == "auto"):
+                continue
+            if not isinstance(value, int) or value < fewest:
+                raise UserError(f"--{name.replace('_', '-')} {value}: give a whole number, {fewest} or more")
 
 
 def takes_fields_of(

@@ -40,9 +40,13 @@ def restore(state: State, content: dict[str, Any], last: Path, epoch_length: int
     """
     meta, optimizer = content["meta"], state.optimizer
     if meta["iter"] // epoch_length != meta["epoch"]:
-        raise UserError("last.pth: its epochs have another length; resume with the same datasets and their weights")
+        raise UserError(f"{last}: its epochs have another length; resume with the same datasets and their weights")
     if len(content["optimizer"]["param_groups"]) != len(optimizer.optimizer.param_groups):
-        raise UserError(f"{last}: an earlier version wrote it; start a new run with --weights {last}")
+        raise UserError(
+            f"{last}: an earlier version wrote it, or paramwise_cfg was different; start a run with --weights {last}"
+        )
+    if len(content["param_schedulers"]) != len(state.schedules):
+        raise UserError(f"{last}: was started with other schedules; resume with the same config")
     state.epoch, state.iteration, state.validated = meta["epoch"], meta["iter"], meta["validated"]
     optimizer.load_state_dict(content["optimizer"])
     with quiet():

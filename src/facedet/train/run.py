@@ -42,9 +42,10 @@ class State:
 class Run:
     """A run, ready for its first step or, if it is resumed, for the next one.
 
-    cfg: with the caller's settings, and fitted to the datasets. device: for example `cuda:0`. precision: `float32` or
-    `bfloat16`. model: the network, which torch wraps if there are several processes. start: a phrase that says where
-    the weights came from. warnings: why the validation results mislead.
+    cfg: with the caller's settings, and fitted to the datasets. device: for example `cuda:0`. precision: `float32`,
+    `bfloat16`, or that of the config's own optimizer wrapper. model: the network, which torch wraps if there are
+    several processes. start: a phrase that says where the weights came from. warnings: what makes the validation
+    results mislead.
     """
 
     cfg: Config
@@ -96,5 +97,5 @@ class Run:
     def is_over(self) -> bool:
         """Whether all epochs are complete, or patience has ended the run."""
         patience = self.cfg.train_cfg.get("patience")
-        impatient = patience is not None and self.state.history.validations_without_gain() >= patience
+        impatient = bool(patience) and self.state.history.validations_without_gain() >= patience
         return self.state.epoch >= self.epochs or impatient

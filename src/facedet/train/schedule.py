@@ -23,23 +23,25 @@ def set_epochs(config: Config, epochs: int) -> None:
     cannot scale.
     """
     planned = config.train_cfg.max_epochs
+    if epochs == planned:
+        return
     for step in config.param_scheduler:
-        if epochs != planned and step.get("by_epoch", True):
-            _refuse_unknown(step, f"{epochs} epochs", config)
+        scaled = _SCALED if step.get("by_epoch", True) else {"begin", "end"}  # a warm-up in steps stays as it is
+        _refuse_unknown(step, scaled, f"{epochs} epochs", config)
     scale = epochs / planned
     config.train_cfg.max_epochs = epochs
     config.train_cfg.val_interval = max(1, round(config.train_cfg.val_interval * scale))
     kept = []
     for step in config.param_scheduler:
         if step.get("by_epoch", True):
+            if step.get("T_max") == step.get("end", planned) - step.get("begin", 0):
+                del step["T_max"]  # the whole schedule, which is what mmengine takes without it
             if step.get("end") == planned:
-                del step["end"]  # it ends with training
+                del step["end"]  # with training
             for key in _IN_EPOCHS:
                 if key in step:
                     at_least = min(step[key], 1, epochs - 1)  # a warm-up keeps one epoch
                     step[key] = max(round(step[key] * scale), at_least)
-            if "T_max" in step:
-                step["T_max"] = step.get("end", epochs) - step.get("begin", 0)
             if "milestones" in step:
                 step["milestones"] = sorted({round(m * scale) for m in step["milestones"]})
             if step.get("end", epochs) <= step.get("begin", 0):
@@ -48,8 +50,8 @@ def set_epochs(config: Config, epochs: int) -> None:
     config.param_scheduler = kept
 
 
-def _refuse_unknown(step: Mapping[str, Any], target: str, config: Config) -> None:
-    known = _SCALED | _WITHOUT_TIME | ({"gamma"} if "milestones" in step else set())  # once at each milestone
+def _refuse_unknown(step: Mapping[str, Any], scaled: set[str], target: str, config: Config) -> None:
+    known = scaled | _WITHOUT_TIME | ({"gamma"} if "milestones" in step else set())  # once at each milestone
     for key in step:
         if key not in known:
             raise UserError(
@@ -62,7 +64,7 @@ def set_accumulation(config: Config, accumulate: int) -> None:
     """Let the schedules in steps of the optimizer run in iterations, in place: `accumulate` of them make a step."""
     for step in config.param_scheduler:
         if accumulate > 1 and not step.get("by_epoch", True):
-            _refuse_unknown(step, f"{accumulate} iterations in a step", config)
+            _refuse_unknown(step, _SCALED, f"{accumulate} iterations in a step", config)
             for key in _IN_EPOCHS:
                 if key in step:
                     step[key] *= accumulate

@@ -16,7 +16,7 @@ from facedet.train.configure import choose_precision, choose_workers, config_err
 from facedet.train.history import History
 from facedet.train.machine.device import place
 from facedet.train.machine.distributed import gather, is_first, synchronize_norms, wrap
-from facedet.train.machine.memory import checkpoint_gradients, fitting_batch_size
+from facedet.train.machine.memory import checkpoint_gradients, fitting_batch_size, reset_peak_memory
 from facedet.train.optimizer import build_optimizer, build_schedules
 from facedet.train.options import TrainingOptions
 from facedet.train.resume import check_network, check_schedule, read_last, restore
@@ -36,7 +36,8 @@ def build_run(cfg: Config, options: TrainingOptions, device: str, resume_in: Pat
     cfg: from `configure`. resume_in: the work dir of the run to continue, or None to start from the initial weights.
     """
     set_random_seed(cfg.randomness.seed, deterministic=cfg.randomness.get("deterministic", False))
-    precision = choose_precision(cfg, options.amp, device)
+    with config_errors(cfg):
+        precision = choose_precision(cfg, options.amp, device)
     content, last = read_last(resume_in) if resume_in else (None, Path())
     initial = initial_from(content, str(last), cfg) if content else read_initial(cfg.initial_weights, cfg)
     if initial.config:  # its mean belongs to its weights: a half-precision IR stores a rounded one
@@ -55,8 +56,9 @@ def build_run(cfg: Config, options: TrainingOptions, device: str, resume_in: Pat
     network = _placed(network, options, device)
     if options.batch_size == "auto":
         cfg.train_dataloader.batch_size = _fitting_batch_size(cfg, network, train, device, content)
-    fit_schedule(cfg, len(train), options.epochs)
-    choose_workers(cfg, options.workers, device)
+    with config_errors(cfg):
+        fit_schedule(cfg, len(train), options.epochs)
+        choose_workers(cfg, options.workers, device)
     decay = cfg.train_cfg.get("average")
     average = WeightAverage(network, decay) if decay else None
     if options.compile:
@@ -77,16 +79,20 @@ def build_run(cfg: Config, options: TrainingOptions, device: str, resume_in: Pat
         if average:
             average.network.load_state_dict(content["state_dict"])
         restore(state, content, last, length, cfg.train_cfg.max_epochs * length)
+    reset_peak_memory(device)
     warnings = warnings_about(train.faces, val.faces) if is_first() else []
     return Run(cfg, options, device, precision, model, state, *loaders, evaluator, start, warnings)
 
 
 def check_channels(cfg: Config, network: Any) -> None:
     """Raise UserError if backbone, neck and head do not fit together."""
+    neck, head = cfg.model.get("neck"), cfg.model.bbox_head
+    if not neck:
+        raise UserError(f"{cfg.filename}: model.neck is missing")
     network.eval()
     with torch.no_grad():
         maps = network.backbone(torch.zeros(1, 3, 64, 64))
-    channels, neck, head = [each.shape[1] for each in maps], cfg.model.neck, cfg.model.bbox_head
+    channels = [each.shape[1] for each in maps]
     for name, wanted, found in (
         ("neck.in_channels", list(neck.get("in_channels", channels)), channels),
         ("bbox_head.in_channels", head.in_channels, neck.get("out_channels", head.in_channels)),

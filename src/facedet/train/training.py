@@ -23,6 +23,7 @@ from facedet.train.record.start_message import print_start
 from facedet.train.record.summary import Summary, write_summary
 from facedet.train.record.training_report import write_report
 from facedet.train.run import Run
+from facedet.train.samples.loaders import WORKER_KILLED
 from facedet.train.setup import build_run
 
 
@@ -43,7 +44,7 @@ def finetune(options: TrainingOptions) -> Summary:
     - YYYYMMDD_HHMMSS/: the log, and TensorBoard scalars
 
     The keys in the checkpoints are listed at `checkpoints.Checkpoints`. Raises Stopped, a UserError, after a SIGINT or
-    SIGTERM, when last.pth is written. Nothing of the caller's process stays changed: see `machine.process`.
+    SIGTERM, when last.pth is written. The caller's process is set up for the run and put back: see `machine.process`.
     """
     return run_training(options)
 
@@ -61,19 +62,18 @@ def run_training(options: TrainingOptions) -> Summary:
         resume = options.resume or (restarted() and gather(contains_run(folder))[0])
         cfg = configure(options, resume)
         with own(folder, resume), built(cfg, options, device, resume) as run, stop.listening():
+            print_start(run, f"writing to {folder}")
             started = time.monotonic()
-            with Recorder(run, folder, stop) as record, _named_log(record), _memory_errors(run):
-                print_start(run, f"writing to {folder}")
-                complete = train(run, record, Checkpoints(run, folder), stop)
-            if not complete:
-                raise Stopped(
-                    f"stopped after iteration {run.state.iteration} of {run.iterations}; {folder / 'last.pth'} holds "
-                    "everything: the same command with --resume continues",
-                    stop.agreed,
-                )
-            summary = write_summary(run, record, folder, time.monotonic() - started)
-            if is_first():
-                write_report(summary, run, folder)
+            with Recorder(run, folder, stop) as record, _named_log(record), _machine_errors(run):
+                if not train(run, record, Checkpoints(run, folder), stop):
+                    raise Stopped(
+                        f"stopped after iteration {run.state.iteration} of {run.iterations}; {folder / 'last.pth'} "
+                        "holds everything: the same command with --resume continues",
+                        stop.agreed,
+                    )
+                summary = write_summary(run, record, folder, time.monotonic() - started)
+                if is_first():
+                    write_report(summary, run, folder)
             return summary
 
 
@@ -82,7 +82,7 @@ def run_first_steps(options: TrainingOptions) -> DryRun:
     with processes(options.launcher, options.device) as device:
         cfg = configure(options, options.resume)
         refuse_earlier_run(Path(options.work_dir), options.resume)
-        with built(cfg, options, device, options.resume) as run, _memory_errors(run):
+        with built(cfg, options, device, options.resume) as run, _machine_errors(run):
             print_start(run, "trying the first steps, writing nothing")
             return measure(run)
 
@@ -109,7 +109,8 @@ def _named_log(record: Recorder) -> Iterator[None]:
 
 
 @contextmanager
-def _memory_errors(run: Run) -> Iterator[None]:
+def _machine_errors(run: Run) -> Iterator[None]:
+    """Raise what a machine with too little memory causes as a UserError."""
     try:
         yield
     except torch.OutOfMemoryError as error:
@@ -117,3 +118,7 @@ def _memory_errors(run: Run) -> Iterator[None]:
             f"the GPU has too little memory for batches of {run.cfg.train_dataloader.batch_size} images; give "
             "--batch-size auto, a smaller --batch-size with --accumulate, or --checkpoint-gradients"
         ) from error
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker (pid"):  # torch raises it wherever training is just then
+            raise
+        raise UserError(WORKER_KILLED) from error

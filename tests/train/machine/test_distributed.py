@@ -239,6 +239,7 @@ def test_a_work_dir_with_a_run_is_refused_once(frozen: Path, sets: dict[str, Pat
     assert "writing to" not in done.stdout
 
 
+@pytest.mark.full
 def test_torchrun_continues_when_processes_are_killed(
     frozen: Path, sets: dict[str, Path], together: Path, tmp_path: Path
 ) -> None:

@@ -19,7 +19,8 @@ FACE, OTHER = (100, 100, 40, 40), (300, 300, 40, 40)
 def test_a_run_draws_its_first_views_and_its_best_and_worst_images(trained: Path) -> None:
     batches = read_image(trained / "batches.png")
     assert batches.shape == (4 * 326 + 6, 4 * 326 + 6, 3)
-    assert (batches == GREEN).all(axis=2).sum() > 1000
+    near = np.abs(batches.astype(int) - GREEN).max(axis=2) <= 10  # the views are enlarged; other colours: 1200 or less
+    assert near.sum() > 2500
     assert all(read_image(trained / name).std() > 10 for name in ("best.png", "worst.png"))
 
 

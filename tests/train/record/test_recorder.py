@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ from torch import Tensor
 
 from facedet.common.errors import UserError
 from facedet.train import finetune
+from facedet.train.checkpoints import Checkpoints
+from facedet.train.loop import train
 from facedet.train.machine.stop import StopRequest
+from facedet.train.record.recorder import Recorder
 from facedet.weights.checkpoint import read_torch_file
 
 
@@ -59,6 +63,37 @@ def test_a_bug_is_in_the_log_and_the_tables_are_whole(tmp_path: Path) -> None:
     assert "in broken" in log.read_text()
 
 
+def test_losses_that_were_not_read_yet_are_in_the_tables_after_a_bug(tmp_path: Path) -> None:
+    def broken(loss: Tensor) -> Tensor:
+        raise ZeroDivisionError("a bug")
+
+    run = stub_run(stub_config(max_epochs=1), network=StubNetwork({5: broken}))
+    with pytest.raises(ZeroDivisionError):
+        train_stub(run, tmp_path, read_every=10)
+    assert len(list(csv.DictReader((tmp_path / "scalars.csv").open()))) == 4
+
+
+def test_a_failure_of_the_tables_does_not_hide_the_bug(tmp_path: Path) -> None:
+    def broken(loss: Tensor) -> Tensor:
+        (tmp_path / "scalars.csv").unlink(missing_ok=True)
+        (tmp_path / "scalars.csv").mkdir()
+        raise ZeroDivisionError("a bug")
+
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        train_stub(stub_run(stub_config(), network=StubNetwork({8: broken})), tmp_path)
+    (log,) = tmp_path.glob("*/*.log")
+    assert "ZeroDivisionError: a bug" in log.read_text()
+
+
+def test_time_for_saving_is_not_time_of_training(tmp_path: Path) -> None:
+    run = stub_run(stub_config(), on_epoch=lambda run: time.sleep(2))
+    stop = StopRequest()
+    with Recorder(run, tmp_path, stop) as record:
+        assert train(run, record, Checkpoints(run, tmp_path), stop)
+    assert record.images == 24
+    assert record.seconds < 2  # of two epochs
+
+
 def test_the_log_and_the_scalars_have_the_mean_of_ten_iterations(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -67,12 +102,13 @@ def test_the_log_and_the_scalars_have_the_mean_of_ten_iterations(tmp_path: Path)
     losses = [loss for _, loss in run.state.history.losses]
     (log,) = tmp_path.glob("*/*.log")
     lines = re.findall(r"iteration (\d+) of 24: loss (\S+), lr", log.read_text())
-    assert [int(iteration) for iteration, _ in lines] == [10, 20]
+    assert [int(iteration) for iteration, _ in lines] == [10, 20, 24]
     assert [float(loss) for _, loss in lines] == pytest.approx(
-        [sum(losses[:10]) / 10, sum(losses[10:20]) / 10], rel=1e-3
+        [sum(losses[:10]) / 10, sum(losses[10:20]) / 10, sum(losses[20:]) / 4], rel=1e-3
     )
     events = EventAccumulator(str(next(tmp_path.rglob("events.out.tfevents.*")).parent)).Reload()
-    assert [event.step for event in events.Scalars("loss")] == [10, 20]
+    assert [event.step for event in events.Scalars("loss")] == [10, 20, 24]
+    assert all(event.value > 0 for name in ("time", "data_time", "memory") for event in events.Scalars(name))
     assert [event.step for event in events.Scalars("AP")] == [1, 2, 3, 4]
 
 

@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+from helpers.short import SIZE
+
 
 def test_the_report_shows_results_settings_data_pictures_and_environment(trained: Path) -> None:
     page = (trained / "training.html").read_text(encoding="utf-8")
@@ -13,13 +15,13 @@ def test_the_report_shows_results_settings_data_pictures_and_environment(trained
     assert not re.search(r'(src|href)="(?!data:)', page)
     text = re.sub(r"<[^>]*>", " ", page.split("<h1>")[1])
     for expected in (
-        "tiny at 320×320",
+        f"tiny at {SIZE}×{SIZE}",
         f"{100 * summary['best']['AP']:.1f} %",
         f"cpu in {summary['precision']}",
         "option epochs",
         "onedl-mmengine",
         "threads each",
-        "input_size = 320",
+        f"input_size = {SIZE}",
     ):
         assert expected in text
     heights = re.findall(r"<tr><td>\d+[–+]\d*<td>(\d+)<td>(\d+)</tr>", page)

@@ -13,12 +13,10 @@ def choose_device(wanted: str) -> str:
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
         raise UserError(f"--device {wanted}: not a device; give cpu, cuda, cuda:N or auto")
-    if kind == "cuda":
-        if int(index or 0) >= torch.cuda.device_count():
-            raise UserError(
-                f"--device {wanted}: this machine has {torch.cuda.device_count()} CUDA devices; give cpu or auto"
-            )
-        torch.cuda.set_device(int(index or 0))
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise UserError(
+            f"--device {wanted}: this machine has {torch.cuda.device_count()} CUDA devices; give cpu or auto"
+        )
     return name
 
 
@@ -31,5 +29,6 @@ def bfloat16_is_fast(device: str) -> bool:
 
 def place(network: Any, device: str) -> Any:
     """Move the network to the device, in the memory layout that its convolutions prefer."""
-    network.data_preprocessor._non_blocking = True  # avoids host-device synchronization; mmengine has no setting for it
+    # avoids host-device synchronization; as a setting of mmengine's, checkpoints would store it
+    network.data_preprocessor._non_blocking = True
     return network.to(device=device, memory_format=torch.channels_last)

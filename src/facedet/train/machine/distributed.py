@@ -42,7 +42,10 @@ def processes(launcher: str | None, device: str) -> Iterator[str]:
         return
     local = _join(launcher or "torchrun")
     try:
-        yield choose_device(_share(device, local))
+        device = choose_device(_share(device, local))
+        if device != "cpu":
+            torch.cuda.set_device(device)  # NCCL connects the current GPUs
+        yield device
     except Exception as error:
         if not _is_first_failure():
             raise SystemExit(getattr(error, "exit_code", 1)) from None
@@ -160,8 +163,9 @@ def wrap(network: nn.Module, device: str) -> nn.Module:
         return network
     index = torch.device(device).index
     devices = None if index is None else [index]
-    # `average_statistics` keeps the buffers equal
-    return nn.parallel.DistributedDataParallel(network, device_ids=devices, broadcast_buffers=False)
+    wrapped = nn.parallel.DistributedDataParallel(network, device_ids=devices)
+    wrapped.broadcast_buffers = False  # `average_statistics` keeps them equal; as an argument, torch warns about it
+    return wrapped
 
 
 def synchronize_norms(network: nn.Module, device: str) -> nn.Module:

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.optim import build_optim_wrapper
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from facedet.common import machine
+from facedet.train.optimizer import build_optimizer
 
 _SHARE = 0.9  # of the free memory: the allocator loses some to fragmentation
 _TRIED = 2, 6  # batch sizes
@@ -22,6 +22,12 @@ def peak_memory_mb(device: str) -> int:
     if device.startswith("cuda"):
         return torch.cuda.max_memory_allocated() // 2**20
     return machine.peak_memory_mb()
+
+
+def reset_peak_memory(device: str) -> None:
+    """Let `peak_memory_mb` of a GPU begin again. A CPU's process cannot forget its peak."""
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats()
 
 
 def checkpoint_gradients(network: Any) -> None:
@@ -71,7 +77,9 @@ def extrapolate(sizes: tuple[int, int], peaks: list[int], limit: int) -> int:
 def _peak(cfg: Config, network: nn.Module, dataset: Any, size: int) -> int:
     trial: Any = copy.deepcopy(network).train()  # the step must not change the network
     batch = pseudo_collate([dataset[k % len(dataset)] for k in range(size)])
-    optimizer = build_optim_wrapper(trial, copy.deepcopy(cfg.optim_wrapper))
+    one = copy.deepcopy(cfg)
+    one.optim_wrapper.accumulative_counts = 1
+    optimizer = build_optimizer(one, trial, -1)
     for _ in range(2):  # in the first step, cuDNN tries algorithms, which takes memory
         torch.cuda.reset_peak_memory_stats()
         trial.train_step(batch, optimizer)

@@ -1,10 +1,11 @@
 """Process settings that make training fast, for the duration of a run."""
 
+import multiprocessing
 import random
 import resource
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import numpy as np
 import torch
@@ -22,8 +23,9 @@ def process_settings(device: str, *, cudnn_benchmark: bool) -> Iterator[None]:
     memory allocator.
     """
     with ExitStack() as stack:
+        stack.enter_context(_children_ended())
         stack.enter_context(warnings.catch_warnings())
-        stack.enter_context(_random_states(device))
+        stack.enter_context(_random_states())
         stack.enter_context(_algorithms())
         stack.enter_context(_open_files())
         if device == "cpu":
@@ -35,9 +37,22 @@ def process_settings(device: str, *, cudnn_benchmark: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _random_states(device: str) -> Iterator[None]:
+def _children_ended() -> Iterator[None]:
+    """Kills the workers that an interrupted DataLoader has left. They ignore the signals that Python would send them."""
+    before = set(multiprocessing.active_children())
+    try:
+        yield
+    finally:
+        for child in set(multiprocessing.active_children()) - before:
+            with suppress(RuntimeError):  # torch raises it when one of its workers is killed
+                child.kill()
+                child.join()
+
+
+@contextmanager
+def _random_states() -> Iterator[None]:
     python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng([] if device == "cpu" else [device]):
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
         try:
             yield
         finally:
@@ -49,12 +64,13 @@ def _random_states(device: str) -> Iterator[None]:
 def _algorithms() -> Iterator[None]:
     """Restores what a config's `randomness.deterministic` and `env_cfg.cudnn_benchmark` change."""
     cudnn, deterministic = torch.backends.cudnn, torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     before = cudnn.benchmark, cudnn.deterministic
     try:
         yield
     finally:
         cudnn.benchmark, cudnn.deterministic = before
-        torch.use_deterministic_algorithms(deterministic)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
 
 
 @contextmanager

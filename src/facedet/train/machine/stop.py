@@ -1,7 +1,7 @@
 """Stop a training run between two steps when the terminal or a scheduler requests it."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -21,13 +21,16 @@ class Stopped(UserError):
 class StopRequest:
     """Whether SIGINT or SIGTERM arrived. A second SIGINT interrupts at once.
 
-    signal_number: of the signal that this process received, or 0. agreed: of one that any process received, after all
-    exchanged theirs.
+    signal_number: of the signal that this process received, or 0. agreed: see `agree`.
     """
 
     def __init__(self) -> None:
         self.signal_number = 0
         self.agreed = 0
+
+    def agree(self, signal_numbers: Iterable[int]) -> None:
+        """Stop if any process received a signal. signal_numbers: of all processes, which call this at the same step."""
+        self.agreed = max(signal_numbers)
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -13,6 +13,7 @@ class _Bar(tqdm):
     """tqdm with its own lock: tqdm's fixes the multiprocessing start method of the whole process."""
 
 
+_Bar.monitor_interval = 0  # without its thread, which would outlive the run
 _Bar.set_lock(threading.RLock())
 
 

@@ -3,6 +3,8 @@
 import logging
 import math
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +16,8 @@ from torch import Tensor
 from facedet.common.errors import UserError
 from facedet.train.history import too_many
 from facedet.train.machine.distributed import gather, is_first, total, world
-from facedet.train.machine.stop import StopRequest
+from facedet.train.machine.memory import peak_memory_mb
+from facedet.train.machine.stop import Stopped, StopRequest
 from facedet.train.record.csv_tables import write_tables
 from facedet.train.record.log import RunLog
 from facedet.train.record.pictures import Pictures
@@ -54,6 +57,8 @@ class Recorder:
         self._met: list[str] = []  # unreadable images that the other processes do not know of yet
         self._norm: Tensor | None = None  # of the gradients, in the last iteration that was read
         self._last = time.monotonic()
+        self._waited = 0.0  # seconds for batches
+        self._logged = run.state.iteration, 0.0, 0.0  # iteration, seconds and seconds for batches at the last log line
         for line in (line for dataset in run.datasets for line in dataset.faces.skipped):
             self.log.line(f"left out: {line}", logging.WARNING)
 
@@ -62,11 +67,29 @@ class Recorder:
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.bar.close()
-        if is_first():
-            write_tables(self.run.state.history, self.folder)  # complete even if the run aborts
-        if error is not None:
-            self.log.failure(error)
+        if isinstance(error, Stopped):
+            self.log.line(str(error))
+        elif error is not None:
+            self._record_failure(error)
         self.log.close()
+
+    def _record_failure(self, error: BaseException) -> None:
+        """Complete the log and the tables. What fails here does not take the place of the error."""
+        self.log.failure(error)
+        with suppress(Exception):
+            if self.pending and world()[1] == 1:  # with other processes, they would have to read theirs too
+                self.read_losses()
+        with suppress(UserError):
+            if is_first():
+                write_tables(self.run.state.history, self.folder)
+
+    def timed(self, batches: Iterator[dict]) -> Iterator[dict]:
+        """The batches of an epoch, or of the rest of it; measures the time that training waits for them."""
+        self._last = began = time.monotonic()
+        for batch in batches:
+            self._waited += time.monotonic() - began
+            yield batch
+            began = time.monotonic()
 
     def iteration(self, batch: dict[str, Any], losses: dict[str, Tensor]) -> None:
         """Record an iteration, before the learning rate changes. Raises UserError if training must stop."""
@@ -79,7 +102,7 @@ class Recorder:
         if len(self.pending) >= self.read_every or state.iteration % self.run.epoch_length == 0:
             self.read_losses()
         elif world()[1] == 1:  # no other process to agree with
-            self.stop.agreed = self.stop.signal_number
+            self.stop.agree([self.stop.signal_number])
         self.pictures.views(batch)
         self.bar.iteration(epoch, rate, self.images / self.seconds if self.seconds else 0.0)
 
@@ -87,16 +110,16 @@ class Recorder:
         """Read the pending losses, averaged over the processes: the only point where training waits for a GPU."""
         if not self.pending:
             return
-        names = list(self.pending[0].losses)
-        local = torch.stack([torch.stack([step.losses[n].detach().float() for n in names]) for step in self.pending])
-        images = local.new_tensor([sum(len(step.images) for step in self.pending)])
+        pending, self.pending = self.pending, []
+        names = list(pending[0].losses)
+        local = torch.stack([torch.stack([step.losses[n].detach().float() for n in names]) for step in pending])
+        images = local.new_tensor([sum(len(step.images) for step in pending)])
         reduced = total(torch.cat([local.flatten(), images])).cpu()
         rows = (reduced[:-1] / world()[1]).reshape(local.shape).tolist()
         now = time.monotonic()
         self.images, self.seconds, self._last = self.images + int(reduced[-1]), self.seconds + now - self._last, now
-        for step, row in zip(self.pending, rows, strict=True):
+        for step, row in zip(pending, rows, strict=True):
             self._keep(step, dict(zip(names, row, strict=True)))
-        self.pending.clear()
         self._agree()
 
     def _keep(self, step: _Pending, values: dict[str, float]) -> None:
@@ -108,15 +131,19 @@ class Recorder:
         if not all(map(math.isfinite, values.values())):
             self._refuse_losses(step, values)
         self._norm = step.grad_norm
-        if step.iteration % _LOG_EVERY == 0:
+        if step.iteration % _LOG_EVERY == 0 or step.iteration == self.run.iterations:
             self._log_losses(step.iteration)
 
     def _log_losses(self, iteration: int) -> None:
-        """Log the means of the last iterations."""
-        history = self.run.state.history
-        columns = {"loss": [loss for _, loss in history.losses[-_LOG_EVERY:]]}
-        columns |= {name: values[-_LOG_EVERY:] for name, values in history.scalars.items()}
+        """Log the means of the iterations since the last line. time, data_time: seconds each; memory: the peak, MiB."""
+        history, (logged, seconds, waited) = self.run.state.history, self._logged
+        count = iteration - logged
+        columns = {"loss": [loss for _, loss in history.losses[-count:]]}
+        columns |= {name: values[-count:] for name, values in history.scalars.items()}
         means = {name: sum(values) / len(values) for name, values in columns.items()}
+        means |= {"time": (self.seconds - seconds) / count, "data_time": (self._waited - waited) / count}
+        means["memory"] = peak_memory_mb(self.run.device)
+        self._logged = iteration, self.seconds, self._waited
         self.log.scalars(means, iteration)
         text = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
         self.log.line(f"iteration {iteration} of {self.run.iterations}: {text}")
@@ -149,13 +176,11 @@ class Recorder:
         self.log.line(f"epoch {state.epoch}: {', '.join(f'{name} {value:.4f}' for name, value in metrics.items())}")
         if state.history.is_best():
             self.pictures.best_and_worst()
-        self._last = time.monotonic()
 
     def epoch(self) -> None:
         """Write the tables after an epoch and its validation."""
         if is_first():
             write_tables(self.run.state.history, self.folder)
-        self._last = time.monotonic()
 
     def _note_unreadable(self, batch: dict[str, Any]) -> None:
         self._met += [line for sample in batch["data_samples"] for line in sample.metainfo["unreadable"]]
@@ -164,7 +189,8 @@ class Recorder:
         """Exchange the signals and the unreadable images of all processes."""
         unreadable = self.run.state.history.unreadable
         signals, met = zip(*gather((self.stop.signal_number, self._met)), strict=True)
-        self.stop.agreed, self._met = max(signals), []
+        self._met = []
+        self.stop.agree(signals)
         new = [line for line in dict.fromkeys(chain(*met)) if line not in unreadable]
         for line in new:
             self.log.line(f"left out: {line}", logging.WARNING)

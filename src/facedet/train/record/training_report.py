@@ -50,7 +50,7 @@ def _settings(summary: Summary, run: Run) -> dict[str, object]:
         "device": f"{summary.device} in {summary.precision}",
         "seed": summary.seed,
         "schedule": f"{summary.epochs} epochs, {summary.images_per_step} images per step",
-        "optimizer": f"{optimizer.type}, learning rate {optimizer.lr:.3g}",
+        "optimizer": f"{optimizer.type}, learning rate {optimizer.get('lr', 'of torch')}",
         **{f"option {option.name}": getattr(run.options, option.name) for option in _chosen(run.options)},
     }
 

@@ -14,6 +14,7 @@ from facedet.train.machine.distributed import world
 from facedet.train.samples.dataset import FaceDataset
 from facedet.train.samples.sampler import OrderSampler
 
+WORKER_KILLED = "a process that reads images was killed, probably out of memory or shared memory; give fewer --workers"
 _STRIDE = 32  # of the backbone: the neck adds maps of its stages
 
 
@@ -57,6 +58,7 @@ def _loader(settings: Any, dataset: FaceDataset, sampler: Sampler, device: str) 
         worker_init_fn=_begin_worker,
         multiprocessing_context="fork" if settings["num_workers"] else None,
         pin_memory=device != "cpu",
+        persistent_workers=False,  # `read_batches` ends them
         **options,
     )
 
@@ -81,6 +83,8 @@ def read_batches(loader: DataLoader) -> Generator[dict, None, None]:
         # torch ends the workers when nothing refers to its iterator any more, as frames of a traceback do. They ignore
         # the signals with which Python would end them. A worker's own traceback is in the message.
         error = error.with_traceback(None)
+        if isinstance(error, EOFError | ConnectionError) and not str(error).startswith("Caught "):  # in the worker
+            raise UserError(WORKER_KILLED) from None
         if not isinstance(error, UserError):
             raise error
         message = str(error).splitlines()[-1]
