@@ -65,7 +65,7 @@ def test_a_run_with_other_weights_is_not_resumed(drawn: Path, quick: Path, tmp_p
     content = torch.load(tmp_path / "run" / "last.pth", weights_only=True)
     content["meta"].update(epoch=1, iter=3, validated=1)
     torch.save(content, tmp_path / "run" / "last.pth")
-    with pytest.raises(UserError, match="resume with the same datasets and weights"):
+    with pytest.raises(UserError, match="resume with the same datasets and their weights"):
         finetune(quick, dataset_source(train, weight=2), resume=True, **run)
 
 

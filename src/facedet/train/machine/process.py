@@ -38,7 +38,7 @@ def process_settings(device: str, *, cudnn_benchmark: bool) -> Iterator[None]:
 
 @contextmanager
 def _children_ended() -> Iterator[None]:
-    """Kills the workers that an interrupted DataLoader has left. They ignore the signals that Python would send them."""
+    """Kills the workers that an interrupted DataLoader has left. They ignore the signals of Python's own end."""
     before = set(multiprocessing.active_children())
     try:
         yield
