@@ -25,3 +25,9 @@ def test_the_nearest_score_decides_between_equal_boxes() -> None:
 def test_a_box_without_area_is_matched() -> None:
     flat = Detections(np.array([[640, 3, 640, 9]], np.float32), np.array([0.5]))
     assert match(flat, flat).pairs.tolist() == [[0, 0]]
+
+
+def test_the_overlap_counts_more_than_the_score() -> None:
+    first = Detections(np.array([[0, 0, 10, 10], [2, 0, 12, 10]], np.float32), np.array([0.9, 0.3]))
+    second = Detections(np.array([[0, 0, 10, 10], [2, 0, 12, 10]], np.float32), np.array([0.3, 0.9]))
+    assert sorted(map(tuple, match(first, second).pairs.tolist())) == [(0, 0), (1, 1)]

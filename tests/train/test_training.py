@@ -22,6 +22,7 @@ from facedet.detector.model import build_detector
 from facedet.train import finetune
 from facedet.train.average import WeightAverage
 from facedet.train.run import Run
+from facedet.train.samples.dataset import FaceDataset
 from facedet.weights.checkpoint import read_checkpoint, read_torch_file
 
 
@@ -158,6 +159,20 @@ def test_an_error_in_a_data_loader_worker_ends_in_one_line(
     with pytest.raises(UserError, match=r"^no image of the dataset can be read \(first: .*images/train-.*\)$") as error:
         finetune(config, tmp_path / "set" / "train.json", drawn / "val.json", work_dir=tmp_path / "run", epochs=1)
     assert "\n" not in str(error.value)
+
+
+def test_a_bug_in_a_worker_ends_in_its_traceback(
+    drawn: Path, narrow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(dataset: FaceDataset, place: object) -> None:
+        raise ValueError("a bug in a worker")
+
+    monkeypatch.setattr(FaceDataset, "__getitem__", broken)
+    sets = ["--train", drawn / "val.json", "--val", drawn / "val.json", "--work-dir", tmp_path / "run"]
+    done = facedet("train", narrow, *sets, "--workers", "2")
+    assert type(done.exception) is ValueError
+    assert "in broken" in str(done.exception)
+    assert "ValueError: a bug in a worker" in str(done.exception)
 
 
 def test_a_killed_worker_ends_in_one_line_and_leaves_no_process(drawn: Path, narrow: Path, tmp_path: Path) -> None:

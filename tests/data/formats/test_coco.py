@@ -53,3 +53,12 @@ def test_annotations_without_an_image_are_reported_and_equal_files_are_merged(tm
     dataset = read_dataset(save_coco(tmp_path, coco))
     assert [(p.path.name, len(p.boxes)) for p in dataset.photos] == [("a.png", 3), ("b.png", 0)]
     assert "annotation 4: no image '0'" in dataset.skipped[0]
+
+
+@pytest.mark.parametrize("key", ["iscrowd", "ignore"])
+def test_faces_with_a_mark_are_ignored(key: str, tmp_path: Path, coco: dict) -> None:
+    for annotation in coco["annotations"]:
+        annotation.pop("iscrowd", None)
+    coco["annotations"][0][key] = 1
+    first, _ = read_dataset(save_coco(tmp_path, coco)).photos
+    assert first.ignored.tolist() == [True, False]

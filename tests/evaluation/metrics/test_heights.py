@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.boxes import boxes, detections
 
-from facedet.evaluation.metrics.heights import ap64_curve
+from facedet.evaluation.metrics.heights import ap64_curve, height_curve
 
 
 def test_ignored_faces_are_not_counted() -> None:
@@ -26,3 +26,10 @@ def test_ignored_faces_are_not_counted() -> None:
 def test_the_cards_metric_on_one_image(found: list, area: float) -> None:
     faces = boxes((0, 0, 80, 80), (200, 0, 30, 30))
     assert ap64_curve([faces], [detections(*found)]).area == pytest.approx(area)
+
+
+def test_a_face_of_a_limits_height_belongs_to_the_range_that_begins_there() -> None:
+    faces, found = [boxes((0, 0, 30, 32))], [detections((0, 0, 30, 32, 0.9))]
+    assert height_curve(faces, found, 32, 64).area == pytest.approx(1.0)
+    assert not len(height_curve(faces, [detections()], 16, 32).recall)
+    assert height_curve(faces, found, 16, 32).area == 0
