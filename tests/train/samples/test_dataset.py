@@ -3,7 +3,9 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import torch
+from helpers.datasets import DatasetBuilder
 from torch.utils.data import DataLoader
 
 from facedet.data.dataset import DatasetSource
@@ -80,3 +82,12 @@ def test_a_place_can_ask_for_another_size(drawn: Path) -> None:
     assert sample["inputs"].shape == (3, 64, 64)
     assert sample["data_samples"].img_shape == (64, 64)
     assert dataset[Place(0, 0)]["inputs"].shape == (3, 96, 96)
+
+
+def test_a_samples_scale_leads_back_to_the_pixels_of_its_photo(tmp_path: Path) -> None:
+    builder = DatasetBuilder(tmp_path, seed=1)
+    builder.add("wide.png", (100, 80, 60, 72))
+    sample = FaceDataset(str(builder.save().path), input_size=96, test_mode=True)[0]["data_samples"]
+    assert sample.photo.width != sample.photo.height
+    faces = sample.gt_instances.bboxes / torch.tensor(sample.scale_factor).repeat(2)  # as `predict_by_feat` rescales
+    np.testing.assert_allclose(faces, sample.photo.boxes, rtol=1e-5)
