@@ -231,6 +231,7 @@ def torchrun(config: Path, sets: dict[str, Path], work_dir: Path, *options: str)
     return [*launch, *run, "--work-dir", str(work_dir), "--epochs", "3", "--device", "cpu", "--amp", "off"]
 
 
+@pytest.mark.full
 def test_a_work_dir_with_a_run_is_refused_once(frozen: Path, sets: dict[str, Path], alone: Path) -> None:
     done = subprocess.run(torchrun(frozen, sets, alone), capture_output=True, text=True, timeout=120)
     assert done.returncode != 0
