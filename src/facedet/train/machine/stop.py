@@ -7,7 +7,7 @@ from types import FrameType
 
 from facedet.common.errors import UserError
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(UserError):
@@ -36,7 +36,7 @@ class StopRequest:
     def listening(self) -> Iterator[None]:
         """Catch the signals within the block; does nothing in a thread, where Python does not allow it."""
         try:
-            earlier = {number: signal.signal(number, self._note) for number in _SIGNALS}
+            earlier = {number: signal.signal(number, self._note) for number in SIGNALS}
         except ValueError:
             earlier = {}
         try:

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from facedet.common.errors import UserError
 from facedet.train.machine.distributed import world
+from facedet.train.machine.stop import SIGNALS
 from facedet.train.samples.dataset import FaceDataset
 from facedet.train.samples.sampler import OrderSampler
 
@@ -66,7 +67,7 @@ def _loader(settings: Any, dataset: FaceDataset, sampler: Sampler, device: str) 
 def _begin_worker(worker: int) -> None:
     """Use one thread per worker, and ignore signals to the process group: the running step still needs the workers."""
     cv2.setNumThreads(0)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
