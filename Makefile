@@ -26,6 +26,8 @@ bench: install
 	$(BIN)/python bench/export_speed.py
 	$(BIN)/python bench/layers.py
 	$(BIN)/python bench/int8_speed.py
+	$(BIN)/python bench/small_speed.py
+	$(BIN)/python bench/layers.py --small
 
 install: $(VENV)/installed
 

@@ -1,7 +1,7 @@
-"""The full model for benchmarks of exports: a checkpoint and, if possible, the published graph with the same weights.
+"""Models for benchmarks of exports: `small`, and the full model as a checkpoint and, if possible, the published graph.
 
 `../shared/reference`, or the folder that FACEDET_SHARED names, holds the script that makes the published graph with
-synthetic weights. Without it, the checkpoint has random weights.
+synthetic weights, which the checkpoint has then, too. Without it, the checkpoint has random weights.
 """
 
 import os
@@ -25,7 +25,12 @@ def full_model(folder: Path) -> tuple[Path, Path | None]:
         subprocess.run([sys.executable, _SCRIPT, "-o", reference], check=True, stdout=subprocess.DEVNULL)
         import_weights(reference / "snapshot.pth", checkpoint)
         return checkpoint, reference / "face-detection-0206.xml"
-    config = load_config("face_detection_0206")
+    return random_model("face_detection_0206", checkpoint), None
+
+
+def random_model(name: str, checkpoint: Path) -> Path:
+    """Write a checkpoint of a config with random weights, which do not change the speed of float networks."""
+    config = load_config(name)
     content = {"meta": {META_KEY: network_to_json(config)}, "state_dict": build_detector(config).state_dict()}
     write_torch_file(content, checkpoint)
-    return checkpoint, None
+    return checkpoint

@@ -34,13 +34,13 @@ def main() -> None:
         fp32 = export_model(checkpoint, folder / "folded", "fp32")["fp32"]
         name = "published graph, f32" if reference else "unfolded, f32"
         reference = reference or export_model(checkpoint, folder / "unfolded", "fp32", fold=False)["fp32"]
-        int8, images = folder / "detector-int8.xml", _images(folder)
-        quantize(fp32, images[:_IMAGES], int8)
+        int8 = folder / "detector-int8.xml"
+        quantize(fp32, calibration_images(folder), int8)
         models = {name: (reference, "f32"), "folded, f32": (fp32, "f32")}
         models |= {"folded, bf16": (fp32, "bf16")}
         models |= {"INT8, rest in f32": (int8, "f32"), "INT8, rest in bf16": (int8, "bf16")}
         rates = throughput(models)
-        alike = _agreement(fp32, int8, images[_IMAGES:], folder / "others")
+        alike = _agreement(fp32, int8, _images(folder)[_IMAGES:], folder / "others")
     first = rates[name]
     lines = [f"{each:20} {rate:6.3f} images/s, {rate / first:.2f}x" for each, rate in rates.items()]
     machine = f"{describe_machine()}, load before {load:.1f}"
@@ -59,10 +59,16 @@ def _agreement(fp32: Path, int8: Path, images: list[Path], folder: Path) -> str:
     return f"INT8 against FP32: {alike} with IoU {INT8_IOU:g} and a score within {pair.tolerance.score:g}"
 
 
+def calibration_images(folder: Path) -> list[Path]:
+    """Ten images; `folder` is for drawn ones."""
+    return _images(folder)[:_IMAGES]
+
+
 def _images(folder: Path) -> list[Path]:
     photographs = SHARED / "faces" / "images"
     if not photographs.is_dir():
-        draw_dataset(folder / "drawn", 2 * _IMAGES, seed=1, name="calibrate")
+        if not (folder / "drawn").is_dir():
+            draw_dataset(folder / "drawn", 2 * _IMAGES, seed=1, name="calibrate")
         photographs = folder / "drawn" / "images"
     return find_images(photographs)[: 2 * _IMAGES]
 

@@ -1,16 +1,17 @@
 """Where does the folded IR spend its time? By kind of layer, compared with the fastest convolution on this machine.
 
-    python bench/layers.py [--rounds 20]
+    python bench/layers.py [--rounds 20] [--small]
 
-The full model, float32, one thread, so that CPU time is the time of the layers: other programs on the machine change it
-little. They do slow down individual layers, so the time of a layer is its shortest over all rounds: on an idle machine,
-the sum of these is the CPU time of a pass. Writes bench/results/layers.txt.
+The full model or `small`, float32, one thread, so that CPU time is the time of the layers: other programs on the
+machine change it little. They do slow down individual layers, so the time of a layer is its shortest over all rounds:
+on an idle machine, the sum of these is the CPU time of a pass. Writes bench/results/layers.txt or layers_small.txt.
 """
 
 import math
 import os
 import random
 import statistics
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -21,7 +22,7 @@ from typing import Any
 import click
 import numpy as np
 import openvino as ov
-from full_model import full_model
+from full_model import full_model, random_model
 from openvino import opset13 as ops
 
 from facedet.common.machine import describe_machine
@@ -35,16 +36,18 @@ _HINTS = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1, "PERF_C
 
 @click.command()
 @click.option("--rounds", default=20, show_default=True)
-def main(rounds: int) -> None:
+@click.option("--small", is_flag=True, help="Measure `small`.")
+def main(rounds: int, small: bool) -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        checkpoint, _ = full_model(Path(scratch))
+        folder = Path(scratch)
+        checkpoint = random_model("small", folder / "small.pth") if small else full_model(folder)[0]
         model = read_model(export_model(checkpoint, scratch, ["fp32"])["fp32"])
         models = [model, *(_large_convolutions(*shape) for shape in _PEAKS)]
         compiled = [core().compile_model(m, "CPU", _HINTS) for m in models]
         passes, shortest = _measure([c.create_infer_request() for c in compiled], rounds)
     peaks = [_gflops(c) / min(each) for c, each in zip(compiled[1:], passes[1:], strict=True)]
     text = "\n".join(_lines(compiled[0], passes[0], max(peaks), shortest)) + "\n"
-    (Path(__file__).parent / "results" / "layers.txt").write_text(text)
+    (Path(__file__).parent / "results" / f"layers{'_small' if small else ''}.txt").write_text(text)
     click.echo(text, nl=False)
 
 
@@ -89,7 +92,8 @@ def _lines(network: Any, passes: list[float], peak: float, shortest: dict[str, f
         if ms >= 0.05:
             rows.append((kind, str(len(members)), f"{ms:.1f}", f"{100 * ms / layers:.1f} %", *speed))
     return [
-        f"python bench/layers.py ({describe_machine()}, load {os.getloadavg()[0]:.1f}, openvino {version('openvino')})",
+        f"python {' '.join(sys.argv)} "
+        f"({describe_machine()}, load {os.getloadavg()[0]:.1f}, openvino {version('openvino')})",
         f"a pass of the folded IR, one thread, median of {len(passes)}: {total:.0f} ms of CPU time, "
         f"{gflops:.1f} GFLOPs in convolutions: {1000 * rate:.0f} GFLOP/s",
         f"the fastest of three large 3x3 convolutions of the model, in turns with it: {1000 * peak:.0f} GFLOP/s",
@@ -110,9 +114,12 @@ def _kind(node: Any) -> tuple[str, float]:
     if kind != "Convolution":
         return {"Reduce": "group normalization: moments", "Reorder": "change of layout"}.get(kind, kind), 0.0
     out, weights = node.get_output_shape(0), node.input_value(1).get_shape()
-    size = f"{weights[2]}x{weights[3]}"
-    name = f"convolution {size}, {'fewer than 8' if weights[0] < 8 else 'to many'} channels"
-    return name, 2 * math.prod(out) * math.prod(weights[1:]) / 1e9
+    name = f"convolution {weights[-2]}x{weights[-1]}, "
+    if len(weights) == 5:  # [groups, outputs of a group, inputs of a group, ...]
+        name += "a group for each channel"
+    else:
+        name += f"{'fewer than 8' if weights[0] < 8 else 'to many'} channels"
+    return name, 2 * math.prod(out) * math.prod(weights[-3:]) / 1e9
 
 
 if __name__ == "__main__":

@@ -2,11 +2,15 @@
 
     python bench/recipe.py DATASET [--recipe NAME ...] [--seeds 3] [--folds 5] [-o recipe.json]
 
-DATASET: annotated photographs, for example ../shared/faces. Each run trains on four folds, from random weights, and
-measures its last checkpoint, not its best one, on the fifth. Prints a table with mean and spread over the seeds, and
-keeps every run in recipe.json, so that an interrupted benchmark continues. `before` is an earlier recipe of tiny. A run
-of `tiny` is measured twice: as `no-average` with the weights of its last step instead of their average. `short` is
-`tiny` with as few steps as `before`; each `short-...` is `short` without one of its parts.
+DATASET: annotated photographs, for example ../shared/faces. Each run trains on four folds, from the initial weights of
+its config, and measures its last checkpoint, not its best one, on the fifth: also by face height, and on groups, which
+are canvases of nine of these photographs. Prints a table with mean and spread over the seeds, and keeps every run in
+recipe.json, so that an interrupted benchmark continues.
+
+Recipes of `small`: `small`, and changes of it, most of them with fewer steps: `fast` has as many as each `fast-...`.
+Recipes of `tiny`: `before` is an earlier one. A run of `tiny` is measured twice: as `no-average` with the weights of
+its last step instead of their average. `short` is `tiny` with as few steps as `before`; each `short-...` is `short`
+without one of its parts.
 """
 
 import json
@@ -19,17 +23,21 @@ from pathlib import Path
 from typing import Any
 
 import click
+import cv2
 import numpy as np
 
 from facedet.common.files import write_json
 from facedet.common.progress import silent
 from facedet.configs import FOLDER
 from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.image import read_image
 from facedet.data.inspect.hashing import groups_of_near_duplicates
 from facedet.data.inspect.images import inspect_images
-from facedet.data.structures import AnnotatedDataset
+from facedet.data.structures import AnnotatedDataset, Photo
 
-METRICS = ("AP", "AP50", "AP75")
+METRICS = ("AP", "AP50", "AP75", "AP50 32-64", "AP50 64-128", "groups AP50")
+_TILES, _SIDE = 3, 400  # of a group: photographs in a row, pixels of each
+_FAST_EPOCHS = 37  # a third of the steps of `small`
 _EPOCHS_ONLY = {"min_steps": 0}  # the 40 epochs that `before` has, a third of the steps
 
 
@@ -37,6 +45,31 @@ def _augment(**changes: Any) -> dict[str, Any]:
     return {"train_dataloader": {"dataset": {"augment": changes}}}
 
 
+def _fast(**changes: Any) -> dict[str, Any]:
+    return {"train_cfg": {"val_interval": 40}, **changes}  # the epochs of the config
+
+
+def _rate(factor: float) -> dict[str, Any]:
+    return {"optim_wrapper": {"paramwise_cfg": {"custom_keys": {"backbone": {"lr_mult": factor}}}}}
+
+
+SMALL: dict[str, dict[str, Any]] = {  # changes to configs/small.py
+    "small": {},
+    "fast": _fast(),
+    "fast-backbone-0.3": _fast(**_rate(0.3)),
+    "fast-backbone-0.1": _fast(**_rate(0.1)),
+    "fast-no-zoom-out": _fast(**_augment(zoom_out_p=0.0)),
+    "fast-nz-lr2": _fast(**_augment(zoom_out_p=0.0), optim_wrapper={"optimizer": {"lr": 0.002}}),
+    "fast-nz-larger": _fast(
+        train_dataloader={"sampler": {"scales": (0.5, 0.6, 0.75)}, "dataset": {"augment": {"zoom_out_p": 0.0}}}
+    ),
+    "fast-nz-smallcrop": _fast(**_augment(zoom_out_p=0.0, crop_smallest=0.2, crop_min_iou=(0.0, 0.1, 0.3, 0.5))),
+    "fast-larger-views": _fast(train_dataloader={"sampler": {"scales": (0.5, 0.6, 0.75)}}),
+    "fast-full-size-end": _fast(train_dataloader={"sampler": {"full_size_from": 0.9}}),
+    "fast-all-decay": _fast(optim_wrapper={"paramwise_cfg": None}),
+    "fast-512": _fast(input_size=512, train_dataloader={"sampler": {"scales": (0.5, 0.5625, 0.625, 0.75)}}),
+    "fast-320": _fast(input_size=320, train_dataloader={"sampler": {"scales": (0.8, 0.9, 1.0)}}),
+}
 RECIPES: dict[str, dict[str, Any]] = {  # changes to configs/tiny.py
     "before": {
         "train_dataloader": {
@@ -100,11 +133,13 @@ def run_one(dataset: Path, recipe: str, seed: int, fold: int, parts: list[list[s
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        changes = "".join(f"{key} = {value!r}\n" for key, value in RECIPES[recipe].items())
+        base = "small" if recipe in SMALL else "tiny"
+        changes = "".join(f"{key} = {value!r}\n" for key, value in {**RECIPES, **SMALL}[recipe].items())
         config = folder / f"{recipe}.py"
-        config.write_text(f"_base_ = {str(FOLDER / 'tiny.py')!r}\n{changes}")
+        config.write_text(f"_base_ = {str(FOLDER / f'{base}.py')!r}\n{changes}")
         sources = split(dataset, parts, fold, folder)
-        summary = finetune(config, *sources, work_dir=folder / "run", weights="random", seed=seed)
+        epochs = _FAST_EPOCHS if recipe.startswith("fast") else None
+        summary = finetune(config, *sources, work_dir=folder / "run", seed=seed, epochs=epochs)
         last = folder / "run" / "last.pth"
         content, checkpoints = read_torch_file(last), {recipe: last}
         if recipe == "tiny":
@@ -117,26 +152,61 @@ def run_one(dataset: Path, recipe: str, seed: int, fold: int, parts: list[list[s
 def _accuracy(checkpoint: Path, source: DatasetSource) -> dict[str, float]:
     from facedet.evaluation.evaluate import evaluate
 
-    metrics = evaluate(checkpoint, source, metrics=["coco"]).metrics["coco"]
-    return {name: metrics[name] for name in METRICS}
+    result = evaluate(checkpoint, source, metrics=["coco"])
+    figures = {name: result.metrics["coco"][name] for name in METRICS[:3]}
+    figures |= {f"AP50 {h.lowest:g}-{h.highest:g}": h.ap for h in result.heights}
+    with tempfile.TemporaryDirectory() as scratch:
+        groups = evaluate(checkpoint, draw_groups(result.photos, Path(scratch)), metrics=["coco"])
+    return {name: figures.get(name) for name in METRICS[:-1]} | {METRICS[-1]: groups.metrics["coco"]["AP50"]}
+
+
+def draw_groups(photos: list[Photo], folder: Path) -> Path:
+    """A dataset of canvases with nine photographs each; every photograph is on three of them."""
+    rng = np.random.default_rng(0)
+    order = np.concatenate([rng.permutation(len(photos)) for _ in range(3)])
+    groups = []
+    for number, chosen in enumerate(order[: len(order) // _TILES**2 * _TILES**2].reshape(-1, _TILES, _TILES)):
+        canvas, boxes = np.zeros((_TILES * _SIDE, _TILES * _SIDE, 3), np.uint8), []
+        for (row, column), index in np.ndenumerate(chosen):
+            photo, corner = photos[index], (column * _SIDE, row * _SIDE)
+            factor = _SIDE / max(photo.width, photo.height)
+            tile = cv2.resize(read_image(photo.path), None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+            canvas[corner[1] : corner[1] + tile.shape[0], corner[0] : corner[0] + tile.shape[1]] = tile
+            boxes += [[*(box[:2] * factor + corner), *((box[2:] - box[:2]) * factor)] for box in photo.boxes]
+        cv2.imwrite(str(folder / f"{number}.png"), canvas)
+        groups.append([[float(v) for v in box] for box in boxes])
+    side = _TILES * _SIDE
+    coco = {
+        "images": [{"id": k, "file_name": f"{k}.png", "width": side, "height": side} for k in range(len(groups))],
+        "annotations": [
+            {"id": k, "image_id": image, "category_id": 1, "bbox": box, "iscrowd": 0, "area": box[2] * box[3]}
+            for k, (image, box) in enumerate((i, b) for i, boxes in enumerate(groups) for b in boxes)
+        ],
+        "categories": [{"id": 1, "name": "face"}],
+    }
+    write_json(coco, folder / "groups.json")
+    return folder / "groups.json"
 
 
 @click.command()
 @click.argument("dataset", type=click.Path(exists=True, path_type=Path))
-@click.option("--recipe", "recipes", multiple=True, type=click.Choice(list(RECIPES)), default=list(RECIPES))
+@click.option("--recipe", "recipes", multiple=True, type=click.Choice([*SMALL, *RECIPES]), default=[*SMALL, *RECIPES])
 @click.option("--seeds", default=3)
 @click.option("--folds", "count", default=5)
+@click.option("--fold", "chosen", type=int, multiple=True, help="Measure on this fold only.  [default: all]")
 @click.option("--jobs", default=2, help="Runs side by side, each with its share of the cores.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("recipe.json"))
 @click.option("--only", nargs=2, type=int, hidden=True)
-def main(dataset: Path, recipes: list[str], seeds: int, count: int, jobs: int, output: Path, only: Any) -> None:
+def main(
+    dataset: Path, recipes: list[str], seeds: int, count: int, chosen: list[int], jobs: int, output: Path, only: Any
+) -> None:
     if only:
         parts = folds(read_dataset(DatasetSource(dataset)), count)
         click.echo(json.dumps(run_one(dataset, recipes[0], only[0], only[1], parts)))
         return
     results = json.loads(output.read_text()) if output.is_file() else []
     done = {(r["recipe"], r["seed"], r["fold"]) for r in results}
-    wanted = [(name, seed, fold) for seed in range(seeds) for name in recipes for fold in range(count)]
+    wanted = [(name, seed, fold) for seed in range(seeds) for name in recipes for fold in chosen or range(count)]
     with ThreadPoolExecutor(jobs) as pool:
         runs = [run for run in wanted if run not in done]
         for of_run in pool.map(lambda run: _run(dataset, count, jobs, *run), runs):
@@ -165,9 +235,14 @@ def table(results: list[dict[str, Any]]) -> str:
         runs = [r for r in results if r["recipe"] == recipe]
         cells = []
         for name in METRICS:
-            by_seed = [np.mean([r[name] for r in runs if r["seed"] == seed]) for seed in {r["seed"] for r in runs}]
+            measured = [r for r in runs if r.get(name) is not None]  # a fold may have no face of a height
+            if not measured:
+                cells.append("-")
+                continue
+            seeds = {r["seed"] for r in measured}
+            by_seed = [np.mean([r[name] for r in measured if r["seed"] == seed]) for seed in seeds]
             spread = f"±{np.std(by_seed, ddof=1):.3f}" if len(by_seed) > 1 else ""
-            cells.append(f"{np.mean([r[name] for r in runs]):.3f}{spread:>7}")
+            cells.append(f"{np.mean([r[name] for r in measured]):.3f}{spread:>7}")
         minutes = np.mean([r["seconds"] for r in runs]) / 60
         lines.append(f"{recipe:24} {len(runs):4}  " + "  ".join(f"{cell:>13}" for cell in cells) + f"  {minutes:13.1f}")
     return "\n".join(lines)

@@ -16,6 +16,7 @@ from helpers.formats import WRITERS
 from helpers.once import Once
 from helpers.short import EPOCHS, write_config
 from helpers.signals import signal_stack_is_usable
+from helpers.torchvision_server import serving
 
 from facedet.data.structures import Detections
 from facedet.data.synthetic import draw_dataset
@@ -54,6 +55,32 @@ def signal_stack() -> Iterator[None]:
 def reference() -> Path:
     """Facts, key list and stand-in of the published model."""
     return _shared("reference")
+
+
+@pytest.fixture(scope="session")
+def imagenet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for TORCH_HOME whose cache has the ImageNet weights of `small`."""
+    folder = tmp_path_factory.mktemp("torch-home")
+    (folder / "hub").mkdir()
+    (folder / "hub" / "checkpoints").symlink_to(_shared("weights"))
+    return folder
+
+
+@pytest.fixture
+def torchvision_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a server that takes the place of torchvision's, for a file that a test writes; torch's cache is
+    empty."""
+    from facedet.weights import imagenet
+
+    folder = tmp_path / "served"
+    folder.mkdir()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch-home"))
+    with serving(folder) as address:
+        files = folder.iterdir
+        monkeypatch.setattr(
+            imagenet, "_address", lambda name: f"{address}/{next((f.name for f in files()), f'{name}-00000000.pth')}"
+        )
+        yield folder
 
 
 @pytest.fixture(scope="session")

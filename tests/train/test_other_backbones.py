@@ -1,4 +1,4 @@
-"""The backbones of docs/configs.md, one of mmdet's and one of the user's: trained, stopped, resumed, exported."""
+"""The backbones of docs/configs.md, one of torchvision's and one of the user's: trained, stopped, resumed, exported."""
 
 import os
 import re
@@ -6,17 +6,21 @@ import signal
 from pathlib import Path
 
 import pytest
+import torchvision
 from click.testing import CliRunner
 from helpers.markdown import ROOT
+from helpers.torchvision_server import serve
 
 from facedet.cli import main
 from facedet.common.errors import UserError
+from facedet.data.dataset import dataset_source
 from facedet.export.export import export_model
 from facedet.inference.info import describe
 from facedet.parity.check import check_parity
 from facedet.parity.tolerances import TOLERANCES, allowed_before_nms
 from facedet.train import finetune
 from facedet.train.machine.stop import Stopped
+from facedet.weights.checkpoint import read_torch_file
 from facedet.weights.importing import import_weights
 
 SMALL = "input_size = 64\ntrain_cfg = dict(min_steps=0)\ntrain_dataloader = dict(num_workers=0)\n"
@@ -58,15 +62,22 @@ def test_exports_compute_the_same(plain: tuple[Path, Path], files: dict[str, Pat
     assert_equal_before_nms([checkpoint, files["onnx"]], files["fp32"], unseen_images, config)
 
 
-def test_a_network_of_mmdets_is_trained_resumed_and_exported(
-    folder: Path, drawn: Path, unseen_images: Path, tmp_path: Path
+def test_a_network_of_torchvision_is_trained_from_its_weights(
+    folder: Path, drawn: Path, torchvision_server: Path, tmp_path: Path
 ) -> None:
-    config, checkpoint = folder / "mobile.py", train_other(folder, "mobile", drawn)
-    file = export_model(checkpoint, tmp_path, "fp32", fold=False, config=config)["fp32"]
-    assert_equal_before_nms([checkpoint], file, unseen_images, config)
-    assert describe(file).gflops == pytest.approx(describe(config).gflops)
-    with pytest.raises(UserError, match="cannot be recovered from a graph: it computes 'hardtanh'"):
-        import_weights(file, tmp_path / "back.pth", config=config)
+    state = torchvision.models.resnet50(weights=None).state_dict()
+    serve(torchvision_server, "resnet50", state)
+    some = tmp_path / "some.txt"
+    some.write_text("\n".join(f"train-{k:03}.png" for k in range(16)))
+    train = dataset_source(drawn / "train.json", names=some)
+    summary = finetune(
+        folder / "resnet50.py", train, drawn / "val.json", work_dir=tmp_path / "run", epochs=1, device="cpu"
+    )
+    last = read_torch_file(tmp_path / "run" / "last.pth")
+    assert last["meta"]["iter"] == 2
+    assert summary.started_from == "torchvision:resnet50 in the backbone, the rest random"
+    name = "layer3.0.conv2.weight"
+    assert 0 < (last["trained"][f"backbone.{name}"] - state[name]).abs().max() < 0.01
 
 
 def assert_equal_before_nms(models: list[Path], reference: Path, images: Path, config: Path) -> None:

@@ -44,29 +44,6 @@ def test_the_weights_of_a_checkpoint_are_loaded(trained: Path) -> None:
     assert all(torch.equal(v, state[k]) for k, v in model.state_dict().items())
 
 
-def test_imagenet_weights_are_loaded_into_the_backbone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import torchvision
-
-    weights = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
-    state = torchvision.models.resnet18(weights=None).state_dict()
-    folder = tmp_path / "hub" / "checkpoints"
-    folder.mkdir(parents=True)
-    torch.save(state, folder / weights.url.rsplit("/", 1)[1])  # where torchvision keeps downloaded files
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    model = build_detector(load_config("tiny"))
-    loaded = read_initial("torchvision:resnet18").load(model)
-    assert loaded == "torchvision:resnet18 in the backbone, the rest random"
-    assert torch.equal(model.backbone.layer3[1].conv2.weight, state["layer3.1.conv2.weight"])
-    other = build_detector(load_config("finetune"))
-    with pytest.raises(UserError, match="weights of another architecture"):
-        read_initial("torchvision:resnet18").load(other)
-    with pytest.raises(UserError, match="torchvision has no such weights"):
-        read_initial("torchvision:resnet17")
-    again = build_detector(load_config("tiny"))
-    read_initial(str(folder / weights.url.rsplit("/", 1)[1])).load(again)  # the file itself, in any folder
-    assert all(torch.equal(v, model.backbone.state_dict()[k]) for k, v in again.backbone.state_dict().items())
-
-
 def test_frozen_batch_normalization_is_not_mixed_with_random_layers(imported: Path) -> None:
     with pytest.raises(UserError, match="its batch normalization is frozen, --allow-partial would mix it"):
         read_initial(str(imported)).load(build_detector(load_config("tiny")), partial=True)

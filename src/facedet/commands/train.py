@@ -53,7 +53,7 @@ class WeightedSet(click.ParamType):
 @click.option("--val-list", type=FILE, help="Text file with the names of the images of --val to use, one per line.")
 @click.option(
     "--weights",
-    help="Start from: a checkpoint, torchvision:resnet152, a file of its weights, or random.  [default: from CONFIG]",
+    help="Start from: a checkpoint, torchvision:NAME, a file of its weights, or random.  [default: from CONFIG]",
 )
 @click.option("--allow-partial", is_flag=True, help="Load only those --weights that fit; the rest stays random.")
 @click.option("--work-dir", type=FILE, help="Folder for the results.  [default: runs/CONFIG]")
@@ -67,7 +67,7 @@ class WeightedSet(click.ParamType):
 )
 @click.option("--seed", type=click.IntRange(0), help="Random seed of initial weights, order and views.  [default: 0]")
 @click.option("--patience", type=click.IntRange(1), help="Stop after this number of validations without a better AP.")
-@click.option("--freeze", type=click.IntRange(0, 4), help="Do not train the stem and this number of backbone stages.")
+@click.option("--freeze", type=click.IntRange(0), help="Do not train the stem and this number of backbone stages.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
 @click.option("--amp", default="auto", show_default=True, help="bfloat16: on, off, or auto where it is fast.")
 @click.option("--cache", type=FILE, help="Folder for a cache of decoded images: for large photographs.")

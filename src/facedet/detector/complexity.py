@@ -74,7 +74,7 @@ class _Counter(TorchDispatchMode):
             self.convolutions += 2 * out.numel() * prod(args[1].shape[1:])
         elif name in ("add", "add_") and all(isinstance(a, torch.Tensor) and a.dim() == 4 for a in args[:2]):
             self.others += SUM * out.numel()
-        elif name in ("relu", "relu_"):
+        elif name in ("relu", "relu_", "hardtanh", "hardtanh_"):
             self.others += RELU * out.numel()
         elif name == "native_group_norm":
             self.others += (NORMALISE + AFFINE) * out[0].numel()

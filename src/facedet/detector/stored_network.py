@@ -7,9 +7,9 @@ from typing import Any
 
 # The types of our configs. They read no file and run no other code.
 KNOWN_TYPES = {
-    "ATSS", "DetDataPreprocessor", "ResNet", "RSSHFPN", "FaceATSSHead", "ATSSAssigner", "FaceATSSAssigner",
-    "AnchorGenerator", "DeltaXYWHBBoxCoder", "FocalLoss", "CrossEntropyLoss", "IoULoss", "GIoULoss", "DIoULoss",
-    "CIoULoss", "nms", "BN", "SyncBN", "GN",
+    "ATSS", "DetDataPreprocessor", "ResNet", "MobileNetV2", "RSSHFPN", "FaceATSSHead", "ATSSAssigner",
+    "FaceATSSAssigner", "AnchorGenerator", "DeltaXYWHBBoxCoder", "FocalLoss", "CrossEntropyLoss", "IoULoss",
+    "GIoULoss", "DIoULoss", "CIoULoss", "nms", "BN", "SyncBN", "GN",
 }  # fmt: skip
 # What training sets itself: --freeze, and what belongs to the initial weights.
 _SET_IN_TRAINING = {

@@ -69,6 +69,8 @@ def _flops(node: ov.Node, constants: list[ov.Node]) -> int:
         return 2 * elements * math.prod(constants[0].get_output_shape(0)[2:])
     if kind == "Add" and not constants and _is_feature_map(node) and not _adds_border_values(node):
         return card.SUM * elements
+    if kind in ("Clamp", "Minimum") and _is_feature_map(node):  # ReLU6 in an IR, its second half in ONNX
+        return card.RELU * elements
     return _FLOPS_PER_ELEMENT.get(kind, 0) * elements
 
 

@@ -15,6 +15,7 @@ from facedet.train.options import TrainingOptions
 
 LOGGERS = ("wandb", "mlflow")  # names of options, modules and packages
 _MOST_WORKERS = 16
+_STAGES = {"ResNet": 4, "MobileNetV2": 7}  # that --freeze can count
 _BATCHES_OF_A_WORKER = 3  # in shared memory: two are ready, one is being made
 _TRAIN_KEYS = {"by_epoch", "max_epochs", "val_interval", "min_steps", "average", "patience", "accumulate"}
 _KNOWN = {  # the keys that training reads, of nodes whose other keys mmengine's Runner would have read
@@ -103,7 +104,11 @@ def override(cfg: Config, options: TrainingOptions) -> None:
         for loader in (cfg.train_dataloader, cfg.val_dataloader):
             loader.dataset.cache = str(options.cache)
     if options.freeze is not None:
-        cfg.model.backbone.frozen_stages = options.freeze
+        backbone = cfg.model.backbone
+        stages = _STAGES.get(backbone.type, options.freeze)
+        if options.freeze > stages:
+            raise UserError(f"--freeze {options.freeze}: {backbone.type} has {stages} stages")
+        backbone.frozen_stages = options.freeze
     if options.patience is not None:
         cfg.train_cfg.patience = options.patience
     schedules = cfg.get("param_scheduler") or []

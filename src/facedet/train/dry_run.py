@@ -73,7 +73,7 @@ def _iteration_seconds(run: Run) -> float:
 
 def _training(run: Run) -> Generator[object, None, None]:
     """Training steps without end."""
-    run.model.train()
+    run.train_mode()
     while True:
         run.sampler.begin(min(run.state.epoch, run.epochs - 1), 0)
         with closing(read_batches(run.train_loader)) as batches:

@@ -33,7 +33,7 @@ def train(run: Run, record: Recorder, checkpoints: Checkpoints, stop: StopReques
         # with accumulated batches, schedules step before the optimizer's first step, as intended
         warnings.filterwarnings("ignore", message="Detected call of `scheduler.step")
         while not run.is_over:
-            run.model.train()
+            run.train_mode()
             rest_of_the_epoch = islice(batches, run.epoch_length - state.iteration % run.epoch_length)
             for batch in record.timed(rest_of_the_epoch):
                 losses = train_step(run, batch)

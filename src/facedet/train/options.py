@@ -64,7 +64,7 @@ class TrainingOptions:
     """Validations without a higher AP after which training stops."""
 
     freeze: int | None = None
-    """Stages of the backbone that are not trained, 0 to 4; 0 is the stem."""
+    """Stages of the backbone that are not trained: up to 4 of ResNet's, 7 of MobileNetV2's. 0 is the stem."""
 
     save_every: float = 5
     """Minutes between two writes of last.pth."""

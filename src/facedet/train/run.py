@@ -89,6 +89,13 @@ class Run:
         """Of the whole run."""
         return self.epochs * self.epoch_length
 
+    def train_mode(self) -> None:
+        """Put the network into training mode, with a frozen stem in eval mode: mmdet's MobileNetV2 leaves that out."""
+        self.model.train()
+        backbone = self.state.network.backbone
+        if getattr(backbone, "frozen_stages", -1) >= 0 and hasattr(backbone, "conv1"):
+            backbone.conv1.eval()
+
     def is_validated(self, epoch: int) -> bool:
         """Whether an epoch, counted from 1, ends with a validation."""
         return epoch % self.cfg.train_cfg.val_interval == 0 or epoch == self.epochs

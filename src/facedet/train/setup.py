@@ -47,6 +47,7 @@ def build_run(cfg: Config, options: TrainingOptions, device: str, resume_in: Pat
     train, val = read_datasets(cfg, options)
     network = build_detector(cfg)
     check_channels(cfg, network)
+    network.train()  # some backbones freeze their stages here, which decides what the optimizer and DDP see
     if content:
         check_network(last, initial, cfg)
         load_weights(network, content.get("trained", initial.state), str(last))

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torchvision
 from mmengine.config import Config
 from torch import Tensor, nn
 
@@ -12,14 +11,12 @@ from facedet.common.errors import UserError
 from facedet.detector.config import network_config
 from facedet.weights.checkpoint import (
     first_names,
-    is_state_dict,
     load_weights,
     read_torch_file,
     stored_network,
     weight_mismatches,
 )
-
-_IMAGENET = "IMAGENET1K_V1"  # as in the released recipe; later versions were trained at other input sizes
+from facedet.weights.imagenet import PREFIX, backbone_weights, read_imagenet
 
 
 @dataclass(frozen=True)
@@ -75,13 +72,14 @@ class Initial:
 def read_initial(source: str, config: Config | None = None) -> Initial:
     """Read the weights to start from. Raises UserError.
 
-    source: a checkpoint of this project; `torchvision:resnet152` for ImageNet weights of the backbone, downloaded once;
-    a local file of such weights; or `random` to keep the network's own random weights. config: as for `initial_from`.
+    source: a checkpoint of this project; `torchvision:NAME`, such as `torchvision:resnet152`, for ImageNet weights of
+    the backbone, downloaded once; a local file of such weights; or `random` to keep the network's own random weights.
+    config: as for `initial_from`.
     """
     if source == "random":
         return Initial(source)
-    if source.startswith("torchvision:"):
-        return Initial(source, _download(source.removeprefix("torchvision:")), backbone=True)
+    if source.startswith(PREFIX):
+        return Initial(source, read_imagenet(source.removeprefix(PREFIX)), backbone=True)
     return initial_from(read_torch_file(Path(source)), source, config)
 
 
@@ -90,25 +88,9 @@ def initial_from(content: dict[str, Any], source: str, config: Config | None = N
 
     config: the one to train. A network with types that a checkpoint alone may not name must be the one of this config.
     """
-    if {"conv1.weight", "layer1.0.conv1.weight"} <= content.keys() and is_state_dict(content):
-        return Initial(source, _without_classifier(content), backbone=True)
+    backbone = backbone_weights(content)
+    if backbone is not None:
+        return Initial(source, backbone, backbone=True)
     stored = stored_network(content, Path(source))
     trained = network_config(stored, source, config if stored.other_types else None)
     return Initial(source, content["state_dict"], config=trained)
-
-
-def _download(name: str) -> dict[str, Tensor]:
-    try:
-        weights = torchvision.models.get_model_weights(name)[_IMAGENET]
-    except (ValueError, KeyError) as error:
-        raise UserError(f"torchvision:{name}: torchvision has no such weights") from error
-    try:
-        return _without_classifier(weights.get_state_dict(progress=True, check_hash=True, weights_only=True))
-    except (OSError, RuntimeError) as error:
-        raise UserError(
-            f"torchvision:{name}: cannot be downloaded ({error}); give --weights FILE, or --weights random"
-        ) from error
-
-
-def _without_classifier(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}

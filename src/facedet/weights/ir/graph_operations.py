@@ -39,7 +39,7 @@ class Graph:
 def graph_operations(model: ov.Model) -> Graph:
     """List the network's operations in a graph, from its input on. Raises Mismatch if there is no convolution."""
     nodes = model.get_ordered_ops()
-    convolutions = [node for node in nodes if node.get_type_name() in ("Convolution", "GroupConvolution")]
+    convolutions = [node for node in nodes if node.get_type_name() in _CONVOLUTIONS]
     image = next((port for port in (node.input_value(0) for node in convolutions) if _reads_input(port)), None)
     if image is None:
         raise Mismatch("it contains no convolution")
@@ -62,6 +62,7 @@ def _reads_input(port: ov.Output) -> bool:
     return node.get_type_name() == "Parameter" or any(_reads_input(source) for source in node.input_values())
 
 
+_CONVOLUTIONS = ("Convolution", "GroupConvolution")
 _KINDS = {"Relu": "relu", "MaxPool": "pool", "Interpolate": "upsample"}
 
 
@@ -72,11 +73,11 @@ def _operation_at(node: ov.Node, inputs: list[Operation | None]) -> Operation | 
     if not known:
         return None
     first = known[0]
-    if kind == "Convolution":
-        weight = constant_value(node.input(1))
-        attributes = node.get_attributes()
-        shape = tuple(node.input(1).get_shape()), tuple(attributes["strides"]), tuple(attributes["pads_begin"])
-        return Operation("conv", shape, [first], Constants(weight)) if weight is not None else None
+    if kind in _CONVOLUTIONS:
+        return _convolution(node, first)
+    if kind == "Clamp":
+        limits = node.get_attributes()
+        return Operation("clamp", (limits["min"], limits["max"]), [first])
     if kind in _KINDS:
         return Operation(_KINDS[kind], (), [first])
     if kind == "Concat" and None not in inputs and node.get_attributes()["axis"] == 1:
@@ -90,6 +91,18 @@ def _operation_at(node: ov.Node, inputs: list[Operation | None]) -> Operation | 
     if kind == "Reshape" and (first.kind == "norm" or _leads_to_norm(node)):
         return first
     return first if kind == "Convert" else None
+
+
+def _convolution(node: ov.Node, operation: Operation) -> Operation | None:
+    """The convolution after an operation; None if its weight is not constant."""
+    weight, attributes, groups = constant_value(node.input(1)), node.get_attributes(), 1
+    if weight is None:
+        return None
+    if node.get_type_name() == "GroupConvolution":  # weights [groups, outputs of a group, inputs of a group, ...]
+        groups, weight = len(weight), weight.reshape(-1, *weight.shape[2:])
+    stride, padding, dilation = (tuple(attributes[key]) for key in ("strides", "pads_begin", "dilations"))
+    shape = weight.shape, stride, padding, dilation, groups
+    return Operation("conv", shape, [operation], Constants(weight))
 
 
 def _affine(node: ov.Node, operation: Operation) -> Operation | None:

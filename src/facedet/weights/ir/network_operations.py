@@ -11,8 +11,8 @@ from facedet.detector.model import Detector
 from facedet.weights.ir.operations import Mismatch, Operation
 
 _KINDS = {
-    "relu": "relu", "add": "add", "cat": "concat", "max_pool2d": "pool", "upsample_nearest2d": "upsample",
-    "group_norm": "norm",
+    "relu": "relu", "hardtanh": "clamp", "add": "add", "cat": "concat", "max_pool2d": "pool",
+    "upsample_nearest2d": "upsample", "group_norm": "norm",
 }  # fmt: skip
 
 
@@ -48,7 +48,7 @@ class _UpToHead(nn.Module):
 def network_operations(detector: Detector, size: int) -> list[Operation]:
     """List the operations of the network in topological order, the preprocessed image first.
 
-    Raises Mismatch for an operation that `graph_operations` does not know, and for a convolution with groups.
+    Raises Mismatch for an operation that `graph_operations` does not know.
     """
     network = _UpToHead(copy.deepcopy(detector).eval().to("meta"))
     with torch.no_grad():
@@ -67,13 +67,13 @@ def network_operations(detector: Detector, size: int) -> list[Operation]:
         names = [parameters[name] for name in arguments if name in parameters]
         if function in ("batch_norm", "to") or (function == "mul" and names):
             operation = _include(inputs[0], function, names)
-        elif function == "conv2d" and _groups(node) == 1:
+        elif function == "conv2d":
             operation = Operation("conv", _convolution_shape(node), inputs, ParameterNames(*names))
         elif function in _KINDS:
-            groups = (node.args[1],) if function == "group_norm" else ()
-            operation = Operation(_KINDS[function], groups, inputs, ParameterNames(*names) if names else None)
+            content = ParameterNames(*names) if names else None
+            operation = Operation(_KINDS[function], _settings(node, function), inputs, content)
         elif inputs and not function.startswith("_assert"):  # torch's checks of tensor metadata
-            raise Mismatch("it has convolutions with groups" if function == "conv2d" else f"it computes '{function}'")
+            raise Mismatch(f"it computes '{function}'")
         else:
             continue
         if operation not in inputs:
@@ -83,15 +83,18 @@ def network_operations(detector: Detector, size: int) -> list[Operation]:
 
 
 def _convolution_shape(node: torch.fx.Node) -> tuple:
-    """Weight shape, stride and padding."""
-    given: list = list(node.args[3:5])  # torch omits default values
-    stride, padding = given + [[1, 1], [0, 0]][len(given) :]
+    """Weight shape, stride, padding, dilation and number of groups."""
+    given: list = list(node.args[3:7])  # torch omits default values
+    stride, padding, dilation, groups = given + [[1, 1], [0, 0], [1, 1], 1][len(given) :]
     weight: Any = node.args[1]
-    return tuple(weight.meta["val"].shape), tuple(stride), tuple(padding)
+    return tuple(weight.meta["val"].shape), tuple(stride), tuple(padding), tuple(dilation), groups
 
 
-def _groups(node: torch.fx.Node) -> Any:
-    return node.args[6] if len(node.args) > 6 else 1
+def _settings(node: torch.fx.Node, function: str) -> tuple:
+    """The number of groups of a group normalization, or the limits of a clamp."""
+    if function == "group_norm":
+        return node.args[1:2]
+    return node.args[1:3] if function == "hardtanh" else ()
 
 
 def _include(operation: Operation, function: str, names: list[str]) -> Operation:

@@ -13,9 +13,9 @@ class Mismatch(Exception):
 class Operation:
     """One operation of a network. It includes the operations that conversion may fuse into it.
 
-    kind: image, conv, norm (group normalization), relu, add, pool, upsample, concat or affine. shape: what else
-    distinguishes it, for a convolution the weight's shape, stride and padding. inputs: in order. content: the constants
-    or the names of the parameters.
+    kind: image, conv, norm (group normalization), relu, clamp, add, pool, upsample, concat or affine. shape: what else
+    distinguishes it, for a convolution the weight's shape, stride, padding, dilation and groups. inputs: in order.
+    content: the constants or the names of the parameters.
     """
 
     kind: str

@@ -1,0 +1,125 @@
+"""ImageNet weights of torchvision, for backbones of mmdet."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from urllib.error import URLError
+
+import torch.hub
+import torchvision
+from torch import Tensor
+
+from facedet.common.errors import UserError, first_line
+from facedet.common.files import sha256
+from facedet.weights.checkpoint import is_state_dict, read_torch_file
+
+PREFIX = "torchvision:"  # of the name of such weights, before torchvision's name of the network
+_IMAGENET = "IMAGENET1K_V1"  # as in the released recipe; later versions were trained at other input sizes
+_CHECKSUMS = {"mobilenet_v2": "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889"}
+
+
+@dataclass(frozen=True)
+class Family:
+    """Networks of torchvision that mmdet has as a backbone.
+
+    signature: names of tensors that every file of the family has. rename: torchvision's name of a tensor -> mmdet's;
+    None for the classifier, which a backbone does not have.
+    """
+
+    signature: frozenset[str]
+    rename: Callable[[str], str | None]
+
+
+def _resnet_name(name: str) -> str | None:
+    return None if name.startswith("fc.") else name
+
+
+_LAST = 18  # of MobileNetV2's features, the convolution after the blocks
+_FIRST_BLOCKS = list(accumulate([1, 1, 2, 3, 4, 3, 3]))  # of mmdet's layers 1 to 7
+_OUTSIDE = {"0": "conv", "1": "bn"}
+_FIRST_BLOCK = {
+    "conv.0.0": "depthwise_conv.conv",
+    "conv.0.1": "depthwise_conv.bn",
+    "conv.1": "linear_conv.conv",
+    "conv.2": "linear_conv.bn",
+}
+_BLOCK = {
+    "conv.0.0": "expand_conv.conv",
+    "conv.0.1": "expand_conv.bn",
+    "conv.1.0": "depthwise_conv.conv",
+    "conv.1.1": "depthwise_conv.bn",
+    "conv.2": "linear_conv.conv",
+    "conv.3": "linear_conv.bn",
+}
+
+
+def _mobilenet_v2_name(name: str) -> str | None:
+    found = re.fullmatch(r"features\.(\d+)\.([\w.]+)\.(\w+)", name)
+    if not found:
+        return None
+    index, part, tensor = int(found[1]), found[2], found[3]
+    if index in (0, _LAST):
+        return f"conv{1 if index == 0 else 2}.{_OUTSIDE[part]}.{tensor}"
+    layer, first = max((k, first) for k, first in enumerate(_FIRST_BLOCKS, 1) if first <= index)
+    return f"layer{layer}.{index - first}.{(_FIRST_BLOCK if index == 1 else _BLOCK)[part]}.{tensor}"
+
+
+FAMILIES = (
+    Family(frozenset({"conv1.weight", "layer1.0.conv1.weight"}), _resnet_name),
+    Family(frozenset({"features.0.0.weight", f"features.{_LAST}.0.weight"}), _mobilenet_v2_name),
+)
+
+
+def backbone_weights(content: dict) -> dict[str, Tensor] | None:
+    """The weights of a file of torchvision's under mmdet's names; None if it is of no family above.
+
+    content: the result of `read_torch_file`.
+    """
+    for family in FAMILIES:
+        if family.signature <= content.keys() and is_state_dict(content):
+            renamed = {family.rename(name): tensor for name, tensor in content.items()}
+            return {name: tensor for name, tensor in renamed.items() if name is not None}
+    return None
+
+
+def imagenet_file(name: str) -> Path:
+    """torchvision's file of a network, downloaded once into torch's cache. Raises UserError.
+
+    Its SHA-256 is checked each time: all of it, or the eight digits that torchvision's file names contain.
+    """
+    url = _address(name)
+    path = Path(torch.hub.get_dir(), "checkpoints", url.rsplit("/", 1)[1])
+    checksum = _CHECKSUMS.get(name, path.stem.rsplit("-", 1)[1])
+    if not path.is_file():
+        _download(url, path, checksum, name)
+    if not sha256(path).startswith(checksum):
+        raise UserError(f"{path}: not torchvision's file (its SHA-256 does not begin with {checksum}); remove it")
+    return path
+
+
+def _address(name: str) -> str:
+    try:
+        return torchvision.models.get_model_weights(name)[_IMAGENET].url
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{PREFIX}{name}: torchvision has no such weights") from error
+
+
+def _download(url: str, path: Path, checksum: str, name: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=checksum)
+    except (URLError, OSError, RuntimeError) as error:  # RuntimeError: another checksum
+        raise UserError(
+            f"{PREFIX}{name}: cannot be downloaded ({first_line(error)}); copy {url} to {path}, or give --weights FILE "
+            "or --weights random"
+        ) from error
+
+
+def read_imagenet(name: str) -> dict[str, Tensor]:
+    """The ImageNet weights of torchvision's network `name`, under mmdet's names. Raises UserError."""
+    weights = backbone_weights(read_torch_file(imagenet_file(name)))
+    if weights is None:
+        raise UserError(f"{PREFIX}{name}: give weights of a network that mmdet has too: a ResNet or mobilenet_v2")
+    return weights

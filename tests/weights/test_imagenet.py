@@ -1,0 +1,146 @@
+"""ImageNet weights of torchvision: the names in mmdet, the file in torch's cache, its checksum."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torchvision
+from helpers.torchvision_server import serve
+from torch import nn
+
+from facedet.common.errors import UserError
+from facedet.detector.config import load_config
+from facedet.detector.model import build_detector
+from facedet.weights import imagenet
+from facedet.weights.imagenet import backbone_weights, imagenet_file
+from facedet.weights.initial import read_initial
+
+LEVELS = (3, 6, 13, 18)  # of torchvision's features, whose outputs are those of mmdet's layers 2, 3, 5 and the last
+
+
+def trained_like(network: nn.Module) -> nn.Module:
+    """The network with running statistics, weights and biases of batch normalization that all differ."""
+    generator = torch.Generator().manual_seed(0)
+    for norm in (m for m in network.modules() if isinstance(m, nn.BatchNorm2d)):
+        for tensor, low in ((norm.running_var, 0.5), (norm.running_mean, -0.5), (norm.weight, 0.5), (norm.bias, -0.5)):
+            tensor.data.copy_(torch.rand(tensor.shape, generator=generator) + low)
+    return network.eval()
+
+
+def backbone_of(config_name: str, state: dict[str, torch.Tensor], **settings: Any) -> nn.Module:
+    config = load_config(config_name)
+    config.model.backbone.update(settings)
+    backbone = build_detector(config).eval().backbone
+    weights = backbone_weights(state)
+    assert weights is not None
+    backbone.load_state_dict(weights)  # every name and shape
+    return backbone
+
+
+def assert_equal_features(theirs: nn.Module, ours: nn.Module) -> None:
+    """The outputs of MobileNetV2 that the neck reads, within 1e-5 of the largest value."""
+    expected, x = [], torch.randn(2, 3, 96, 64, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        found = ours(x)
+        for k, layer in enumerate(theirs.features):  # type: ignore[arg-type]
+            x = layer(x)
+            expected += [x] if k in LEVELS else []
+    assert [tuple(level.shape[1:]) for level in found] == [(24, 24, 16), (32, 12, 8), (96, 6, 4), (1280, 3, 2)]
+    for mine, other in zip(found, expected, strict=True):
+        assert (mine - other).abs().max() <= 1e-5 * other.abs().max()
+
+
+def test_mobilenet_v2_computes_the_same_features_in_mmdet() -> None:
+    theirs = trained_like(torchvision.models.mobilenet_v2(weights=None))
+    assert_equal_features(theirs, backbone_of("small", theirs.state_dict()))
+
+
+def test_the_published_weights_compute_the_same_features_in_mmdet(
+    imagenet_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(imagenet_weights))
+    state = torch.load(imagenet_file("mobilenet_v2"), weights_only=True)
+    theirs = torchvision.models.mobilenet_v2(weights=None).eval()
+    theirs.load_state_dict(state)
+    ours = build_detector(load_config("small"))
+    loaded = read_initial("torchvision:mobilenet_v2").load(ours)
+    assert loaded == "torchvision:mobilenet_v2 in the backbone, the rest random"
+    assert_equal_features(theirs, ours.eval().backbone)
+
+
+def test_resnet_computes_the_same_features_in_mmdet() -> None:
+    theirs = trained_like(torchvision.models.resnet18(weights=None))
+    ours, x = backbone_of("tiny", theirs.state_dict()), torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        found = ours(x)
+        x = theirs.maxpool(theirs.relu(theirs.bn1(theirs.conv1(x))))
+        for mine, layer in zip(found, (theirs.layer1, theirs.layer2, theirs.layer3, theirs.layer4), strict=True):
+            x = layer(x)
+            assert (mine - x).abs().max() <= 1e-5 * x.abs().max()
+
+
+@pytest.fixture(scope="module")
+def resnet18() -> dict[str, torch.Tensor]:
+    return torchvision.models.resnet18(weights=None).state_dict()
+
+
+def test_weights_are_downloaded_once_and_kept(torchvision_server: Path, resnet18: dict[str, torch.Tensor]) -> None:
+    serve(torchvision_server, "resnet18", resnet18)
+    model, again = build_detector(load_config("tiny")), build_detector(load_config("tiny"))
+    loaded = read_initial("torchvision:resnet18").load(model)
+    assert loaded == "torchvision:resnet18 in the backbone, the rest random"
+    assert torch.equal(model.backbone.layer3[1].conv2.weight, resnet18["layer3.1.conv2.weight"])
+    cached = imagenet_file("resnet18")
+    (torchvision_server / cached.name).write_bytes(b"the server is not asked again")
+    read_initial("torchvision:resnet18").load(again)
+    read_initial(str(cached)).load(again)  # the file itself, in any folder
+    assert all(torch.equal(v, model.backbone.state_dict()[k]) for k, v in again.backbone.state_dict().items())
+    with pytest.raises(UserError, match="weights of another architecture"):
+        read_initial("torchvision:resnet18").load(build_detector(load_config("finetune")))
+
+
+def test_a_damaged_download_is_refused_and_not_kept(
+    torchvision_server: Path, resnet18: dict[str, torch.Tensor]
+) -> None:
+    serve(torchvision_server, "resnet18", resnet18, damaged=True)
+    with pytest.raises(UserError, match=r"torchvision:resnet18: cannot be downloaded \(invalid hash value"):
+        read_initial("torchvision:resnet18")
+    assert not list(Path(torch.hub.get_dir()).rglob("*.pth"))
+
+
+def test_a_damaged_file_in_the_cache_is_refused(torchvision_server: Path, resnet18: dict[str, torch.Tensor]) -> None:
+    serve(torchvision_server, "resnet18", resnet18)
+    path = imagenet_file("resnet18")
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(UserError, match=r"resnet18-\w{8}\.pth: not torchvision's file .*; remove it"):
+        read_initial("torchvision:resnet18")
+
+
+def test_all_digits_of_mobilenet_v2s_checksum_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    path = tmp_path / "hub" / "checkpoints" / "mobilenet_v2-b0353104.pth"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    monkeypatch.setattr(imagenet, "sha256", lambda path: "b0353104" + "0" * 56)
+    with pytest.raises(UserError, match="not torchvision's file"):
+        read_initial("torchvision:mobilenet_v2")
+
+
+def test_without_a_network_the_message_says_where_the_file_belongs(torchvision_server: Path) -> None:
+    assert not list(torchvision_server.iterdir())  # so the server answers 404
+    with pytest.raises(
+        UserError, match=r"cannot be downloaded \(.*404.*\); copy http\S+ to \S+/hub/checkpoints/\S+, or"
+    ):
+        read_initial("torchvision:resnet18")
+
+
+def test_names_that_torchvision_or_mmdet_lacks_are_refused(
+    torchvision_server: Path, resnet18: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(torchvision_server, "vgg16", {"features.0.weight": torch.zeros(1)})
+    with pytest.raises(UserError, match="torchvision:vgg16: give weights of a network that mmdet has too"):
+        read_initial("torchvision:vgg16")
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="torchvision:resnet17: torchvision has no such weights"):
+        read_initial("torchvision:resnet17")
