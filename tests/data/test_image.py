@@ -1,13 +1,17 @@
 """Read and write image files, and map boxes back to the original image."""
 
+import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from facedet.common.errors import UserError
-from facedet.data.image import image_size, read_image, to_input, to_photo, write_png
+from facedet.data.image import DECODERS, SUFFIXES, image_size, read_image, to_input, to_photo, write_png
 
 
 def test_images_of_every_mode_are_read_as_bgr(tmp_path: Path) -> None:
@@ -97,6 +101,75 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     image.save(tmp_path / "rotated.tif", exif=exif)
     assert image_size(tmp_path / "rotated.tif") == (20, 30)
     np.testing.assert_array_equal(read_image(tmp_path / "rotated.tif"), image_read)
+
+
+def exif_with(orientation: Any) -> bytes:
+    if isinstance(orientation, str):  # which Pillow does not write
+        entry = struct.pack("<HHI4s", 0x0112, 2, len(orientation) + 1, orientation.encode())
+        return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 1) + entry + bytes(4)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes()
+
+
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+def with_late_exif(path: Path) -> None:
+    """Move the eXIf chunk of a PNG behind the pixels."""
+    content = path.read_bytes()
+    start = content.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(content[start : start + 4], "big")
+    path.write_bytes(content[:start] + content[end:-12] + content[start:end] + content[-12:])
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
+@pytest.mark.parametrize("orientation", ["xmp", "profile", "late", 0, 9, "6", 6, 8, 2])
+def test_header_and_pixels_have_one_orientation(suffix: str, orientation: Any, tmp_path: Path) -> None:
+    path, more = tmp_path / f"image.{suffix}", {}
+    if orientation == "xmp":
+        text = PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", XMP)
+        more = {"pnginfo": text} if suffix == "png" else {"xmp": XMP.encode()}
+        if suffix == "tif":
+            more = {"tiffinfo": {700: XMP.encode()}}
+    elif orientation == "profile":
+        text = PngInfo()
+        text.add_text("Raw profile type exif", f"\nexif\n{len(exif_with(6)):8}\n{exif_with(6).hex()}\n")
+        more = {"pnginfo": text}
+    elif (suffix, orientation) == ("tif", "6"):
+        directory = ImageFileDirectory_v2()
+        directory.tagtype[0x0112] = 2
+        directory[0x0112] = "6"
+        more = {"tiffinfo": directory}
+    else:
+        more = {"exif": exif_with(6 if orientation == "late" else orientation)}
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(path, **more)
+    if orientation == "late" and suffix == "png":
+        with_late_exif(path)
+    width, height = image_size(path)
+    assert read_image(path).shape == (height, width, 3)
+    turned = orientation in (6, 8) or (orientation == "late" and suffix != "png")
+    assert (width, height) == ((20, 30) if turned else (30, 20))
+
+
+def test_grey_levels_as_fractions_are_scaled_and_nan_is_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.full((4, 5), 0.5, np.float32)).save(tmp_path / "fractions.tif")
+    assert read_image(tmp_path / "fractions.tif")[0, 0].tolist() == [127] * 3
+    Image.fromarray(np.full((4, 5), np.nan, np.float32)).save(tmp_path / "nan.tif")
+    with pytest.raises(UserError, match=r"nan\.tif: cannot be read as an image \(it has values that are not numbers"):
+        read_image(tmp_path / "nan.tif")
+
+
+def test_only_the_listed_decoders_read_a_file(tmp_path: Path) -> None:
+    (tmp_path / "page.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 30 20\nshowpage\n")
+    with pytest.raises(UserError, match=r"page\.png: cannot be read as an image \(not an image file\)"):
+        read_image(tmp_path / "page.png")
+    installed = {suffix for suffix, name in Image.registered_extensions().items() if name in (*DECODERS, "MPO")}
+    assert installed >= SUFFIXES
 
 
 def test_a_truncated_image_is_refused(tmp_path: Path) -> None:

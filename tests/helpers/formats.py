@@ -47,7 +47,7 @@ def cvat(folder: Path) -> None:
             f'<box label="face" occluded="0" xtl="{x}" ytl="{y}" xbr="{x + a}" ybr="{y + b}" z_order="0"/>'
             for x, y, a, b, _ in FACES[name]
         )
-        + '<polygon label="face" points="1,2;3,4;5,6"/></image>'
+        + "</image>"
         for k, (name, (w, h)) in enumerate(SIZES.items())
     )
     text = f'<?xml version="1.0" encoding="utf-8"?>\n<annotations><version>1.1</version><meta/>{images}</annotations>'
@@ -63,8 +63,7 @@ def datumaro(folder: Path) -> None:
             "annotations": [
                 {"type": "bbox", "label_id": 0, "bbox": [x, y, a, b], "attributes": {"is_crowd": bool(ignored)}}
                 for x, y, a, b, ignored in FACES[name]
-            ]
-            + [{"type": "label", "label_id": 0}],
+            ],
             "image": {"path": name, "size": [h, w]},
         }
         for name, (w, h) in SIZES.items()

@@ -2,10 +2,11 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from facedet.commands.options import FILE, format_option
+from facedet.commands.options import FILE, dataset_options, format_option, list_option
 
 
 @click.group()
@@ -17,16 +18,16 @@ def data() -> None:
 @click.argument("source", type=FILE, metavar="DATASET")
 @click.option("-o", "--output", type=FILE, required=True, help="Folder for annotations.json and images/.")
 @click.option("--to", type=click.Choice(["coco"]), required=True, help="Format to write.")
-@click.option("--images", type=FILE, help="Folder of the images, if not where the format expects them.")
-@format_option("DATASET")
-def convert(source: Path, output: Path, to: str, images: Path | None, format: str | None) -> None:
-    """Write DATASET, in any format, as COCO. Images are copied unchanged."""
+@dataset_options
+def convert(source: Path, output: Path, to: str, classes: tuple[str, ...], **options: Any) -> None:
+    """Write DATASET, in any format, as COCO, with its classes. Images are copied unchanged."""
+    from facedet.data.classes import ALL
     from facedet.data.convert import to_coco
     from facedet.data.dataset import DatasetSource
     from facedet.progress_bars import bar
 
     left_out: list[str] = []
-    path = to_coco(DatasetSource(source, images, format=format), output, bar, left_out.append)
+    path = to_coco(DatasetSource(source, classes=classes or (ALL,), **options), output, bar, left_out.append)
     for line in left_out:
         click.echo(f"left out: {line}", err=True)
     click.echo(f"wrote {path}")
@@ -43,6 +44,7 @@ def convert(source: Path, output: Path, to: str, images: Path | None, format: st
     "--images", type=FILE, help="Folder of the images of both datasets, if not where the format expects them."
 )
 @format_option("both datasets")
+@list_option("--classes", help="Classes that count as faces, or all.  [default: all]")
 @click.option(
     "--input-size", type=click.IntRange(1), help="Network's input size in pixels.  [default: the released model's]"
 )
@@ -55,6 +57,7 @@ def check(
     val_list: Path | None,
     images: Path | None,
     format: str | None,
+    classes: tuple[str, ...],
     input_size: int | None,
     report: Path | None,
     json_file: Path | None,
@@ -72,10 +75,10 @@ def check(
     if val is None and train_list is None and format in (None, "yolo") and has_train_and_val(source):
         val = source
     refuse_inputs([report, json_file], [source, val, images])
-    train_source, val_source = DatasetSource(source, images, train_list, format), None
+    train_source, val_source = DatasetSource(source, images, train_list, format, classes=classes), None
     if val:
         train_source = DatasetSource.of(train_source, "train")
-        val_source = DatasetSource.of(DatasetSource(val, images, val_list, format), "val")
+        val_source = DatasetSource.of(DatasetSource(val, images, val_list, format, classes=classes), "val")
     result = check_dataset(train_source, input_size or released_size, val_source, bar)
     click.echo(check_table(result))
     if json_file:
@@ -90,13 +93,16 @@ def check(
 @click.option("--val", "share", type=float, required=True, help="Share of the images for validation, for example 0.2.")
 @click.option("-o", "--output", type=FILE, required=True, help="Folder for train.txt and val.txt.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random split.")
-@click.option("--images", type=FILE, help="Folder of the images, if not where the format expects them.")
-@format_option("DATASET")
-def split(source: Path, share: float, output: Path, seed: int, images: Path | None, format: str | None) -> None:
+@dataset_options
+def split(source: Path, share: float, output: Path, seed: int, **options: Any) -> None:
     """Split DATASET into lists for --train-list and --val-list. Near-duplicates stay on one side."""
     from facedet.data.dataset import DatasetSource
     from facedet.data.inspect.split import split_dataset
     from facedet.progress_bars import bar
 
-    for path in split_dataset(DatasetSource(source, images, format=format), output, share, seed, bar):
+    left_out: list[str] = []
+    files = split_dataset(DatasetSource(source, **options), output, share, seed, bar, left_out.append)
+    for line in left_out:
+        click.echo(f"left out: {line}", err=True)
+    for path in files:
         click.echo(f"wrote {path}: {len(path.read_text(encoding='utf-8').splitlines())} images")

@@ -37,6 +37,8 @@ def evaluate(
     images: Path | None,
     names: Path | None,
     format: str | None,
+    classes: tuple[str, ...],
+    allow_losses: bool,
     predictions_folder: Path | None,
     report: Path | None,
     json_file: Path | None,
@@ -57,7 +59,9 @@ def evaluate(
     if len(files) > 1:
         raise UserError(f"{files[1]}: give one dataset only")
     refuse_idle_config(config, model)
-    source = DatasetSource(files[0], images, names, format) if files else None
+    source = None
+    if files:
+        source = DatasetSource(files[0], images, names, format, classes=classes, allow_losses=allow_losses)
     outputs = [predictions_folder, report, json_file]
     refuse_inputs(outputs, [*files, model, images, names, predictions, wider_ground_truth])
     evaluation = run_evaluation(
@@ -93,6 +97,8 @@ def compare(
     images: Path | None,
     names: Path | None,
     format: str | None,
+    classes: tuple[str, ...],
+    allow_losses: bool,
     threshold: float | None,
     report: Path | None,
     config: str | None,
@@ -110,7 +116,8 @@ def compare(
     refuse_idle_config(config, first, second)
     refuse_inputs([report], [dataset, images])
     limit = SHOW_ABOVE if threshold is None else threshold
-    comparison = compare_models((first, second), DatasetSource(dataset, images, names, format), limit, bar, config)
+    source = DatasetSource(dataset, images, names, format, classes=classes, allow_losses=allow_losses)
+    comparison = compare_models((first, second), source, limit, bar, config)
     click.echo(comparison_table(comparison))
     if report:
         click.echo(f"wrote {write_comparison(comparison, report)}")

@@ -17,9 +17,22 @@ def format_option(of: str) -> Callable:
     return click.option("--format", help=f"Format of {of}: {NAMES}.  [default: detected]")
 
 
-def dataset_options(verb: Callable) -> Callable:
-    """The options that say how to read DATASET: --images, --list, --format."""
+def reading_options(verb: Callable) -> Callable:
+    """The options that say what of a dataset is used: --classes, --allow-losses."""
     for option in (
+        click.option(
+            "--allow-losses", is_flag=True, help="Go on if more than 1 % of the images, boxes or names is unusable."
+        ),
+        list_option("--classes", help="Classes that count as faces, or all.  [default: all, unless one is named face]"),
+    ):
+        verb = option(verb)
+    return verb
+
+
+def dataset_options(verb: Callable) -> Callable:
+    """The options that say how to read DATASET: --images, --list, --format, --classes, --allow-losses."""
+    for option in (
+        reading_options,
         format_option("the annotations"),
         click.option("--list", "names", type=FILE, help="Text file with the names of the images to use, one per line."),
         click.option("--images", type=FILE, help="Folder of the images, if not where the format expects them."),

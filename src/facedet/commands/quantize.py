@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from facedet.commands.options import FILE, config_option, format_option, refuse_idle_config
+from facedet.commands.options import FILE, config_option, format_option, reading_options, refuse_idle_config
 from facedet.common.errors import UserError
 from facedet.export.targets import TARGETS
 from facedet.progress_bars import bar
@@ -20,6 +20,7 @@ from facedet.progress_bars import bar
     "--images", type=FILE, help="Folder of the images of both datasets, if not where the format expects them."
 )
 @format_option("both datasets")
+@reading_options
 @click.option("--max-drop", type=float, help="Largest allowed drop of AP, 0..1.  [default: 0.005]")
 @click.option("-o", "--output", type=FILE, required=True, help=f"Folder for {TARGETS['int8']} and its .bin.")
 @click.option("--report", type=FILE, help="Folder for quantization.html and its JSON.")
@@ -32,6 +33,8 @@ def quantize(
     val_list: Path | None,
     images: Path | None,
     format: str | None,
+    classes: tuple[str, ...],
+    allow_losses: bool,
     max_drop: float | None,
     output: Path,
     report: Path | None,
@@ -54,9 +57,9 @@ def quantize(
         raise UserError("--val-list and --max-drop are for --val; give it too")
     done = quantize_model(
         model,
-        DatasetSource(calibrate, images, calibrate_list, format),
+        DatasetSource(calibrate, images, calibrate_list, format, allow_losses=allow_losses),
         output,
-        val=DatasetSource(val, images, val_list, format) if val else None,
+        val=DatasetSource(val, images, val_list, format, classes=classes, allow_losses=allow_losses) if val else None,
         max_drop=MAX_DROP if max_drop is None else max_drop,
         progress=bar,
         config=config,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from facedet.commands.options import FILE, format_option, list_option
+from facedet.commands.options import FILE, format_option, list_option, reading_options
 
 
 class BatchSize(click.ParamType):
@@ -43,6 +43,7 @@ class WeightedSet(click.ParamType):
 @click.option("--val", "val_set", type=FILE, required=True, help="Dataset to validate on.")
 @click.option("--images", type=FILE, help="Folder of the images, if not where the formats of the datasets expect them.")
 @format_option("all datasets")
+@reading_options
 @click.option(
     "--train-list",
     "train_lists",
@@ -85,6 +86,8 @@ def train(
     val_set: Path,
     images: Path | None,
     format: str | None,
+    classes: tuple[str, ...],
+    allow_losses: bool,
     train_lists: tuple[Path, ...],
     val_list: Path | None,
     work_dir: Path | None,
@@ -93,7 +96,7 @@ def train(
 ) -> None:
     """Fine-tune CONFIG on annotated images.
 
-    CONFIG is tiny, finetune, face_detection_0206 or a file.
+    CONFIG is small, finetune, tiny, face_detection_0206 or a file.
 
     Writes best.pth (weights with the highest validation AP: export this one), last.pth (for --resume) and training.html
     (a report) into the work dir, with the numbers and pictures of the report.
@@ -107,8 +110,9 @@ def train(
     if train_lists and len(train_lists) != len(train_sets):
         raise click.UsageError("give --train-list once for each --train, in the same order, or not at all")
     pairs = zip_longest(train_sets, train_lists)
-    train = [DatasetSource(path, images, names, format, weight=weight) for (path, weight), names in pairs]
-    val = DatasetSource(val_set, images, val_list, format)
+    reading: dict[str, Any] = {"format": format, "classes": classes, "allow_losses": allow_losses}
+    train = [DatasetSource(path, images, names, weight=weight, **reading) for (path, weight), names in pairs]
+    val = DatasetSource(val_set, images, val_list, **reading)
     chosen = TrainingOptions(config, train, val, work_dir=work_dir or Path("runs") / Path(config).stem, **options)
     if dry_run:
         tried = run_first_steps(chosen)

@@ -13,15 +13,17 @@ from facedet.common.progress import Progress, silent
 from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.structures import Photo
 
+_FACE = "face"  # the class of faces that have none
+
 
 def to_coco(
     source: DatasetSource, folder: Path, progress: Progress = silent, tell: Callable[[str], None] = lambda line: None
 ) -> Path:
     """Write `folder`/annotations.json and copy the images to `folder`/images; returns the path of the JSON file.
 
-    Images keep their file names, and also their folders if file names collide. Ignored faces get `iscrowd`, every class
-    becomes `face`. tell: called with a line for each image or box that is left out. Raises UserError, for
-    example if the folder is not empty or is inside the dataset.
+    Images keep their file names, and also their folders if file names collide. Ignored faces get `iscrowd`. Classes
+    keep their names, and faces without one become `face`. tell: called with a line for each image or box that is left
+    out. Raises UserError, for example if the folder is not empty or is inside the dataset.
     """
     _check_target(source, folder)
     dataset = read_dataset(source)
@@ -63,9 +65,13 @@ def _content(photos: list[Photo], targets: dict[Path, Path]) -> dict[str, list]:
         for path, k in ids.items()
     ]
     annotations: list[dict] = []
+    categories: dict[str, int] = {}
     for photo in photos:
-        for (x1, y1, x2, y2), ignored in zip(photo.boxes.tolist(), photo.ignored.tolist(), strict=True):
+        names = [name or _FACE for name in photo.classes] or [_FACE] * len(photo.boxes)
+        for (x1, y1, x2, y2), ignored, name in zip(photo.boxes.tolist(), photo.ignored.tolist(), names, strict=True):
             box = [x1, y1, x2 - x1, y2 - y1]
-            common = {"id": len(annotations) + 1, "image_id": ids[photo.path], "category_id": 1}
+            category = categories.setdefault(name, len(categories) + 1)
+            common = {"id": len(annotations) + 1, "image_id": ids[photo.path], "category_id": category}
             annotations.append({**common, "bbox": box, "area": box[2] * box[3], "iscrowd": int(ignored)})
-    return {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "face"}]}
+    named = [{"id": number, "name": name} for name, number in (categories or {_FACE: 1}).items()]
+    return {"images": images, "annotations": annotations, "categories": named}

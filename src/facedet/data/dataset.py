@@ -1,15 +1,18 @@
 """Read a dataset of annotated face images, whatever its format."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from facedet.common.errors import UserError
+from facedet.data.classes import check_classes, only_classes
 from facedet.data.formats.recognise import find_annotations, recognise
 from facedet.data.formats.table import FORMATS, TABLE
 from facedet.data.image import image_size
+from facedet.data.losses import Loss, Lost, refuse_many
 from facedet.data.structures import AnnotatedDataset, Photo
 
 __all__ = [
@@ -34,7 +37,9 @@ class DatasetSource:
     images: folder of the images if they are not where the format expects them. names: text file that selects images,
     one per line. format: one of `FORMATS`; None detects it. split: `train` or `val` of a YOLO data.yaml with both; None
     takes all; training takes `train`, validation and evaluation take `val`. weight: how often an epoch of training uses
-    each image; for a fraction, it uses a different random part of the images each time.
+    each image; for a fraction, it uses a different random part of the images each time. classes: those that count as
+    faces; empty for all of them, unless one of several is called face; `all` for all in any case. allow_losses: use the
+    rest, however much of it cannot be used.
     """
 
     path: Path
@@ -43,6 +48,8 @@ class DatasetSource:
     format: str | None = None
     split: str | None = None
     weight: float = 1.0
+    classes: tuple[str, ...] = ()
+    allow_losses: bool = False
 
     @classmethod
     def of(cls, dataset: "DatasetSource | str | Path", split: str) -> "DatasetSource":
@@ -59,43 +66,62 @@ def dataset_source(
     format: str | None = None,
     split: str | None = None,
     weight: float = 1.0,
+    classes: Sequence[str] = (),
+    allow_losses: bool = False,
 ) -> DatasetSource:
     """A dataset with images, selection, format or weight that are not the default; arguments as for `DatasetSource`."""
     folder, selected = (Path(each) if each else None for each in (images, names))
-    return DatasetSource(Path(path), folder, selected, format, split, weight)
+    return DatasetSource(Path(path), folder, selected, format, split, weight, tuple(classes), allow_losses)
 
 
 def read_dataset(source: DatasetSource) -> AnnotatedDataset:
-    """Read a dataset. Every class counts as a face.
+    """Read a dataset, with the classes that count as faces. Raises UserError.
 
-    Leaves out images that are missing or unreadable and boxes that are not finite, outside the image or without area;
-    `skipped` lists them. Clips boxes that are partly outside. Raises UserError if no image is usable.
+    Leaves out images that are missing, unreadable or annotated at another size, images whose annotation cannot be read
+    completely, and boxes without area or outside their image; `losses` lists them. More than one loss and more than
+    1 %, of images, boxes or listed names, is a UserError, unless the source allows it. Clips boxes that are partly
+    outside.
     """
-    skipped: list[str] = []
+    dataset = read_every_class(source)
+    check_classes(source.classes, dataset.classes, source.path)
+    return dataset
+
+
+def read_every_class(source: DatasetSource) -> AnnotatedDataset:
+    """`read_dataset` without a check of the source's classes, which other datasets may have. Raises UserError."""
+    losses: list[Loss] = []
     photos: list[Photo] = []
-    unusable: list[str] = []
-    for annotated in read_annotations(source, skipped):
+    annotated = read_annotations(source, losses)
+    read = len(losses)
+    counted = [loss for loss in losses if loss.kind == Lost.NAME or not source.names]  # others may not be in the list
+    for photo in annotated:
         try:
-            photos.append(_check_photo(annotated, skipped))
+            photos.append(_check_photo(photo, losses))
         except UserError as error:
-            unusable.append(str(error))
-            skipped.append(unusable[-1])
+            losses.append(Loss.of_error(Lost.IMAGE, photo.path, error))
     if not photos:
-        why = f" (first reason: {skipped[0]})" if skipped else ""
+        why = f" (first reason: {losses[0]})" if losses else ""
         raise UserError(f"{source.path}: no usable image{why}")
-    return AnnotatedDataset(photos, skipped, unusable)
+    if not source.allow_losses:
+        boxes = sum(len(photo.boxes) for photo in photos)
+        used = {Lost.IMAGE: len(photos), Lost.BOX: boxes, Lost.NAME: len(annotated)}
+        refuse_many([*counted, *losses[read:]], used, source.path)
+    classes = [name for photo in photos for name, out in zip(photo.classes, photo.ignored, strict=False) if not out]
+    chosen = [only_classes(photo, source.classes) for photo in photos]
+    return AnnotatedDataset(chosen, losses, frozenset(classes))
 
 
-def read_annotations(source: DatasetSource, skipped: list[str]) -> list[Photo]:
+def read_annotations(source: DatasetSource, losses: list[Loss]) -> list[Photo]:
     """The annotated images of a dataset, unchecked: opens no image file, checks no box. Raises UserError.
 
-    Adds a line to `skipped` for each annotation that cannot be read. A malformed box becomes a box of NaN. YOLO is the
-    exception: its boxes are fractions, so the reader needs the header of each image and skips unreadable ones.
+    Adds what cannot be read to `losses`; a photo whose annotation cannot be read completely says so in `unread`. YOLO
+    is the exception: its boxes are fractions, so the reader needs the header of each image and leaves out unreadable
+    ones.
     """
     format, path = find_annotations(source.path, source.format)
     split = (source.split,) if TABLE[format].has_splits else ()
-    photos = TABLE[format].module.read(path, source.images, skipped, *split)
-    return _select(photos, source.names, skipped) if source.names else photos
+    photos = TABLE[format].module.read(path, source.images, losses, *split)
+    return _select(photos, source.names, losses) if source.names else photos
 
 
 def valid_boxes(boxes: np.ndarray) -> np.ndarray:
@@ -103,8 +129,10 @@ def valid_boxes(boxes: np.ndarray) -> np.ndarray:
     return np.asarray((np.abs(boxes) <= _LARGEST_COORDINATE).all(axis=1))
 
 
-def _check_photo(photo: Photo, skipped: list[str]) -> Photo:
-    """The photo with its true size and its usable boxes, clipped. Adds a line to `skipped` for each other box."""
+def _check_photo(photo: Photo, losses: list[Loss]) -> Photo:
+    """The photo with its true size and its usable boxes, clipped. Adds each other box to `losses`. Raises UserError."""
+    if photo.unread:
+        raise UserError(f"{photo.path}: {photo.unread}")
     width, height = image_size(photo.path)
     if photo.width and photo.height and (photo.width, photo.height) != (width, height):
         raise UserError(
@@ -117,12 +145,12 @@ def _check_photo(photo: Photo, skipped: list[str]) -> Photo:
     for box in boxes[~usable]:
         numbers = ", ".join(f"{value:g}" for value in box)
         reason = f"is outside the {width}x{height} image, has no area or has an invalid coordinate"
-        skipped.append(f"{photo.path}: box [{numbers}] {reason}")
+        losses.append(Loss(Lost.BOX, photo.path, f"box [{numbers}] {reason}"))
     classes = tuple(name for name, kept in zip(photo.classes, usable, strict=True) if kept)
     return Photo(photo.path, width, height, clipped[usable], photo.ignored[usable], classes)
 
 
-def _select(photos: list[Photo], names: Path, skipped: list[str]) -> list[Photo]:
+def _select(photos: list[Photo], names: Path, losses: list[Loss]) -> list[Photo]:
     """The photos in a list of names. A name is the end of a path, with or without suffix. Raises UserError."""
     by_name: dict[str, set[int]] = defaultdict(set)
     for k, photo in enumerate(photos):
@@ -136,7 +164,7 @@ def _select(photos: list[Photo], names: Path, skipped: list[str]) -> list[Photo]
             first, second = (photos[k].path for k in matches[:2])
             raise UserError(f"{names}: '{line}' matches {first} and {second}; give more of the path")
         if not matches:
-            skipped.append(f"{line}: in the list of names but not in the dataset")
+            losses.append(Loss(Lost.NAME, names, f"{line}: not in the dataset"))
         selected.update(matches)
     return [photos[k] for k in sorted(selected)]
 

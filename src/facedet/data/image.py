@@ -4,14 +4,37 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
+from PIL.Image import Transpose
 
 from facedet.common.errors import UserError, first_line
 from facedet.common.files import write_beside
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+# Pillow's decoders that may read a file, whatever its suffix, and the suffixes that make a file an image. None of them
+# starts another program.
+DECODERS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "PNG": (".png",),
+    "BMP": (".bmp",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "GIF": (".gif",),
+    "JPEG2000": (".jp2",),
+    "AVIF": (".avif",),
+}
+SUFFIXES = {suffix for suffixes in DECODERS.values() for suffix in suffixes}
 UNREADABLE = "cannot be read as an image"
-_ORIENTATION = 0x0112  # EXIF tag; 5..8 swap width and height
+_ORIENTATION = 0x0112  # EXIF tag
+_TRANSPOSED = 5  # and larger orientations swap width and height
+_TURNS = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -21,9 +44,9 @@ def read_image(path: Path) -> np.ndarray:
     truncated or not an image.
     """
     try:
-        with Image.open(path) as image:
-            ImageOps.exif_transpose(image, in_place=True)  # changes the opened image, which is the only copy
-            rgb = np.asarray(_to_rgb(image))
+        with _opened(path) as image:
+            turn = _TURNS.get(_orientation(image))
+            rgb = np.asarray(_to_rgb(image if turn is None else image.transpose(turn)))
     except Exception as error:  # Pillow's decoders raise many types (OSError, SyntaxError, struct.error, ...)
         raise UserError(f"{path}: {UNREADABLE} ({_reason(error)})") from error
     return cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
@@ -32,17 +55,17 @@ def read_image(path: Path) -> np.ndarray:
 def image_size(path: Path) -> tuple[int, int]:
     """Width and height with EXIF orientation applied, from the header. Raises UserError like `read_image`."""
     try:
-        with Image.open(path) as image:
-            transposed = _orientation(image) >= 5 and image.format != "TIFF"  # Pillow has already swapped a TIFF's size
+        with _opened(path) as image:
+            transposed = _orientation(image) >= _TRANSPOSED
             return (image.height, image.width) if transposed else (image.width, image.height)
     except Exception as error:
         raise UserError(f"{path}: {UNREADABLE} ({_reason(error)})") from error
 
 
 def image_orientation(path: Path) -> int:
-    """EXIF orientation from the header: 1 normal, 2..8 mirrored or rotated. Raises UserError like `read_image`."""
+    """EXIF orientation that `read_image` undoes: 1 normal, 2..8 mirrored or rotated. Raises UserError like it."""
     try:
-        with Image.open(path) as image:
+        with _opened(path) as image:
             return _orientation(image)
     except Exception as error:
         raise UserError(f"{path}: {UNREADABLE} ({_reason(error)})") from error
@@ -81,10 +104,23 @@ def write_png(image: np.ndarray, path: Path) -> None:
         Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).save(temporary, format="PNG")
 
 
+def _opened(path: Path) -> Image.Image:
+    image = Image.open(path, formats=list(DECODERS))
+    image.info.pop("xmp", None)  # from which Pillow would turn a TIFF, but not its size
+    return image
+
+
 def _orientation(image: Image.Image) -> int:
-    # Pillow would decode a PNG to look for EXIF data after the pixels, where few writers put it
-    without_exif = image.format == "PNG" and "exif" not in image.info
-    return 1 if without_exif else image.getexif().get(_ORIENTATION, 1)
+    """The orientation in the EXIF data before the pixels; 1 if there is none or it is no number from 1 to 8."""
+    if image.format == "TIFF":  # Pillow turns it itself, with its size
+        return 1
+    exif = Image.Exif()
+    try:
+        exif.load(image.info.get("exif", b""))
+        orientation = exif.get(_ORIENTATION)
+    except Exception:  # damaged EXIF data raises many types
+        return 1
+    return orientation if isinstance(orientation, int) and orientation in _TURNS else 1
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -93,7 +129,11 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image).clip(0, 65535) // 256).astype(np.uint8))
     elif image.mode == "F":
-        image = Image.fromarray(np.asarray(image).clip(0, 255).astype(np.uint8))
+        values = np.asarray(image)
+        if not np.isfinite(values).all():
+            raise ValueError("it has values that are not numbers")
+        scale = 255 if values.max() <= 1 else 1  # grey levels as fractions
+        image = Image.fromarray((values * scale).clip(0, 255).astype(np.uint8))
     return image.convert("RGB")
 
 

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
+from facedet.data.losses import Loss
+
 
 @dataclass(frozen=True)
 class Photo:
     """An annotated image file. Boxes refer to the image with EXIF orientation applied.
 
     boxes [n, 4]; ignored [n] is true for faces excluded from training and evaluation (COCO `iscrowd`, VOC `difficult`).
-    classes: class name of each box in the annotation, if it has names. Every class counts as a face.
+    classes: class name of each box in the annotation, if it has names. unread: why the
+    annotation could not be read completely, so that the image may have other faces; empty if it could.
     """
 
     path: Path
@@ -20,18 +23,21 @@ class Photo:
     boxes: np.ndarray
     ignored: np.ndarray
     classes: tuple[str, ...] = ()
+    unread: str = ""
 
 
 @dataclass(frozen=True)
 class AnnotatedDataset:
-    """Annotated images, and one line for every image or box that was left out, with the reason.
-
-    unusable: those of the lines that are about a whole image.
-    """
+    """Annotated images, and what could not be used. classes: those of all boxes that are not ignored, used or not."""
 
     photos: list[Photo]
-    skipped: list[str] = field(default_factory=list)
-    unusable: list[str] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    classes: frozenset[str] = frozenset()
+
+    @property
+    def skipped(self) -> list[str]:
+        """One line for each loss."""
+        return [str(loss) for loss in self.losses]
 
     @property
     def faces(self) -> int:

@@ -12,6 +12,7 @@ from facedet.common.progress import Progress, silent
 from facedet.data.dataset import DatasetSource, read_annotations, read_dataset
 from facedet.data.formats.recognise import find_annotations
 from facedet.data.image import find_images, image_size
+from facedet.data.losses import Loss, Lost, refuse_many
 from facedet.data.structures import Detections
 from facedet.evaluation.compare import Comparison, compare_detections
 from facedet.evaluation.gate import AccuracyJudge, Figure, gated_figures
@@ -123,7 +124,11 @@ def _calibration_images(source: DatasetSource, left_out: list[str]) -> list[Path
             raise
         paths = find_images(source.images or source.path)
     else:
-        paths = [photo.path for photo in read_annotations(source, left_out)]
+        losses: list[Loss] = []
+        paths = [photo.path for photo in read_annotations(source, losses)]  # their boxes are not used
+        if not source.allow_losses:
+            refuse_many(losses, {Lost.IMAGE: len(paths), Lost.NAME: len(paths)}, source.path)
+        left_out += map(str, losses)
     usable = []
     for path in paths:
         try:

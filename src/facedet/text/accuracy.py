@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from facedet.data.classes import describe_classes
 from facedet.evaluation.compare import Comparison
 from facedet.evaluation.evaluate import Evaluation
 from facedet.evaluation.evaluation_report import metric_rows
@@ -19,7 +20,8 @@ def evaluation_table(done: Evaluation) -> str:
         rows.append(
             (height_range(h.lowest, h.highest), f"{h.faces:,}", "none" if h.ap is None else f"{100 * h.ap:.1f} %")
         )
-    lines = [head, columns(metric_rows(done.metrics)), "", columns(rows)]
+    classes = describe_classes((), {name for photo in done.photos for name in photo.classes})
+    lines = [head, *([classes] if classes else []), columns(metric_rows(done.metrics)), "", columns(rows)]
     return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
 
 

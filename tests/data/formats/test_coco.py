@@ -7,6 +7,7 @@ from helpers.formats import coco_content, save_coco
 
 from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.losses import Lost
 
 
 @pytest.fixture
@@ -52,7 +53,10 @@ def test_annotations_without_an_image_are_reported_and_equal_files_are_merged(tm
     ]
     dataset = read_dataset(save_coco(tmp_path, coco))
     assert [(p.path.name, len(p.boxes)) for p in dataset.photos] == [("a.png", 3), ("b.png", 0)]
-    assert "annotation 4: no image '0'" in dataset.skipped[0]
+    assert [(loss.kind, loss.file, loss.reason) for loss in dataset.losses] == [
+        (Lost.BOX, tmp_path / "set.json", "annotation 4: no image '0'"),
+        (Lost.ANNOTATION, tmp_path / "set.json", "a.png is there under several ids; their faces are merged"),
+    ]
 
 
 @pytest.mark.parametrize("key", ["iscrowd", "ignore"])

@@ -8,6 +8,7 @@ import pytest
 
 from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.losses import Lost
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"items": []}', '{"items": [], "categories": {"label": {}}}'])
@@ -22,11 +23,40 @@ def test_datumaro_errors_are_left_out_one_by_one_and_an_id_replaces_a_missing_pa
     content = json.loads(file.read_text())
     first, second, third = content["items"]
     first["annotations"][0]["bbox"] = [1, 2, None, 4]
-    first["annotations"][1]["label_id"] = 7
+    second["annotations"][0]["label_id"] = 7
     del second["image"]
     third["annotations"] = 3
     file.write_text(json.dumps({**content, "items": [first, second, third, "no item"]}))
+    dataset = read_dataset(DatasetSource(file, allow_losses=True))
+    assert [(p.path.name, p.classes) for p in dataset.photos] == [("b.png", ("label 7",))]
+    assert [loss.kind for loss in dataset.losses] == [Lost.IMAGE] * 3
+    assert [loss.reason for loss in dataset.losses] == [
+        "item 2: malformed (TypeError: 'int' object is not iterable)",
+        "item 3: malformed (AttributeError: 'str' object has no attribute 'get')",
+        "its annotation cannot be read completely: not numbers: [1, 2, None, 4]",
+    ]
+
+
+@pytest.fixture
+def items(made: Callable) -> tuple[Path, dict]:
+    file = made("datumaro") / "annotations" / "default.json"
+    return file, json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("kind", ["label", "caption"])
+def test_a_datumaro_annotation_without_a_place_is_reported_and_its_image_stays(items: tuple, kind: str) -> None:
+    file, content = items
+    content["items"][0]["annotations"].append({"type": kind, "label_id": 0})
+    file.write_text(json.dumps(content))
     dataset = read_dataset(DatasetSource(file))
-    assert [(p.path.name, p.classes) for p in dataset.photos] == [("a.jpg", ("label 7",)), ("b.png", ("face",))]
-    assert [("item 2" in line, "item 3" in line) for line in dataset.skipped[:2]] == [(True, False), (False, True)]
-    assert "a.jpg: box [nan" in dataset.skipped[2]
+    assert [len(p.boxes) for p in dataset.photos] == [2, 1, 0]
+    assert [(loss.kind, loss.reason) for loss in dataset.losses] == [(Lost.ANNOTATION, f"a.jpg: a {kind}")]
+
+
+def test_a_datumaro_image_that_is_there_twice_is_left_out_once(items: tuple) -> None:
+    file, content = items
+    content["items"][2] = content["items"][0]
+    file.write_text(json.dumps(content))
+    dataset = read_dataset(DatasetSource(file))
+    assert [p.path.name for p in dataset.photos] == ["b.png"]
+    assert [loss.reason for loss in dataset.losses] == ["its annotation cannot be read completely: it is there twice"]

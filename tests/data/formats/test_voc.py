@@ -7,6 +7,7 @@ from PIL import Image
 
 from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.losses import Loss, Lost
 
 
 def voc(folder: Path, boxes: list[tuple], difficult: tuple[int, ...] = (), size: tuple[int, int] = (100, 80)) -> Path:
@@ -52,10 +53,62 @@ def test_an_xml_that_is_not_a_voc_annotation_is_refused(tmp_path: Path, content:
         read_dataset(DatasetSource(folder))
 
 
-def test_a_voc_object_without_a_box_is_left_out_and_reported(tmp_path: Path) -> None:
+def add_image(folder: Path, name: str, stated: str) -> None:
+    """Write an image, and a copy of a.xml with its name that states another one."""
+    Image.new("RGB", (100, 80)).save(folder / "images" / name)
+    text = (folder / "annotations" / "a.xml").read_text()
+    (folder / "annotations" / name).with_suffix(".xml").write_text(text.replace(">a.jpg<", f">{stated}<"))
+
+
+def test_an_image_with_a_voc_object_without_a_box_is_left_out_and_reported(tmp_path: Path) -> None:
     folder = voc(tmp_path / "set", [(1, 2, 30, 40)])
+    add_image(folder, "b.jpg", "b.jpg")
     file = folder / "annotations" / "a.xml"
     file.write_text(file.read_text().replace("</annotation>", "<object><name>y</name></object></annotation>"))
     dataset = read_dataset(DatasetSource(folder))
-    assert dataset.faces == 1
-    assert "box [nan" in dataset.skipped[0]
+    assert [(p.path.name, p.boxes.tolist()) for p in dataset.photos] == [("b.jpg", [[1, 2, 30, 40]])]
+    reason = "its annotation cannot be read completely: an <object> 'y' has no <bndbox>"
+    assert dataset.losses == [Loss(Lost.IMAGE, folder / "images" / "a.jpg", reason)]
+
+
+@pytest.mark.parametrize("stated", ["a.jpg", "gone.jpg", "", "C:\\old\\a.jpg"])
+def test_the_image_of_a_voc_annotation_is_the_one_with_its_name(tmp_path: Path, stated: str) -> None:
+    folder = voc(tmp_path / "set", [(1, 2, 30, 40)])
+    add_image(folder, "b.jpg", stated)
+    dataset = read_dataset(DatasetSource(folder))
+    assert [p.path.name for p in dataset.photos] == ["a.jpg", "b.jpg"]
+    assert dataset.losses == []
+
+
+def test_without_an_image_of_its_name_a_voc_annotation_has_the_stated_one(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "set", [(1, 2, 30, 40)])
+    (folder / "annotations" / "a.xml").rename(folder / "annotations" / "0001.xml")
+    assert [p.path.name for p in read_dataset(DatasetSource(folder)).photos] == ["a.jpg"]
+
+
+def test_an_image_with_two_voc_annotations_is_left_out(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "set", [(1, 2, 30, 40)])
+    for name in ("b.jpg", "c.jpg"):
+        add_image(folder, name, "a.jpg")
+    (folder / "images" / "c.jpg").unlink()
+    dataset = read_dataset(DatasetSource(folder))
+    assert [p.path.name for p in dataset.photos] == ["b.jpg"]
+    assert dataset.losses == [Loss(Lost.IMAGE, folder / "images" / "a.jpg", "a.xml and c.xml both describe it")]
+
+
+def test_two_images_with_the_name_of_a_voc_annotation_are_told_apart_by_the_stated_one(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "set", [(1, 2, 30, 40)])
+    Image.new("RGB", (100, 80)).save(folder / "images" / "a.png")
+    assert [p.path.name for p in read_dataset(DatasetSource(folder)).photos] == ["a.jpg"]
+    add_image(folder, "b.jpg", "b.jpg")
+    file = folder / "annotations" / "a.xml"
+    file.write_text(file.read_text().replace("a.jpg", "old.jpg"))
+    dataset = read_dataset(DatasetSource(folder))
+    assert [p.path.name for p in dataset.photos] == ["b.jpg"]
+    assert dataset.losses == [Loss(Lost.IMAGE, file, "a.jpg and a.png have its name; remove one of them")]
+
+
+def test_a_folder_of_images_that_is_missing_is_refused(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "set", [(1, 2, 30, 40)])
+    with pytest.raises(UserError, match="gone: is not a folder; give the folder of the images"):
+        read_dataset(DatasetSource(folder, images=tmp_path / "gone"))

@@ -8,6 +8,7 @@ from helpers.formats import replace_in
 
 from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.losses import Lost
 
 
 def test_wider_images_without_faces_may_omit_the_line_of_zeros(made: Callable) -> None:
@@ -34,13 +35,28 @@ def test_wider_images_with_a_wrong_count_are_left_out_and_reported(
     assert dataset.skipped == [f"{folder / 'wider_face_val_bbx_gt.txt'}: 0--Parade/b.png: {reason}"]
 
 
-def test_wider_malformed_faces_are_left_out_one_by_one(made: Callable) -> None:
+@pytest.mark.parametrize(
+    ("face", "reason"),
+    [("10 twenty 30 40 0", "not numbers: ['10', 'twenty', '30', '40', '0', '0', '0', '0', '0', '0']"),
+     ("10 20 30 40", "9 numbers instead of 10: ['10', '20', '30', '40', '0', '0', '0', '0', '0']"),
+     ("10 nan 30 40 0", "not finite numbers: ['10', 'nan', '30', '40', '0', '0', '0', '0', '0', '0']")],
+)  # fmt: skip
+def test_an_image_with_a_malformed_wider_face_is_left_out(face: str, reason: str, made: Callable) -> None:
     folder = made("wider")
-    replace_in(folder / "wider_face_val_bbx_gt.txt", "10 20 30 40 0", "10 twenty 30 40 0")
+    replace_in(folder / "wider_face_val_bbx_gt.txt", "10 20 30 40 0", face)
     dataset = read_dataset(DatasetSource(folder))
-    assert [p.boxes.tolist() for p in dataset.photos[:1]] == [[[50, 8, 75, 24]]]
-    assert len(dataset.skipped) == 1
-    assert "a.jpg: box [nan" in dataset.skipped[0]
+    assert [(p.path.name, p.boxes.tolist()) for p in dataset.photos] == [("b.png", [[16, 32, 24, 96]]), ("c.jpg", [])]
+    assert [(loss.kind, loss.file.name, loss.reason) for loss in dataset.losses] == [
+        (Lost.IMAGE, "a.jpg", f"its annotation cannot be read completely: {reason}")
+    ]
+
+
+def test_a_wider_image_that_is_there_twice_is_left_out_once(made: Callable) -> None:
+    folder = made("wider")
+    replace_in(folder / "wider_face_val_bbx_gt.txt", "c.jpg", "a.jpg")
+    dataset = read_dataset(DatasetSource(folder))
+    assert [p.path.name for p in dataset.photos] == ["b.png"]
+    assert [loss.reason for loss in dataset.losses] == ["its annotation cannot be read completely: it is there twice"]
 
 
 def test_a_text_that_is_not_wider_is_refused(tmp_path: Path) -> None:

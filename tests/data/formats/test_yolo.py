@@ -9,6 +9,7 @@ from helpers.formats import WRITERS, replace_in
 
 from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource, read_dataset, recognise
+from facedet.data.losses import Loss, Lost
 
 
 @pytest.fixture
@@ -88,15 +89,37 @@ def test_yolo_errors_are_left_out_one_by_one(made: Callable) -> None:
     (folder / "images" / "c.jpg").write_text("not an image")
     label = folder / "labels" / "a.txt"
     label.write_text("face 0.5 0.5 0.1 0.1\n1 0.5 0.5 0.1\n\n" + label.read_text())
-    dataset = read_dataset(DatasetSource(folder))
-    assert [(p.path.name, len(p.boxes)) for p in dataset.photos] == [("a.jpg", 2), ("b.png", 1)]
-    assert [
-        sum(text in line for line in dataset.skipped) for text in ("gone.txt: no image", "c.jpg: ", "box [nan")
-    ] == [
-        1,
-        1,
-        2,
+    dataset = read_dataset(DatasetSource(folder, allow_losses=True))
+    assert [(p.path.name, len(p.boxes)) for p in dataset.photos] == [("b.png", 1)]
+    incomplete = (
+        "its annotation cannot be read completely: not numbers: ['face', '0.5', '0.5', '0.1', '0.1'], and 1 more"
+    )
+    assert dataset.losses == [
+        Loss(Lost.IMAGE, folder / "labels" / "gone.txt", "a label file without an image"),
+        Loss(Lost.IMAGE, folder / "images" / "c.jpg", "cannot be read as an image (not an image file)"),
+        Loss(Lost.IMAGE, folder / "images" / "a.jpg", incomplete),
     ]
+
+
+def test_an_image_whose_label_file_is_no_text_is_left_out(made: Callable) -> None:
+    folder = made("yolo")
+    (folder / "labels" / "a.txt").write_bytes(b"1 0.5 0.5 0.1 0.1\xff")
+    dataset = read_dataset(DatasetSource(folder))
+    assert [p.path.name for p in dataset.photos] == ["b.png", "c.jpg"]
+    (loss,) = dataset.losses
+    assert (loss.kind, loss.file) == (Lost.IMAGE, folder / "images" / "a.jpg")
+    assert "labels/a.txt: not a YOLO label file" in loss.reason
+
+
+def test_the_labels_of_another_split_in_the_same_folder_have_images(made: Callable) -> None:
+    folder = made("yolo")
+    (folder / "train.txt").write_text("images/a.jpg\nimages/c.jpg\n")
+    (folder / "val.txt").write_text("images/b.png\n")
+    (folder / "data.yaml").write_text("train: train.txt\nval: val.txt\nnames: [mask, face]\n")
+    for split, expected in (("train", ["a.jpg", "c.jpg"]), ("val", ["b.png"])):
+        dataset = read_dataset(DatasetSource(folder / "data.yaml", split=split))
+        assert [p.path.name for p in dataset.photos] == expected
+        assert dataset.losses == []
 
 
 def test_evaluation_and_training_take_their_own_split(splits: Path) -> None:

@@ -1,19 +1,26 @@
-"""COCO JSON: `images`, and `annotations` with `bbox` x y w h in pixels. Faces with `iscrowd` are ignored."""
+"""COCO JSON: `images`, and `annotations` with `bbox` x y w h in pixels. Faces with `iscrowd` are ignored.
 
-from collections import defaultdict
+A face without `bbox` gets the box around its `segmentation`: polygons, or the mask's runs in pixels, also compressed.
+"""
+
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.parsing import (
     MALFORMED,
     BoxAnnotation,
+    Faces,
     candidate_folders,
     find_image_folder,
     first_key,
+    flag,
     make_photo,
     read_json,
     xywh_to_corners,
 )
+from facedet.data.formats.segmentation import box_of_segmentation
+from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
 
 _FORMAT = "a COCO JSON"
@@ -25,11 +32,11 @@ def begins(head: str) -> bool:
     return name in ("images", "annotations") or (name == "categories" and bracket == "[")
 
 
-def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
+def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     """Read a COCO JSON, one photo per image file. Raises UserError.
 
     The images are in `images`, or else next to the JSON, in images/, or next to the annotations/ that contains the
-    JSON. Adds a line to `skipped` for each annotation without an image. A malformed box becomes a box of NaN.
+    JSON. Adds each annotation without an image, and each image file with several ids, to `losses`.
     """
     content = _load(path)
     try:
@@ -38,15 +45,22 @@ def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
         if len(by_id) != len(content["images"]):
             raise ValueError("an image id occurs twice")
         classes = {category["id"]: str(category["name"]) for category in content.get("categories") or []}
-        faces: dict[str, list[BoxAnnotation]] = defaultdict(list)
+        annotations: dict[str, list[dict]] = defaultdict(list)
         for annotation in content["annotations"]:
             name = by_id.get(annotation["image_id"])
             if name is None:
-                skipped.append(f"{path}: annotation {annotation.get('id')}: no image {annotation['image_id']!r}")
+                reason = f"annotation {annotation.get('id')}: no image {annotation['image_id']!r}"
+                losses.append(Loss(Lost.BOX, path, reason))
             else:
-                faces[name].append(_face(annotation, classes))
+                annotations[name].append(annotation)
         folder = images or find_image_folder(candidate_folders(path), sizes)
-        return [make_photo(folder / name, size, faces[name]) for name, size in sizes.items()]
+        twice = {name for name, count in Counter(by_id.values()).items() if count > 1}
+        merged = "is there under several ids; their faces are merged"
+        losses += [Loss(Lost.ANNOTATION, path, f"{name} {merged}") for name in sorted(twice)]
+        return [
+            make_photo(folder / name, size, Faces.read(annotations[name], lambda a: _face(a, classes)))
+            for name, size in sizes.items()
+        ]
     except MALFORMED as error:
         raise UserError(f"{path}: not {_FORMAT} ({type(error).__name__}: {first_line(error)})") from error
 
@@ -71,9 +85,13 @@ def _load(path: Path) -> dict[str, list]:
 
 
 def _face(annotation: dict, classes: dict[object, str]) -> BoxAnnotation:
-    ignored = bool(annotation.get("iscrowd") or annotation.get("ignore"))
+    ignored = flag(annotation.get("iscrowd")) or flag(annotation.get("ignore"))
     category = annotation.get("category_id")
-    return xywh_to_corners(annotation.get("bbox")), ignored, classes.get(category, f"category {category}")
+    box, shape = annotation.get("bbox"), annotation.get("segmentation")
+    if box is None and not shape:
+        raise ValueError(f"annotation {annotation.get('id')} has neither a bbox nor a segmentation")
+    corners = box_of_segmentation(shape) if shape and not box else xywh_to_corners(box)
+    return corners, ignored, classes.get(category, f"category {category}")
 
 
 def _size(image: dict) -> tuple[int, int]:

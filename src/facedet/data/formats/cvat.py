@@ -1,26 +1,30 @@
 """CVAT for images 1.1: one XML with an <image> for each image and <box> corners in pixels.
 
-The format cannot mark ignored faces. Shapes other than <box> are skipped.
+The format cannot mark ignored faces. Polygons, lines, ellipses, masks, skeletons and rotated boxes become the boxes
+around them. Points enclose no box, so their image cannot be used. A <tag> is about the image, and no face.
 """
 
 import math
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.parsing import (
-    NAN_BOX,
+    TWICE,
     BoxAnnotation,
+    Faces,
     candidate_folders,
+    enclosing,
     find_image_folder,
     make_photo,
+    numbers,
     xml_root,
 )
+from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
 
 _FORMAT = "a CVAT for images 1.1 XML"
-_SIDES = ("xtl", "ytl", "xbr", "ybr")
 
 
 def begins(head: str) -> bool:
@@ -28,23 +32,26 @@ def begins(head: str) -> bool:
     return xml_root(head) == "annotations"
 
 
-def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
+def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     """Read a CVAT XML. Raises UserError.
 
     The images are in `images`, or else next to the XML, in images/, or next to the annotations/ that contains the XML.
-    Adds a line to `skipped` for each malformed <image>. A malformed box becomes a box of NaN. A rotated box becomes the
-    axis-aligned box around it.
+    Adds each malformed <image> and each tag to `losses`.
     """
-    found: dict[str, tuple[tuple[int, int], list[BoxAnnotation]]] = {}
+    found: dict[str, tuple[tuple[int, int], Faces]] = {}
     try:
         for node in _images(path):
             try:
                 size = int(node.get("width") or 0), int(node.get("height") or 0)
-                if node.attrib["name"] in found:
-                    raise ValueError(f"{node.attrib['name']} occurs twice")
-                found[node.attrib["name"]] = size, [_face(box) for box in node.iter("box")]
+                name = node.attrib["name"]
+                if name in found:
+                    found[name][1].unread.append(TWICE)
+                    continue
+                found[name] = size, Faces.read(node, _face)
+                losses += [Loss(Lost.ANNOTATION, path, f"{name}: a tag") for _ in node.iter("tag")]
             except (KeyError, ValueError) as error:
-                skipped.append(f"{path}: image {node.get('id')}: malformed ({type(error).__name__}: {error})")
+                reason = f"image {node.get('name') or node.get('id')}: malformed ({type(error).__name__}: {error})"
+                losses.append(Loss(Lost.IMAGE, path, reason))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file or folder") from error
     except (ET.ParseError, OSError, LookupError, ValueError) as error:
@@ -67,14 +74,66 @@ def _images(path: Path) -> Iterator[ET.Element]:
             raise ValueError("it is CVAT for video; export the task as CVAT for images 1.1")
 
 
-def _face(box: ET.Element) -> BoxAnnotation:
-    try:
-        x1, y1, x2, y2 = (float(box.attrib[side]) for side in _SIDES)
-        angle = math.radians(float(box.get("rotation") or 0))
-    except (KeyError, ValueError):
-        return NAN_BOX, False, box.get("label", "")
-    if angle and math.isfinite(angle):
-        x, y, w, h = (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1
-        half = [(abs(a * math.cos(angle)) + abs(b * math.sin(angle))) / 2 for a, b in ((w, h), (h, w))]
-        x1, y1, x2, y2 = x - half[0], y - half[1], x + half[0], y + half[1]
-    return [x1, y1, x2, y2], False, box.get("label", "")
+def _face(shape: ET.Element) -> BoxAnnotation | None:
+    """The box around a shape; None for a tag. Raises KeyError or ValueError."""
+    if shape.tag == "tag":
+        return None
+    if shape.tag not in _BOXES:
+        raise ValueError(f"<{shape.tag}> '{shape.get('label', '')}' is no box and encloses none")
+    return _BOXES[shape.tag](shape), False, shape.get("label", "")
+
+
+def _box(shape: ET.Element) -> list[float]:
+    x1, y1, x2, y2 = _values(shape, "xtl", "ytl", "xbr", "ybr")
+    if not shape.get("rotation"):
+        return [x1, y1, x2, y2]
+    cos, sin = _cos_sin(shape)
+    half = [(abs(a * cos) + abs(b * sin)) / 2 for a, b in ((x2 - x1, y2 - y1), (y2 - y1, x2 - x1))]
+    return _around((x1 + x2) / 2, (y1 + y2) / 2, *half)
+
+
+def _ellipse(shape: ET.Element) -> list[float]:
+    x, y, rx, ry = _values(shape, "cx", "cy", "rx", "ry")
+    cos, sin = _cos_sin(shape)
+    return _around(x, y, math.hypot(rx * cos, ry * sin), math.hypot(rx * sin, ry * cos))
+
+
+def _mask(shape: ET.Element) -> list[float]:
+    left, top, width, height = _values(shape, "left", "top", "width", "height")
+    return [left, top, left + width, top + height]
+
+
+def _points(shape: ET.Element) -> list[float]:
+    return enclosing(_coordinates(shape))
+
+
+def _skeleton(shape: ET.Element) -> list[float]:
+    joints = (joint for joint in shape.iter("points") if joint.get("outside") != "1")
+    return enclosing([value for joint in joints for value in _coordinates(joint)])
+
+
+def _coordinates(shape: ET.Element) -> list[float]:
+    return numbers(shape.attrib["points"].replace(";", ",").split(","))
+
+
+_BOXES: dict[str, Callable[[ET.Element], list[float]]] = {
+    "box": _box,
+    "ellipse": _ellipse,
+    "mask": _mask,
+    "polygon": _points,
+    "polyline": _points,
+    "skeleton": _skeleton,
+}
+
+
+def _values(shape: ET.Element, *names: str) -> list[float]:
+    return numbers([shape.attrib[name] for name in names])
+
+
+def _cos_sin(shape: ET.Element) -> tuple[float, float]:
+    (degrees,) = numbers([shape.get("rotation") or 0])
+    return math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+
+
+def _around(x: float, y: float, half_width: float, half_height: float) -> list[float]:
+    return [x - half_width, y - half_height, x + half_width, y + half_height]

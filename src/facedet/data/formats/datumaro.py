@@ -1,4 +1,8 @@
-"""Datumaro JSON: `items` with `annotations` of type bbox, x y w h in pixels. Faces with `is_crowd` are ignored."""
+"""Datumaro JSON: `items` with `annotations` of type bbox, x y w h in pixels. Faces with `is_crowd` are ignored.
+
+Polygons, lines, ellipses, masks and skeletons become the boxes around them. Points enclose no box, so their image
+cannot be used. Labels and captions are about the image, and no faces.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,18 +11,27 @@ from typing import Any
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.parsing import (
     MALFORMED,
+    TWICE,
     BoxAnnotation,
+    Faces,
     candidate_folders,
+    enclosing,
     find_image_folder,
     first_key,
+    flag,
     make_photo,
+    numbers,
     read_json,
     xywh_to_corners,
 )
+from facedet.data.formats.segmentation import box_of_segmentation
 from facedet.data.image import SUFFIXES
+from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
 
 _FORMAT = "a Datumaro JSON"
+_WITHOUT_PLACE = ("label", "caption")
+_ABSENT = [0]  # visibility of a joint of a skeleton
 
 
 def begins(head: str) -> bool:
@@ -27,26 +40,30 @@ def begins(head: str) -> bool:
     return name == "items" or (name == "categories" and bracket == "{")
 
 
-def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
+def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     """Read a Datumaro JSON. Raises UserError.
 
     The images are in `images`, or else in the images/ next to annotations/, in its subfolder with the name of the
-    subset, or next to the JSON. Adds a line to `skipped` for each malformed item. A malformed box becomes a box of NaN.
-    Annotations of other types are skipped.
+    subset, or next to the JSON. Adds each malformed item and each annotation without a place to `losses`.
     """
     content = read_json(path, _FORMAT)
     if not isinstance(content, dict) or not isinstance(content.get("items"), list):
         raise UserError(f'{path}: not {_FORMAT} (it has no list "items")')
     classes = _classes(path, content)
-    items: dict[str, tuple[tuple[int, int], list[BoxAnnotation]]] = {}
+    items: dict[str, tuple[tuple[int, int], Faces]] = {}
     for k, item in enumerate(content["items"]):
         try:
-            faces = [_face(a, classes) for a in item.get("annotations") or [] if a["type"] == "bbox"]
-            if _name(item) in items:
-                raise ValueError(f"{_name(item)} occurs twice")
-            items[_name(item)] = _size(item), faces
+            annotations = item.get("annotations") or []
+            name = _name(item)
+            if name in items:
+                items[name][1].unread.append(TWICE)
+                continue
+            items[name] = _size(item), Faces.read(annotations, lambda a: _face(a, classes))
+            kinds = [a["type"] for a in annotations if isinstance(a, dict) and a.get("type") in _WITHOUT_PLACE]
+            losses += [Loss(Lost.ANNOTATION, path, f"{name}: a {kind}") for kind in kinds]
         except MALFORMED as error:
-            skipped.append(f"{path}: item {k}: malformed ({type(error).__name__}: {first_line(error)})")
+            reason = f"item {k}: malformed ({type(error).__name__}: {first_line(error)})"
+            losses.append(Loss(Lost.IMAGE, path, reason))
     roots = [images] if images else candidate_folders(path)
     candidates = [candidate for root in roots for candidate in (root, root / path.stem)]
     folder = find_image_folder(candidates, _file_names(items))
@@ -60,12 +77,30 @@ def _classes(path: Path, content: dict) -> list[str]:
         raise UserError(f"{path}: not {_FORMAT} (it has no categories.label.labels with names)") from error
 
 
-def _face(annotation: dict, classes: list[str]) -> BoxAnnotation:
+def _face(annotation: dict, classes: list[str]) -> BoxAnnotation | None:
+    """The box around an annotation; None for one without a place. Raises one of `MALFORMED`."""
+    kind = annotation["type"]
+    if kind in _WITHOUT_PLACE:
+        return None
     attributes = annotation.get("attributes") or {}
     label = annotation.get("label_id")
     name = classes[label] if isinstance(label, int) and 0 <= label < len(classes) else f"label {label}"
-    crowd = str(attributes.get("is_crowd", False)).lower() in ("true", "1")
-    return xywh_to_corners(annotation.get("bbox")), crowd, name
+    return _corners(kind, annotation), flag(attributes.get("is_crowd")), name
+
+
+def _corners(kind: str, annotation: dict) -> list[float]:
+    if kind == "bbox":
+        return xywh_to_corners(annotation["bbox"])
+    if kind in ("polygon", "polyline"):
+        return enclosing(numbers(annotation["points"]))
+    if kind == "ellipse":
+        return numbers(annotation["points"], 4)
+    if kind == "mask":
+        return box_of_segmentation(annotation["rle"])
+    if kind == "skeleton":
+        joints = (joint for joint in annotation["elements"] if joint.get("visibility") != _ABSENT)
+        return enclosing([value for joint in joints for value in numbers(joint["points"], 2)])
+    raise ValueError(f"an annotation of the type {kind!r} is no box and encloses none")
 
 
 def _name(item: dict) -> str:

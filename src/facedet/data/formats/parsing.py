@@ -1,8 +1,10 @@
 """Functions shared by the formats: recognise files, parse boxes, read text and JSON, find the image folder."""
 
 import json
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ from facedet.common.errors import UserError, first_line
 from facedet.data.structures import Photo
 
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # raised by malformed JSON
-NAN_BOX = [float("nan")] * 4
 
 BoxAnnotation = tuple[list[float], bool, str]  # corners x1 y1 x2 y2 in pixels, ignored, class
+TWICE = "it is there twice"
+_YES, _NO = ("1", "true", "yes", "y"), ("", "0", "false", "no", "n", "none", "unspecified")
 
 _HEAD = 1 << 20  # characters read to recognise a file
 _JSON_KEY = re.compile(r'"(items|images|annotations|categories)"\s*:\s*([\[{])')
@@ -39,20 +42,80 @@ def xml_root(head: str) -> str | None:
     return root[1] if root else None
 
 
-def make_photo(path: Path, size: tuple[int, int], faces: Sequence[BoxAnnotation]) -> Photo:
+@dataclass
+class Faces:
+    """The annotations of one image: its faces, and why others could not be read."""
+
+    found: list[BoxAnnotation] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+    @property
+    def reason(self) -> str:
+        """Why the annotation of the image is incomplete; empty if it is complete."""
+        more = f", and {len(self.unread) - 1} more" if len(self.unread) > 1 else ""
+        return f"its annotation cannot be read completely: {self.unread[0]}{more}" if self.unread else ""
+
+    @classmethod
+    def read(cls, annotations: Iterable[Any], face: Callable[[Any], BoxAnnotation | None]) -> "Faces":
+        """Read each annotation. face: raises one of `MALFORMED` for one it cannot read; None for one without a face."""
+        faces = cls()
+        for annotation in annotations:
+            try:
+                one = face(annotation)
+            except MALFORMED as error:
+                missing = f"{first_line(error)} is missing" if isinstance(error, KeyError) else first_line(error)
+                faces.unread.append(missing)
+            else:
+                faces.found += [one] if one else []
+        return faces
+
+
+def make_photo(path: Path, size: tuple[int, int], faces: Faces) -> Photo:
     """Make a photo from its annotations. size: width and height, 0 if the annotation does not state them."""
-    boxes = np.array([box for box, _, _ in faces], np.float64).reshape(-1, 4)
-    ignored = np.array([ignored for _, ignored, _ in faces], bool)
-    return Photo(path, *size, boxes, ignored, tuple(name for _, _, name in faces))
+    boxes = np.array([box for box, _, _ in faces.found], np.float64).reshape(-1, 4)
+    ignored = np.array([ignored for _, ignored, _ in faces.found], bool)
+    return Photo(path, *size, boxes, ignored, tuple(name for _, _, name in faces.found), faces.reason)
 
 
 def xywh_to_corners(box: Any) -> list[float]:
-    """x y w h -> x1 y1 x2 y2; NaN if `box` is malformed."""
-    try:
-        x, y, w, h = (float(value) for value in box)
-    except MALFORMED:
-        return NAN_BOX
+    """x y w h -> x1 y1 x2 y2. Raises ValueError if they are not four finite numbers."""
+    x, y, w, h = numbers(box, 4)
     return [x, y, x + w, y + h]
+
+
+def numbers(values: Any, count: int | None = None) -> list[float]:
+    """Finite numbers, or text that says them. count: how many; None for any. Raises ValueError."""
+    try:
+        parsed = [float(value) for value in ([values] if isinstance(values, str) else values)]
+    except MALFORMED as error:
+        raise ValueError(f"not numbers: {_short(values)}") from error
+    if not all(map(math.isfinite, parsed)):
+        raise ValueError(f"not finite numbers: {_short(values)}")
+    if count is not None and len(parsed) != count:
+        raise ValueError(f"{len(parsed)} numbers instead of {count}: {_short(values)}")
+    return parsed
+
+
+def enclosing(points: Sequence[float]) -> list[float]:
+    """The box x1 y1 x2 y2 around points given as x1 y1 x2 y2 ... Raises ValueError if there are fewer than two."""
+    if len(points) < 4 or len(points) % 2:
+        raise ValueError(f"{len(points)} coordinates enclose no box")
+    return [min(points[::2]), min(points[1::2]), max(points[::2]), max(points[1::2])]
+
+
+def flag(value: Any) -> bool:
+    """Whether a flag is set: true, 1, yes, also as text. Raises ValueError for a word that says neither yes nor no."""
+    if value is None or isinstance(value, bool | int | float):
+        return bool(value)
+    word = str(value).strip().lower()
+    if word in (*_YES, *_NO):
+        return word in _YES
+    raise ValueError(f"'{_short(value)}' is neither true nor false")
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def read_text(path: Path, format: str) -> str:

@@ -4,13 +4,24 @@ An image is its path, the number of its faces, and for each face a line `x y w h
 occlusion pose`. An image without faces also has one line, of zeros.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.data.formats.parsing import find_image_folder, read_text
+from facedet.data.formats.parsing import (
+    TWICE,
+    BoxAnnotation,
+    Faces,
+    find_image_folder,
+    make_photo,
+    numbers,
+    read_text,
+    xywh_to_corners,
+)
 from facedet.data.image import SUFFIXES
+from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
 
 _FORMAT = "a WIDER FACE text file"
@@ -24,12 +35,11 @@ def begins(head: str) -> bool:
     return path.lower().endswith(tuple(SUFFIXES)) and count.isdecimal()
 
 
-def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
+def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     """Read an official text file. Image sizes are unknown. Raises UserError.
 
     The images are in `images`, or else next to the text file, in images/, or where the official archives unpack to.
-    Adds a line to `skipped` for each image whose number of lines differs from its count. A malformed line becomes a box
-    of NaN.
+    Adds each image whose number of lines differs from its count to `losses`.
     """
     lines = [line.strip() for line in read_text(path, _FORMAT).splitlines() if line.strip()]
     suffixes = tuple(SUFFIXES)
@@ -38,16 +48,16 @@ def read(path: Path, images: Path | None, skipped: list[str]) -> list[Photo]:
         raise UserError(f"{path}: not {_FORMAT} (its first line is not the path of an image)")
     names = [lines[k] for k in starts]
     folder = images or find_image_folder(_folders(path), names)
-    photos = []
+    photos: dict[str, Photo] = {}
     for name, start, end in zip(names, starts, [*starts[1:], len(lines)], strict=True):
+        if name in photos:
+            photos[name] = replace(photos[name], unread=Faces(unread=[TWICE]).reason)
+            continue
         try:
-            faces = _faces(lines[start + 1 : end])
+            photos[name] = _photo(folder / name, _faces(lines[start + 1 : end]))
         except ValueError as error:
-            skipped.append(f"{path}: {name}: {error}")
-        else:
-            boxes, ignored = _boxes(faces)
-            photos.append(Photo(folder / name, 0, 0, boxes, ignored, ("face",) * len(boxes)))
-    return photos
+            losses.append(Loss(Lost.IMAGE, path, f"{name}: {error}"))
+    return list(photos.values())
 
 
 def _folders(path: Path) -> list[Path]:
@@ -69,21 +79,19 @@ def _faces(lines: list[str]) -> list[str]:
     return faces
 
 
-def _boxes(lines: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Corners [n, 4] and ignored [n]."""
+def _photo(path: Path, lines: list[str]) -> Photo:
+    """A photo from the lines of its faces."""
     try:
         table = np.array([line.split() for line in lines], float).reshape(len(lines), _COLUMNS)
     except ValueError:
-        table = np.array([_values(line) for line in lines]).reshape(len(lines), _COLUMNS)
+        return make_photo(path, (0, 0), Faces.read(lines, _face))
+    if not np.isfinite(table).all():
+        return make_photo(path, (0, 0), Faces.read(lines, _face))
     boxes = table[:, :4].copy()
     boxes[:, 2:] += boxes[:, :2]
-    return boxes, table[:, _INVALID] == 1
+    return Photo(path, 0, 0, boxes, table[:, _INVALID] == 1, ("face",) * len(boxes))
 
 
-def _values(line: str) -> list[float]:
-    """The ten values of a face, all NaN if the line is malformed."""
-    try:
-        values = [float(word) for word in line.split()]
-    except ValueError:
-        values = []
-    return values if len(values) == _COLUMNS else [float("nan")] * _COLUMNS
+def _face(line: str) -> BoxAnnotation:
+    values = numbers(line.split(), _COLUMNS)
+    return xywh_to_corners(values[:4]), values[_INVALID] == 1, "face"

@@ -1,22 +1,26 @@
-"""YOLO: one label file (.txt) per image, one line `class cx cy w h` per face, in fractions of the image size.
+"""YOLO: one label file (.txt) per image, one row for each face, see `yolo_rows`, in fractions of the image size.
 
 An image without a label file has no faces. The format cannot mark ignored faces. Image sizes come from the image files.
 """
 
-import math
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from facedet.common.errors import UserError, first_line
-from facedet.data.formats.parsing import NAN_BOX, BoxAnnotation, make_photo, read_text
+from facedet.data.formats.parsing import BoxAnnotation, Faces, make_photo, read_text
+from facedet.data.formats.yolo_rows import Rows, corners, decide, parse
 from facedet.data.image import SUFFIXES, image_size
+from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
 
 SPLITS = ("train", "val", "test")  # keys of data.yaml
 _NAME_FILES = ("classes.txt", "obj.names")
+_LONGEST_ROW = 1 << 16  # characters
 
 
 def is_folder(folder: Path) -> bool:
@@ -29,29 +33,39 @@ def is_folder(folder: Path) -> bool:
     return any(file.stem in images and is_label_file(file) for file in folder.glob("*.txt"))
 
 
-def read(path: Path, images: Path | None, skipped: list[str], split: str | None = None) -> list[Photo]:
+@dataclass
+class _Labels:
+    """The rows of one label file, and why others could not be read."""
+
+    size: tuple[int, int]
+    rows: list[list[float]] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+
+def read(path: Path, images: Path | None, losses: list[Loss], split: str | None = None) -> list[Photo]:
     """Read a data.yaml, a folder with a data.yaml, or a folder of images and label files. Raises UserError.
 
     The paths in a data.yaml are relative to `images` if given. Without a data.yaml, the images are in `images`, in
     images/ or in the folder itself, and the label files in labels/ or next to the images. split: key of data.yaml to
-    read; None reads all. Adds a line to `skipped` for each missing or unreadable file. A malformed line becomes a box
-    of NaN.
+    read; None reads all. Adds each missing or unreadable file, and each label file without an image, to `losses`.
     """
-    file = path if path.is_file() else _find_data_yaml(path)
+    file, points = path if path.is_file() else _find_data_yaml(path), None
     if file:
         content = _load(file)
-        names = _names(content.get("names"))
-        labels = {image: _label_candidates(image) for image in _images_of(file, content, images, split, skipped)}
+        names, points = _names(content.get("names")), _points(file, content)
+        candidates = {image: _label_candidates(image) for image in _images_of(file, content, images, split, losses)}
     else:
         names = _names_in(path)
-        labels = _labels(path, images, skipped)
-    photos = []
-    for image, candidates in labels.items():
+        candidates = _candidates(path, images)
+    losses += _without_image(candidates)
+    labels: dict[Path, _Labels] = {}
+    for image, files in candidates.items():
         try:
-            photos.append(_photo(image, candidates, names))
+            labels[image] = _read_labels(image, files)
         except UserError as error:
-            skipped.append(str(error))
-    return photos
+            losses.append(Loss.of_error(Lost.IMAGE, image, error))
+    kind = decide((row for each in labels.values() for row in each.rows), points, file or path)
+    return [_photo(image, each, kind, names) for image, each in labels.items()]
 
 
 def _find_data_yaml(folder: Path) -> Path | None:
@@ -80,8 +94,11 @@ def has_train_and_val(path: Path) -> bool:
 def is_label_file(file: Path) -> bool:
     """Whether the first line of a text file is a face."""
     with file.open(encoding="utf-8-sig", errors="replace") as stream:
-        words = stream.readline(200).split()
-    return bool(words) and not math.isnan(_face(words, (1, 1), {})[0][0])
+        line = stream.readline(_LONGEST_ROW)
+    try:
+        return bool(parse(line))
+    except ValueError:
+        return False
 
 
 def _load(file: Path) -> dict[str, Any]:
@@ -99,6 +116,14 @@ def _names(names: Any) -> dict[int, str]:
     return {key: str(name) for key, name in pairs if isinstance(key, int)}
 
 
+def _points(file: Path, content: dict[str, Any]) -> list[int] | None:
+    """`kpt_shape`: the number of points of a face and of their coordinates. Raises UserError."""
+    shape = content.get("kpt_shape")
+    if shape is None or (isinstance(shape, list) and len(shape) == 2 and all(isinstance(n, int) for n in shape)):
+        return shape
+    raise UserError(f"{file}: kpt_shape is {shape!r}, not two numbers such as [5, 2]")
+
+
 def _names_in(folder: Path) -> dict[int, str]:
     for file in (parent / name for parent in (folder, folder / "labels") for name in _NAME_FILES):
         if file.is_file():
@@ -107,7 +132,7 @@ def _names_in(folder: Path) -> dict[int, str]:
 
 
 def _images_of(
-    file: Path, content: dict[str, Any], images: Path | None, split: str | None, skipped: list[str]
+    file: Path, content: dict[str, Any], images: Path | None, split: str | None, losses: list[Loss]
 ) -> list[Path]:
     """The images of a split, or of all splits. Raises UserError if data.yaml does not have the split."""
     if split and not content.get(split):
@@ -121,7 +146,7 @@ def _images_of(
             # some tools write ../train for a folder next to the file
             found = next((p for p in (root / entry, root / entry.removeprefix("../")) if p.exists()), None)
             if found is None:
-                skipped.append(f"{file}: {key}: no such file or folder: {root / entry}")
+                losses.append(Loss(Lost.NAME, file, f"{key}: no such file or folder: {root / entry}"))
             else:
                 paths += _images_in(found) if found.is_dir() else _images_in_list(found, root)
     return list(dict.fromkeys(paths))
@@ -133,20 +158,30 @@ def _images_in_list(file: Path, root: Path) -> list[Path]:
     return [file.parent / line if (file.parent / line).is_file() else root / line for line in lines]
 
 
-def _labels(path: Path, images: Path | None, skipped: list[str]) -> dict[Path, list[Path]]:
+def _candidates(path: Path, images: Path | None) -> dict[Path, list[Path]]:
     """The images of a folder without data.yaml, each with the candidates for its label file."""
     folder = images or (path / "images" if (path / "images").is_dir() else path)
     if not folder.is_dir():
         raise UserError(f"{folder}: is not a folder; give the folder of the images")
-    label_folder = path / "labels"
-    labels: dict[Path, list[Path]] = {}
+    candidates: dict[Path, list[Path]] = {}
     for image in _images_in(folder):
         relative = image.relative_to(folder).with_suffix(".txt")
-        labels[image] = [label_folder / relative, path / relative, *_label_candidates(image)]
-    known = {file for candidates in labels.values() for file in candidates}
-    unmatched = (f for f in sorted(label_folder.rglob("*.txt")) if f not in known and f.name not in _NAME_FILES)
-    skipped.extend(f"{file}: no image of that name in {folder}" for file in unmatched)
-    return labels
+        candidates[image] = [path / "labels" / relative, path / relative, *_label_candidates(image)]
+    return candidates
+
+
+def _without_image(candidates: dict[Path, list[Path]]) -> Iterator[Loss]:
+    """The label files, in the folders where those of the images may be, that belong to no image, used or not."""
+    known = {file for files in candidates.values() for file in files}
+    folders: dict[Path, set[Path]] = defaultdict(set)
+    for image, files in candidates.items():
+        for file in files:
+            folders[file.parent].add(image.parent)
+    for folder, image_folders in sorted(folders.items()):
+        there = {path.stem for each in image_folders for path in each.glob("*") if path.suffix.lower() in SUFFIXES}
+        for file in sorted(folder.glob("*.txt")):
+            if file not in known and file.stem not in there and file.name not in _NAME_FILES and is_label_file(file):
+                yield Loss(Lost.IMAGE, file, "a label file without an image")
 
 
 def _label_candidates(image: Path) -> list[Path]:
@@ -163,18 +198,25 @@ def _images_in(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
 
 
-def _photo(image: Path, candidates: list[Path], names: dict[int, str]) -> Photo:
-    size = image_size(image)
+def _read_labels(image: Path, candidates: Iterable[Path]) -> _Labels:
+    """The rows of an image. Raises UserError if the image or its label file cannot be read."""
+    labels = _Labels(image_size(image))
     file = next((candidate for candidate in candidates if candidate.is_file()), None)
-    lines = read_text(file, "a YOLO label file").splitlines() if file else []
-    return make_photo(image, size, [_face(line.split(), size, names) for line in lines if line.strip()])
+    for line in read_text(file, "a YOLO label file").splitlines() if file else []:
+        try:
+            labels.rows += [parse(line)] if line.strip() else []
+        except ValueError as error:
+            labels.unread.append(str(error))
+    return labels
 
 
-def _face(words: list[str], size: tuple[int, int], names: dict[int, str]) -> BoxAnnotation:
-    try:
-        class_id, x, y, w, h = (float(word) for word in words)
-        name = names.get(int(class_id), str(int(class_id)))
-    except (ValueError, OverflowError):
-        return NAN_BOX, False, words[0]
-    width, height = size
-    return [(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height], False, name
+def _photo(image: Path, labels: _Labels, kind: Rows, names: dict[int, str]) -> Photo:
+    width, height = labels.size
+
+    def face(row: list[float]) -> BoxAnnotation:
+        x1, y1, x2, y2 = corners(row, kind)
+        class_id = int(row[0])
+        return [x1 * width, y1 * height, x2 * width, y2 * height], False, names.get(class_id, str(class_id))
+
+    faces = Faces.read(labels.rows, face)
+    return make_photo(image, labels.size, Faces(faces.found, labels.unread + faces.unread))

@@ -52,7 +52,7 @@ def face_heights(photo: Photo, usable: np.ndarray, size: int) -> np.ndarray:
 
 def _finding(kind: str, role: str, photo: Photo, rows: np.ndarray, weight: np.ndarray) -> Finding:
     boxes = tuple(tuple(box) for box in photo.boxes[rows].astype(float).tolist())
-    shown = ", ".join("[" + " ".join(f"{v:g}" for v in np.round(box, 1)) + "]" for box in boxes[:3])
+    shown = ", ".join("[" + " ".join(f"{round(v, 1):g}" for v in box) + "]" for box in boxes[:3])
     more = f" and {len(boxes) - 3} more" if len(boxes) > 3 else ""
     detail = f"{shown}{more} in {photo.width}x{photo.height}"
     return Finding(kind, role, photo.path, detail, boxes, weight=float(weight[rows].max()))

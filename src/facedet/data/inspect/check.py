@@ -11,6 +11,7 @@ import numpy as np
 
 from facedet.common.errors import UserError
 from facedet.common.progress import Progress, silent
+from facedet.data.classes import only_classes
 from facedet.data.dataset import DatasetSource, read_annotations
 from facedet.data.image import UNREADABLE
 from facedet.data.inspect.boxes import MAX_AREA, MIN_FACE, SAME_BOX_IOU, SMALL_FACE, check_boxes, face_heights
@@ -18,6 +19,7 @@ from facedet.data.inspect.duplicates import DatasetImage, check_duplicates
 from facedet.data.inspect.findings import KINDS, Finding
 from facedet.data.inspect.hashing import MAX_DIFFERING_BITS
 from facedet.data.inspect.images import InspectedImage, inspect_images
+from facedet.data.losses import Loss
 from facedet.data.structures import Photo
 
 HEIGHTS = (0, 8, 16, 32, 64, 128, 256, 512)  # lower edges of the bins of face heights, pixels of the input
@@ -127,13 +129,13 @@ def face_count_labels() -> list[str]:
 def _check_one(
     source: DatasetSource, role: str, progress: Progress, size: int
 ) -> tuple[list[DatasetImage], DatasetStatistics, list[Finding]]:
-    skipped: list[str] = []
-    photos = read_annotations(source, skipped)
+    losses: list[Loss] = []
+    photos = [only_classes(photo, source.classes) for photo in read_annotations(source, losses)]
     if not photos:
-        reason = f" (first problem: {skipped[0]})" if skipped else ""
+        reason = f" (first problem: {losses[0]})" if losses else ""
         raise UserError(f"{source.path}: no annotated images{reason}; give another dataset or list of names")
     inspected = inspect_images([photo.path for photo in photos], progress, f"check {source.path.name}")
-    findings = [_skipped_finding(line, role, source.path) for line in skipped]
+    findings = [_loss_finding(loss, role) for loss in losses]
     heights, face_counts = [np.zeros(0)], []
     for photo, image in zip(photos, inspected, strict=True):
         image_findings = list(_check_image(photo, image, role))
@@ -151,17 +153,18 @@ def _check_one(
     return images, statistics, findings
 
 
-def _skipped_finding(line: str, role: str, annotation: Path) -> Finding:
-    # readers of formats with relative boxes open the images, so an unreadable image can be among the skipped lines
-    path, unreadable, reason = line.partition(f": {UNREADABLE}")
-    if unreadable:
-        return Finding("picture", role, Path(path), UNREADABLE + reason)
-    return Finding("entry", role, annotation, line.removeprefix(f"{annotation}: "))
+def _loss_finding(loss: Loss, role: str) -> Finding:
+    # readers of formats with relative boxes open the images, so an unreadable image can be among the losses
+    kind = "picture" if loss.reason.startswith(UNREADABLE) else "entry"
+    return Finding(kind, role, loss.file, loss.reason)
 
 
 def _check_image(photo: Photo, image: InspectedImage, role: str) -> Iterator[Finding]:
     if image.error:
         yield Finding("picture", role, photo.path, image.error)
+        return
+    if photo.unread:
+        yield Finding("entry", role, photo.path, photo.unread)
         return
     annotated, true = (photo.width, photo.height), (image.width, image.height)
     if all(annotated) and annotated != true:

@@ -1,7 +1,8 @@
 """Split a dataset into training and validation. Near-duplicates stay on one side."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from facedet.common.errors import UserError
 from facedet.common.files import write_beside
 from facedet.common.progress import Progress, silent
-from facedet.data.dataset import DatasetSource, read_annotations
+from facedet.data.classes import ALL
+from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.inspect.hashing import Fingerprint, groups_of_near_duplicates
 from facedet.data.inspect.images import inspect_images
 
@@ -17,13 +19,18 @@ TRAIN, VAL = "train.txt", "val.txt"
 
 
 def split_dataset(
-    source: DatasetSource, folder: Path, share: float, seed: int, progress: Progress = silent
+    source: DatasetSource,
+    folder: Path,
+    share: float,
+    seed: int,
+    progress: Progress = silent,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[Path, Path]:
     """Write train.txt and val.txt into `folder`: image names, one per line, for --train-list and --val-list.
 
     `share` of the images goes to validation, as closely as groups of near-duplicates allow. The same dataset and seed
-    give the same lists. Unreadable images are listed too: training reports them. Raises UserError, including
-    when a list already exists.
+    give the same lists. Images that training cannot use are left out; tell: called with a line for each loss. Raises
+    UserError, including when a list already exists, and for too many losses, like `read_dataset`.
     """
     if not 0 < share < 1:
         raise UserError(f"the share of validation images must be between 0 and 1, not {share:g}; give for example 0.2")
@@ -31,7 +38,10 @@ def split_dataset(
     for file in files:
         if file.exists():
             raise UserError(f"{file}: already exists; choose another folder")
-    paths = sorted(photo.path for photo in read_annotations(source, []))
+    dataset = read_dataset(replace(source, classes=source.classes or (ALL,)))
+    for line in dataset.skipped:
+        tell(line)
+    paths = sorted(photo.path for photo in dataset.photos)
     names = shortest_names(paths)
     inspected = inspect_images(paths, progress, f"compare {source.path.name}")
     groups = _group_all([image.fingerprint for image in inspected])

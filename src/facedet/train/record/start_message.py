@@ -2,6 +2,7 @@
 
 import sys
 
+from facedet.data.classes import describe_classes
 from facedet.detector.config import config_name
 from facedet.train.machine.distributed import is_first
 from facedet.train.record.environment import DatasetFacts, dataset_facts
@@ -14,11 +15,13 @@ def print_start(run: Run, target: str) -> None:
         return
     cfg, left_out = run.cfg, sum(len(dataset.faces.skipped) for dataset in run.datasets)
     train, val = (_describe(dataset_facts(dataset.faces, cfg.input_size)) for dataset in run.datasets)
-    views = len(run.datasets[0])
+    views, classes = len(run.datasets[0]), [name for photo in run.datasets[0].faces.photos for name in photo.classes]
+    described = describe_classes((), set(classes))
+    counted = f"\n{described}" if described else ""
     note = f" ({left_out} images or boxes left out, see the log)" if left_out else ""
     print(
         f"{config_name(cfg)} at {cfg.input_size}x{cfg.input_size} on {run.device} in {run.precision} from "
-        f"{run.start}\ntraining on {train} ({views} views per epoch), validating on {val}{note}\n{target}",
+        f"{run.start}\ntraining on {train} ({views} views per epoch), validating on {val}{note}{counted}\n{target}",
         flush=True,
     )
     for line in run.warnings:

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from facedet.common.errors import UserError
 from facedet.data.augment import Augment, Augmented
 from facedet.data.cache import ImageCache, read_reduced, reduced_size
-from facedet.data.dataset import dataset_source, read_dataset
+from facedet.data.dataset import dataset_source, read_every_class
 from facedet.data.image import to_input
 from facedet.data.mosaic import mosaic
 from facedet.data.structures import AnnotatedDataset, Photo
@@ -25,7 +25,8 @@ from facedet.train.samples.sampler import Place
 class FaceDataset(Dataset):
     """A dataset of annotated images. An image is read when its sample is needed.
 
-    path, images, names, format, split, weight: see `DatasetSource`. more: the same of further datasets. input_size:
+    path, images, names, format, split, weight, classes, allow_losses: see `DatasetSource`. more: the same of further
+    datasets. input_size:
     width and height of the input, pixels. augment: settings of `Augment`. mosaic: `p`, the probability that a view is a
     mosaic of four, `until`, the share of the run after which none is, and settings of `data.mosaic.mosaic`. repeat: a
     factor of all weights. reduce_to: larger images are reduced to this many times the input size before augmentation;
@@ -44,6 +45,8 @@ class FaceDataset(Dataset):
         format: str | None = None,
         split: str | None = None,
         weight: float = 1.0,
+        classes: Sequence[str] = (),
+        allow_losses: bool = False,
         *,
         more: Sequence[dict] = (),
         input_size: int,
@@ -54,13 +57,15 @@ class FaceDataset(Dataset):
         cache: str | None = None,
         test_mode: bool = False,
     ):
-        first = dataset_source(path, images=images, names=names, format=format, split=split, weight=weight)
+        settings = dict(images=images, names=names, format=format, split=split, weight=weight, classes=classes)
+        first = dataset_source(path, **settings, allow_losses=allow_losses)  # type: ignore[arg-type]
         sources = [first, *(dataset_source(**each) for each in more)]
-        sets = [read_dataset(source) for source in sources]
+        sets = [read_every_class(source) for source in sources]
+        self.classes = first.classes
         self.faces = AnnotatedDataset(
             [photo for each in sets for photo in each.photos],
-            [line for each in sets for line in each.skipped],
-            [line for each in sets for line in each.unusable],
+            [loss for each in sets for loss in each.losses],
+            frozenset(name for each in sets for name in each.classes),
         )
         counts = [len(each.photos) for each in sets]
         used = [max(1, round(n * repeat * source.weight)) for n, source in zip(counts, sources, strict=True)]

@@ -4,15 +4,15 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
 from facedet.common.errors import UserError
 from facedet.data.augment import Augment
+from facedet.data.classes import check_classes
 from facedet.data.dataset import DatasetSource
 from facedet.train.configure import config_errors
-from facedet.train.history import too_many
 from facedet.train.options import Dataset, TrainingOptions
 from facedet.train.samples.dataset import FaceDataset
 
@@ -25,23 +25,15 @@ def read_datasets(cfg: Config, options: TrainingOptions) -> tuple[FaceDataset, F
     train = [DatasetSource.of(each, "train") for each in given]
     val = DatasetSource.of(options.val, "val")
     built = _dataset(cfg, cfg.train_dataloader, train), _dataset(cfg, cfg.val_dataloader, [val])
+    classes = built[0].faces.classes | built[1].faces.classes
+    for source in (*train, val):  # a chosen class may be missing in some of the datasets
+        check_classes(source.classes, classes, source.path)
     for source, dataset in zip((train[0], val), built, strict=True):
-        _check_usable(source.path, dataset)
         if dataset.faces.faces == 0:
             raise UserError(
                 f"{source.path}: none of its {len(dataset.faces.photos)} images has a face that is not ignored"
             )
     return built
-
-
-def _check_usable(path: Path, dataset: FaceDataset) -> None:
-    unusable = dataset.faces.unusable
-    images = len(unusable) + len(dataset.faces.photos)
-    if too_many(unusable, images):
-        raise UserError(
-            f"{path}: {len(unusable)} of {images} images cannot be used, more than 1 % (first: {unusable[0]}); "
-            "repair or remove them; `facedet data check` lists all"
-        )
 
 
 def _dataset(cfg: Config, loader: Config, sources: list[DatasetSource]) -> FaceDataset:
@@ -62,11 +54,15 @@ def _check_settings(cfg: Config, settings: Mapping) -> None:
             raise TypeError(f"mosaic has no setting '{key}'")
 
 
-def _plain(source: DatasetSource) -> dict[str, str | float]:
+def _plain(source: DatasetSource) -> dict[str, Any]:
     """The settings of a source as a config holds them."""
     if not 0 < source.weight < math.inf:
         raise UserError(f"{source.path}: its weight is {source.weight}; give a number above 0")
-    paths: dict[str, str | float] = {
-        name: str(value) for name, value in asdict(source).items() if value is not None and name != "weight"
+    paths: dict[str, Any] = {
+        name: str(value)
+        for name, value in asdict(source).items()
+        if value is not None and name not in ("weight", "classes", "allow_losses")
     }
-    return paths if source.weight == 1 else {**paths, "weight": source.weight}
+    paths |= {} if source.weight == 1 else {"weight": source.weight}
+    paths |= {"classes": list(source.classes)} if source.classes else {}
+    return {**paths, "allow_losses": True} if source.allow_losses else paths

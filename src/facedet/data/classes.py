@@ -1,0 +1,43 @@
+"""The classes of a dataset: which of them count as faces."""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from facedet.common.errors import UserError
+from facedet.data.structures import Photo
+
+ALL = "all"  # for every class, in place of names
+_FACE = re.compile(r"(human[ _-]?)?faces?", re.IGNORECASE)
+
+
+def only_classes(photo: Photo, classes: Sequence[str]) -> Photo:
+    """The photo with the boxes of these classes only; as it is without any, or with `all`."""
+    if not classes or ALL in classes or not photo.classes:
+        return photo
+    kept = np.array([name in classes for name in photo.classes], bool)
+    names = tuple(name for name in photo.classes if name in classes)
+    return replace(photo, boxes=photo.boxes[kept], ignored=photo.ignored[kept], classes=names)
+
+
+def check_classes(chosen: Sequence[str], found: Collection[str], where: Path) -> None:
+    """Raise UserError for a chosen class that is not found, or if one of several is called face and none is chosen."""
+    there = ", ".join(sorted(found)) or "none"
+    if chosen and ALL not in chosen:
+        for name in chosen:
+            if name not in found:
+                raise UserError(f"{where}: has no class '{name}'; give --classes some of: {there}")
+    elif not chosen and len(found) > 1 and any(_FACE.fullmatch(name) for name in found):
+        raise UserError(
+            f"{where}: has the classes {there}, and only some of them are called face; say which are faces with "
+            f"--classes {','.join(sorted(name for name in found if _FACE.fullmatch(name)))}, or --classes {ALL}"
+        )
+
+
+def describe_classes(chosen: Sequence[str], found: Collection[str]) -> str:
+    """ "3 classes count as faces: a, b, c"; empty if there is only one."""
+    counted = sorted(found if not chosen or ALL in chosen else set(found) & set(chosen))
+    return f"{len(counted)} classes count as faces: {', '.join(counted)}" if len(counted) > 1 else ""

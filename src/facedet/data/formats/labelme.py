@@ -1,0 +1,88 @@
+"""LabelMe and X-AnyLabeling: one JSON for each image, with `shapes` in pixels. `difficult` faces are ignored.
+
+Polygons, circles, rotated rectangles and masks become the boxes around them. Points enclose no box, so their image
+cannot be used.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from facedet.common.errors import UserError, first_line
+from facedet.data.formats.locate import image_folders, locate
+from facedet.data.formats.parsing import (
+    MALFORMED,
+    BoxAnnotation,
+    Faces,
+    beginning,
+    enclosing,
+    flag,
+    make_photo,
+    numbers,
+    read_json,
+)
+from facedet.data.losses import Loss, Lost
+from facedet.data.structures import Photo
+
+_FORMAT = "a LabelMe JSON"
+_OUTLINES = ("rectangle", "polygon", "rotation", "mask", "linestrip", "line", "quadrilateral")
+
+
+def is_folder(folder: Path) -> bool:
+    """Whether a folder, or its annotations/, has JSON files of LabelMe."""
+    return any(_is_annotation(file) for file in _files(folder))
+
+
+def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
+    """Read the JSON files of a folder. Raises UserError if it has none.
+
+    An image is next to its JSON, in images/ or in `images`. Adds each malformed JSON to `losses`. Images without a JSON
+    are not used: LabelMe writes none for an image that nobody annotated.
+    """
+    files = [file for file in _files(path) if _is_annotation(file)]
+    if not files:
+        raise UserError(f"{path}: contains no .json annotations of LabelMe")
+    photos = []
+    for file in files:
+        try:
+            photos.append(_photo(file, images))
+        except UserError as error:
+            losses.append(Loss.of_error(Lost.IMAGE, file, error))
+    return photos
+
+
+def _files(folder: Path) -> list[Path]:
+    return [file for name in ("", "annotations", "labels") for file in sorted((folder / name).glob("*.json"))]
+
+
+def _is_annotation(file: Path) -> bool:
+    head = beginning(file)
+    return head.startswith("{") and '"shapes"' in head
+
+
+def _photo(file: Path, images: Path | None) -> Photo:
+    content = read_json(file, _FORMAT)
+    try:
+        size = int(content.get("imageWidth") or 0), int(content.get("imageHeight") or 0)
+        faces = Faces.read(content["shapes"], _face)
+        name = str(content.get("imagePath") or file.stem).replace("\\", "/").rsplit("/", 1)[-1]
+        own = locate(file.stem, image_folders(file, images))  # a renamed image keeps its old name in the JSON
+        image = own if own.is_file() else locate(name, image_folders(file, images))
+    except MALFORMED as error:
+        raise UserError(f"{file}: not {_FORMAT} ({type(error).__name__}: {first_line(error)})") from error
+    return make_photo(image, size, faces)
+
+
+def _face(shape: dict[str, Any]) -> BoxAnnotation:
+    kind = shape.get("shape_type") or "polygon"
+    points = [numbers(point, 2) for point in shape["points"]]
+    label = str(shape.get("label") or "")
+    if kind in ("circle", "ellipse") and len(points) == 2:
+        (x, y), edge = points
+        radius = math.dist((x, y), edge)
+        box = [x - radius, y - radius, x + radius, y + radius]
+    elif kind in _OUTLINES:
+        box = enclosing([value for point in points for value in point])
+    else:
+        raise ValueError(f"a {kind} '{label}' is no box and encloses none")
+    return box, flag(shape.get("difficult")), label

@@ -1,0 +1,73 @@
+"""VGG Image Annotator: a project or export JSON, with `regions` in pixels for each file.
+
+Circles, ellipses, polygons and lines become the boxes around them. Points enclose no box, so their image cannot be used.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from facedet.common.errors import UserError, first_line
+from facedet.data.formats.locate import image_folders, locate
+from facedet.data.formats.parsing import MALFORMED, BoxAnnotation, Faces, enclosing, make_photo, numbers, read_json
+from facedet.data.losses import Loss, Lost
+from facedet.data.structures import Photo
+
+_FORMAT = "a VIA JSON"
+_PROJECT = "_via_img_metadata"
+
+
+def begins(head: str) -> bool:
+    """Whether a file with this beginning is a VIA JSON."""
+    return head.startswith("{") and (f'"{_PROJECT}"' in head or ('"regions"' in head and '"filename"' in head))
+
+
+def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
+    """Read a VIA JSON. Raises UserError.
+
+    The images are in `images`, or else next to the JSON or in images/. Adds each malformed file entry to `losses`.
+    """
+    content = read_json(path, _FORMAT)
+    files = content.get(_PROJECT, content) if isinstance(content, dict) else None
+    if not isinstance(files, dict):
+        raise UserError(f"{path}: not {_FORMAT} (it is no table of files)")
+    photos, folders = [], image_folders(path, images)
+    for key, entry in files.items():
+        try:
+            regions = entry["regions"]
+            shapes = list(regions.values()) if isinstance(regions, dict) else regions
+            photos.append(make_photo(locate(str(entry["filename"]), folders), (0, 0), Faces.read(shapes, _face)))
+        except MALFORMED as error:
+            reason = f"{key}: malformed ({type(error).__name__}: {first_line(error)})"
+            losses.append(Loss(Lost.IMAGE, path, reason))
+    return photos
+
+
+def _face(region: dict[str, Any]) -> BoxAnnotation:
+    shape = region["shape_attributes"]
+    return _corners(shape), False, _class(region.get("region_attributes") or {})
+
+
+def _corners(shape: dict[str, Any]) -> list[float]:
+    kind = shape["name"]
+    if kind == "rect":
+        x, y, width, height = numbers([shape[key] for key in ("x", "y", "width", "height")])
+        return [x, y, x + width, y + height]
+    if kind in ("circle", "ellipse"):
+        radii = ("r", "r") if kind == "circle" else ("rx", "ry")
+        x, y, rx, ry = numbers([shape[key] for key in ("cx", "cy", *radii)])
+        if shape.get("theta"):  # turned: the larger radius holds for both
+            rx = ry = max(rx, ry)
+        return [x - rx, y - ry, x + rx, y + ry]
+    if kind in ("polygon", "polyline"):
+        points = zip(numbers(shape["all_points_x"]), numbers(shape["all_points_y"]), strict=True)
+        return enclosing([value for point in points for value in point])
+    raise ValueError(f"a {kind} is no box and encloses none")
+
+
+def _class(attributes: dict[str, Any]) -> str:
+    """The first attribute: a text, or the option that is set."""
+    for value in attributes.values():
+        if isinstance(value, dict):
+            return next((str(name) for name, chosen in value.items() if chosen), "")
+        return str(value)
+    return ""
