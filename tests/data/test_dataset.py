@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.formats import coco_content, save_coco
+from PIL import Image
 
 from facedet.common.errors import UserError
 from facedet.data.dataset import FORMATS, DatasetSource, read_annotations, read_dataset
@@ -105,3 +106,36 @@ def test_annotations_are_read_without_opening_images(made: Callable, tmp_path: P
             image.write_bytes(b"")
         assert len(read_annotations(DatasetSource(path), losses)) == 3
         assert losses == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("cam1/0001", ["cam1"]),
+        ("/other/machine/images/cam2/0001.png", ["cam2"]),
+        ("D:\\sets\\images\\cam2\\0001.png", ["cam2"]),
+        ("cam3/0001.png", []),
+        ("/other/0001.png", []),
+    ],
+)
+def test_a_name_in_a_list_is_the_longest_end_of_a_path(
+    line: str, found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a relative dataset
+    for camera in ("cam1", "cam2"):
+        (tmp_path / "images" / camera).mkdir(parents=True)
+        Image.new("RGB", (20, 20)).save(tmp_path / "images" / camera / "0001.png")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "names.txt").write_text(f"{line}\n")
+    losses: list[Loss] = []
+    photos = read_annotations(DatasetSource(Path(), names=Path("names.txt")), losses)
+    assert [photo.path.parent.name for photo in photos] == found
+    assert len(losses) == (not found)
+
+
+def test_an_absolute_list_selects_from_a_relative_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = save_coco(tmp_path, coco_content(tmp_path))
+    (tmp_path / "names.txt").write_text(f"{tmp_path / 'b.png'}\n")
+    monkeypatch.chdir(tmp_path)
+    photos = read_annotations(replace(source, path=Path("set.json"), names=Path("names.txt")), [])
+    assert [photo.path.name for photo in photos] == ["b.png"]

@@ -102,6 +102,14 @@ DAMAGE = {  # format: file with the annotation of a.jpg, text, damaged text, rea
     "coco": ("set.json", "[10, 20, 30, 40]", '[10, 20, 30, "wide"]', "not numbers: [10, 20, 30, 'wide']"),
     "cvat": ("annotations.xml", 'xtl="10" ', "", "xtl is missing"),
     "datumaro": ("default.json", "[10, 20, 30, 40]", "[10, 20, 30]", "3 numbers instead of 4: [10, 20, 30]"),
+    "labelme": (
+        "a.json",
+        '"shape_type": "rectangle"',
+        '"shape_type": "point"',
+        "a point 'face' with 2 points is no box and encloses none",
+    ),
+    "labelstudio": ("project.json", '"x": 10.0, ', '"x": null, ', "not numbers: [None, 25.0, 30.0, 50.0]"),
+    "via": ("via_project.json", '"x": 10, ', "", "x is missing"),
     "voc": ("a.xml", "<xmin>10<", "<xmin>nan<", "not finite numbers: ['nan', '20', '40', '60']"),
     "wider": (
         "*_gt.txt",

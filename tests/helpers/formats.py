@@ -18,7 +18,7 @@ FACES = {
     "b.png": [(16, 32, 8, 64, 0)],
     "c.jpg": [],
 }  # x y w h ignored
-MARKED = ("coco", "datumaro", "voc", "wider")  # the formats that can mark ignored faces
+MARKED = ("coco", "datumaro", "labelme", "voc", "wider")  # the formats that can mark ignored faces
 
 
 def write_images(folder: Path) -> None:
@@ -72,6 +72,81 @@ def datumaro(folder: Path) -> None:
     (folder / "annotations" / "default.json").write_text(json.dumps(content))
 
 
+def labelme(folder: Path) -> None:
+    write_images(folder)
+    for name, (w, h) in SIZES.items():
+        shapes = [
+            {
+                "label": "face",
+                "points": [[x, y], [x + a, y + b]],
+                "group_id": None,
+                "difficult": bool(ignored),
+                "shape_type": "rectangle",
+                "flags": {},
+            }
+            for x, y, a, b, ignored in FACES[name]
+        ]
+        content = {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": name, "imageData": None}
+        text = json.dumps({**content, "imageHeight": h, "imageWidth": w}, indent=2)
+        (folder / name).with_suffix(".json").write_text(text)
+
+
+def labelstudio(folder: Path) -> None:
+    write_images(folder / "images")
+    tasks = [
+        {
+            "id": k,
+            "annotations": [{"id": 10 + k, "was_cancelled": False, "result": _results(name)}],
+            "data": {"image": f"/data/upload/1/0a1b2c3d-{name}"},
+        }
+        for k, name in enumerate(SIZES)
+    ]
+    (folder / "project.json").write_text(json.dumps(tasks))
+
+
+def _results(name: str) -> list[dict]:
+    width, height = SIZES[name]
+    return [
+        {
+            "id": f"{name}{k}",
+            "original_width": width,
+            "original_height": height,
+            "image_rotation": 0,
+            "type": "rectanglelabels",
+            "value": {
+                "x": 100 * x / width,
+                "y": 100 * y / height,
+                "width": 100 * w / width,
+                "height": 100 * h / height,
+                "rotation": 0,
+                "rectanglelabels": ["face"],
+            },
+        }
+        for k, (x, y, w, h, _) in enumerate(FACES[name])
+    ]
+
+
+def via(folder: Path) -> None:
+    write_images(folder / "images")
+    files = {
+        f"{name}123": {
+            "filename": name,
+            "size": 123,
+            "regions": [
+                {
+                    "shape_attributes": {"name": "rect", "x": x, "y": y, "width": w, "height": h},
+                    "region_attributes": {"type": "face"},
+                }
+                for x, y, w, h, _ in FACES[name]
+            ],
+            "file_attributes": {},
+        }
+        for name in SIZES
+    }
+    content = {"_via_settings": {}, "_via_img_metadata": files, "_via_attributes": {}}
+    (folder / "via_project.json").write_text(json.dumps(content))
+
+
 def voc(folder: Path) -> None:
     write_images(folder / "images")
     (folder / "annotations").mkdir()
@@ -106,7 +181,9 @@ def yolo(folder: Path) -> None:
             (folder / "labels" / name).with_suffix(".txt").write_text("\n".join(lines) + "\n")
 
 
-WRITERS: dict[str, Callable[[Path], None]] = {f.__name__: f for f in (coco, cvat, datumaro, voc, wider, yolo)}
+WRITERS: dict[str, Callable[[Path], None]] = {
+    f.__name__: f for f in (coco, cvat, datumaro, labelme, labelstudio, via, voc, wider, yolo)
+}
 
 
 def as_rows(dataset: AnnotatedDataset) -> list[tuple]:

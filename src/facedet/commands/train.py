@@ -30,6 +30,19 @@ class WeightedSet(click.ParamType):
         return Path(path), click.FLOAT.convert(weight, param, ctx)
 
 
+class ValidationSet(click.ParamType):
+    """A dataset's path, or a share between 0 and 1."""
+
+    name = "path or share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | float:
+        try:
+            share = float(value)
+        except ValueError:
+            return Path(value)
+        return share if 0 < share < 1 and not Path(value).exists() else Path(value)
+
+
 @click.command()
 @click.argument("config")
 @click.option(
@@ -40,7 +53,12 @@ class WeightedSet(click.ParamType):
     required=True,
     help="Dataset to train on: a file or folder. Repeat it to train on several; PATH=2 uses a set twice in an epoch.",
 )
-@click.option("--val", "val_set", type=FILE, required=True, help="Dataset to validate on.")
+@click.option(
+    "--val",
+    "val_set",
+    type=ValidationSet(),
+    help="Dataset to validate on, or the share of --train's images to hold out.  [default: data.yaml's val, or 0.2]",
+)
 @click.option("--images", type=FILE, help="Folder of the images, if not where the formats of the datasets expect them.")
 @format_option("all datasets")
 @reading_options
@@ -83,7 +101,7 @@ class WeightedSet(click.ParamType):
 def train(
     config: str,
     train_sets: tuple[tuple[Path, float], ...],
-    val_set: Path,
+    val_set: Path | float | None,
     images: Path | None,
     format: str | None,
     classes: tuple[str, ...],
@@ -112,7 +130,9 @@ def train(
     pairs = zip_longest(train_sets, train_lists)
     reading: dict[str, Any] = {"format": format, "classes": classes, "allow_losses": allow_losses}
     train = [DatasetSource(path, images, names, weight=weight, **reading) for (path, weight), names in pairs]
-    val = DatasetSource(val_set, images, val_list, **reading)
+    if val_list and not isinstance(val_set, Path):
+        raise click.UsageError("--val-list is for --val DATASET; give it too")
+    val = DatasetSource(val_set, images, val_list, **reading) if isinstance(val_set, Path) else val_set
     chosen = TrainingOptions(config, train, val, work_dir=work_dir or Path("runs") / Path(config).stem, **options)
     if dry_run:
         tried = run_first_steps(chosen)

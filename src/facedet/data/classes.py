@@ -1,7 +1,7 @@
 """The classes of a dataset: which of them count as faces."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def check_classes(chosen: Sequence[str], found: Collection[str], where: Path) ->
         )
 
 
-def describe_classes(chosen: Sequence[str], found: Collection[str]) -> str:
-    """ "3 classes count as faces: a, b, c"; empty if there is only one."""
-    counted = sorted(found if not chosen or ALL in chosen else set(found) & set(chosen))
-    return f"{len(counted)} classes count as faces: {', '.join(counted)}" if len(counted) > 1 else ""
+def describe_classes(photos: Iterable[Photo]) -> str:
+    """ "3 classes count as faces: a, b, c"; empty if the photos have only one."""
+    names = sorted({name for photo in photos for name in photo.classes})
+    return f"{len(names)} classes count as faces: {', '.join(names)}" if len(names) > 1 else ""

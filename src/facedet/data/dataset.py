@@ -1,6 +1,6 @@
 """Read a dataset of annotated face images, whatever its format."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from facedet.data.formats.recognise import find_annotations, recognise
 from facedet.data.formats.table import FORMATS, TABLE
 from facedet.data.image import image_size
 from facedet.data.losses import Loss, Lost, refuse_many
+from facedet.data.names import common_end, parts_of
 from facedet.data.structures import AnnotatedDataset, Photo
 
 __all__ = [
@@ -120,8 +121,18 @@ def read_annotations(source: DatasetSource, losses: list[Loss]) -> list[Photo]:
     """
     format, path = find_annotations(source.path, source.format)
     split = (source.split,) if TABLE[format].has_splits else ()
-    photos = TABLE[format].module.read(path, source.images, losses, *split)
+    photos = _one_annotation_each(TABLE[format].module.read(path, source.images, losses, *split))
     return _select(photos, source.names, losses) if source.names else photos
+
+
+def _one_annotation_each(photos: list[Photo]) -> list[Photo]:
+    """The photos, once each. One that several annotations lead to is incomplete: which of them is right is unknown."""
+    counts = Counter(photo.path for photo in photos)
+    if len(counts) == len(photos):
+        return photos
+    reason = "several annotations, under different names, lead to it"
+    unique = {photo.path: photo if counts[photo.path] == 1 else replace(photo, unread=reason) for photo in photos}
+    return list(unique.values())
 
 
 def valid_boxes(boxes: np.ndarray) -> np.ndarray:
@@ -151,15 +162,23 @@ def _check_photo(photo: Photo, losses: list[Loss]) -> Photo:
 
 
 def _select(photos: list[Photo], names: Path, losses: list[Loss]) -> list[Photo]:
-    """The photos in a list of names. A name is the end of a path, with or without suffix. Raises UserError."""
+    """The photos in a list of names. Raises UserError.
+
+    A name is the end of a path, with or without suffix. An absolute one may come from another machine: then the photo
+    with the longest end in common is meant, if that is more than the file name.
+    """
     by_name: dict[str, set[int]] = defaultdict(set)
     for k, photo in enumerate(photos):
         by_name[photo.path.name].add(k)
         by_name[photo.path.stem].add(k)
     selected: set[int] = set()
     for line in _read_names(names):
-        *folders, name = Path(line).parts
-        matches = [k for k in sorted(by_name[name]) if _ends_with(photos[k].path.parent, folders)]
+        parts = parts_of(line)
+        same = sorted(by_name[parts[-1]]) if parts else []
+        ends = [1 + common_end(photos[k].path.absolute().parent.parts, parts[:-1]) for k in same]
+        longest = max(ends, default=0)
+        known = longest == len(parts) or (longest > 1 and (line[0] in "/\\" or line[1:2] == ":"))
+        matches = [k for k, end in zip(same, ends, strict=True) if known and end == longest]
         if len(matches) > 1:
             first, second = (photos[k].path for k in matches[:2])
             raise UserError(f"{names}: '{line}' matches {first} and {second}; give more of the path")
@@ -167,11 +186,6 @@ def _select(photos: list[Photo], names: Path, losses: list[Loss]) -> list[Photo]
             losses.append(Loss(Lost.NAME, names, f"{line}: not in the dataset"))
         selected.update(matches)
     return [photos[k] for k in sorted(selected)]
-
-
-def _ends_with(folder: Path, parts: list[str]) -> bool:
-    expected = [part for part in parts if part != "."]
-    return not expected or list(folder.parts[-len(expected) :]) == expected
 
 
 def _read_names(path: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """Detect faces in images with a model of any format."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from facedet.common.files import write_beside
 from facedet.common.progress import Progress, silent
 from facedet.data.formats.coco import read_ids
 from facedet.data.image import find_images, read_image, to_tensor, write_png
+from facedet.data.names import nearest, parts_of
 from facedet.data.structures import Detections
 from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.draw import draw_boxes
@@ -77,10 +78,20 @@ def detect_images(
 
 
 def _read_ids(ids: Path, paths: Sequence[Path]) -> tuple[dict[str, int], int]:
-    image_ids, category = read_ids(ids)
-    unknown = [path.name for path in paths if path.name not in image_ids]
-    if unknown:
-        raise UserError(f"{ids}: does not list {unknown[0]}; give the images of this file only")
+    """The id of each image by its name, and that of the category. Raises UserError."""
+    listed, category = read_ids(ids)
+    by_name = defaultdict(list)
+    for name in listed:
+        by_name["".join(parts_of(name)[-1:])].append(name)
+    image_ids = {}
+    for path in paths:
+        same = by_name[path.name]
+        chosen = nearest(path.resolve(), same)
+        if not chosen:
+            raise UserError(f"{ids}: does not list {path.name}; give the images of this file only")
+        if len(chosen) > 1:
+            raise UserError(f"{ids}: {path} can be {same[chosen[0]]} or {same[chosen[1]]}; give more of the path")
+        image_ids[path.name] = listed[same[chosen[0]]]
     return image_ids, category
 
 

@@ -20,7 +20,7 @@ def evaluation_table(done: Evaluation) -> str:
         rows.append(
             (height_range(h.lowest, h.highest), f"{h.faces:,}", "none" if h.ap is None else f"{100 * h.ap:.1f} %")
         )
-    classes = describe_classes((), {name for photo in done.photos for name in photo.classes})
+    classes = describe_classes(done.photos)
     lines = [head, *([classes] if classes else []), columns(metric_rows(done.metrics)), "", columns(rows)]
     return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
 

@@ -29,8 +29,9 @@ class TrainingOptions:
     train: Dataset | Sequence[Dataset]
     """Dataset to train on, or several. A path is enough if the dataset needs no other settings."""
 
-    val: Dataset
-    """Dataset to validate on."""
+    val: Dataset | float | None = None
+    """Dataset to validate on, or the share of the training images to hold out for it. None takes the `val` of a YOLO
+    data.yaml, or else holds out 0.2."""
 
     _: KW_ONLY
 

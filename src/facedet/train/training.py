@@ -23,6 +23,7 @@ from facedet.train.record.start_message import print_start
 from facedet.train.record.summary import Summary, write_summary
 from facedet.train.record.training_report import write_report
 from facedet.train.run import Run
+from facedet.train.samples.held_out import tried_validation, with_validation
 from facedet.train.samples.loaders import WORKER_KILLED
 from facedet.train.setup import build_run
 
@@ -61,7 +62,11 @@ def run_training(options: TrainingOptions) -> Summary:
     with processes(options.launcher, options.device) as device:
         resume = options.resume or (restarted() and gather(contains_run(folder))[0])
         cfg = configure(options, resume)
-        with own(folder, resume), built(cfg, options, device, resume) as run, stop.listening():
+        with (
+            own(folder, resume),
+            built(cfg, with_validation(options, folder, resume), device, resume) as run,
+            stop.listening(),
+        ):
             print_start(run, f"writing to {folder}")
             started = time.monotonic()
             with Recorder(run, folder, stop) as record, _named_log(record), _machine_errors(run):
@@ -82,7 +87,7 @@ def run_first_steps(options: TrainingOptions) -> DryRun:
     with processes(options.launcher, options.device) as device:
         cfg = configure(options, options.resume)
         refuse_earlier_run(Path(options.work_dir), options.resume)
-        with built(cfg, options, device, options.resume) as run, _machine_errors(run):
+        with tried_validation(options) as tried, built(cfg, tried, device, tried.resume) as run, _machine_errors(run):
             print_start(run, "trying the first steps, writing nothing")
             return measure(run)
 

@@ -31,8 +31,8 @@ def test_datumaro_errors_are_left_out_one_by_one_and_an_id_replaces_a_missing_pa
     assert [(p.path.name, p.classes) for p in dataset.photos] == [("b.png", ("label 7",))]
     assert [loss.kind for loss in dataset.losses] == [Lost.IMAGE] * 3
     assert [loss.reason for loss in dataset.losses] == [
-        "item 2: malformed (TypeError: 'int' object is not iterable)",
-        "item 3: malformed (AttributeError: 'str' object has no attribute 'get')",
+        "item 2: malformed (ValueError: no list of annotations: 3)",
+        "item 3: malformed (TypeError: string indices must be integers, not 'str')",
         "its annotation cannot be read completely: not numbers: [1, 2, None, 4]",
     ]
 

@@ -31,7 +31,7 @@ def test_every_format_is_recognised_and_reads_to_the_same_photos(format: str, ma
         assert dataset.skipped == []
 
 
-@pytest.mark.parametrize("format", ["coco", "cvat", "datumaro", "wider"])
+@pytest.mark.parametrize("format", ["coco", "cvat", "datumaro", "labelstudio", "via", "wider"])
 def test_an_annotation_file_is_recognised_and_its_images_may_be_in_another_folder(
     format: str, made: Callable, tmp_path: Path
 ) -> None:
@@ -54,9 +54,8 @@ def test_an_annotation_file_is_recognised_and_its_images_may_be_in_another_folde
 def test_an_unknown_format_is_refused_with_a_list_of_formats(path: str, text: str, tmp_path: Path) -> None:
     (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / path).write_text(text)
-    with pytest.raises(
-        UserError, match=r"not a dataset of any known format; .*: coco, cvat, datumaro, voc, wider or yolo"
-    ):
+    names = "coco, cvat, datumaro, labelme, labelstudio, via, voc, wider or yolo"
+    with pytest.raises(UserError, match=f"not a dataset of any known format; .*: {names}"):
         recognise(tmp_path / path.split("/")[0])
 
 

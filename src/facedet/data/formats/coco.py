@@ -7,15 +7,13 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from facedet.common.errors import UserError, first_line
+from facedet.data.formats.locate import image_folders, located_photo, subset_of
 from facedet.data.formats.parsing import (
     MALFORMED,
     BoxAnnotation,
     Faces,
-    candidate_folders,
-    find_image_folder,
     first_key,
     flag,
-    make_photo,
     read_json,
     xywh_to_corners,
 )
@@ -35,30 +33,31 @@ def begins(head: str) -> bool:
 def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     """Read a COCO JSON, one photo per image file. Raises UserError.
 
-    The images are in `images`, or else next to the JSON, in images/, or next to the annotations/ that contains the
-    JSON. Adds each annotation without an image, and each image file with several ids, to `losses`.
+    The images are in `images`, or else where `image_folders` says. Adds each annotation without an image, and each
+    image file with several ids, to `losses`.
     """
     content = _load(path)
     try:
-        by_id = {image["id"]: image["file_name"] for image in content["images"]}
-        sizes = {image["file_name"]: _size(image) for image in content["images"]}
+        by_id = {image["id"]: str(image["file_name"]) for image in content["images"]}
+        sizes = {str(image["file_name"]): _size(image) for image in content["images"]}
         if len(by_id) != len(content["images"]):
             raise ValueError("an image id occurs twice")
         classes = {category["id"]: str(category["name"]) for category in content.get("categories") or []}
         annotations: dict[str, list[dict]] = defaultdict(list)
         for annotation in content["annotations"]:
-            name = by_id.get(annotation["image_id"])
+            number = annotation["image_id"]
+            name = None if isinstance(number, bool) else by_id.get(number)  # for Python, true is 1
             if name is None:
-                reason = f"annotation {annotation.get('id')}: no image {annotation['image_id']!r}"
+                reason = f"annotation {annotation.get('id')}: no image {number!r}"
                 losses.append(Loss(Lost.BOX, path, reason))
             else:
                 annotations[name].append(annotation)
-        folder = images or find_image_folder(candidate_folders(path), sizes)
+        folders = image_folders(path, images, subset_of(path))
         twice = {name for name, count in Counter(by_id.values()).items() if count > 1}
         merged = "is there under several ids; their faces are merged"
         losses += [Loss(Lost.ANNOTATION, path, f"{name} {merged}") for name in sorted(twice)]
         return [
-            make_photo(folder / name, size, Faces.read(annotations[name], lambda a: _face(a, classes)))
+            located_photo(name, folders, size, Faces.read(annotations[name], lambda a: _face(a, classes)))
             for name, size in sizes.items()
         ]
     except MALFORMED as error:
@@ -66,12 +65,12 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
 
 
 def read_ids(path: Path) -> tuple[dict[str, int], int]:
-    """Read what pycocotools needs of a COCO JSON: the id of each image by file name without folders, and that of the
-    first category. Raises UserError.
+    """Read what pycocotools needs of a COCO JSON: the id of each image by its `file_name`, and that of the first
+    category. Raises UserError.
     """
     content = _load(path)
     try:
-        names = {Path(image["file_name"]).name: image["id"] for image in content["images"]}
+        names = {str(image["file_name"]): image["id"] for image in content["images"]}
         return names, next((category["id"] for category in content.get("categories") or []), 0)
     except MALFORMED as error:
         raise UserError(f"{path}: not {_FORMAT} ({type(error).__name__}: {first_line(error)})") from error

@@ -10,21 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from facedet.common.errors import UserError, first_line
-from facedet.data.formats.parsing import (
-    TWICE,
-    BoxAnnotation,
-    Faces,
-    candidate_folders,
-    enclosing,
-    find_image_folder,
-    make_photo,
-    numbers,
-    xml_root,
-)
+from facedet.data.formats.locate import image_folders, located_photo
+from facedet.data.formats.parsing import TWICE, BoxAnnotation, Faces, box_of_ellipse, enclosing, numbers, xml_root
 from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
 
 _FORMAT = "a CVAT for images 1.1 XML"
+_ABOUT_THE_FILE = ("version", "meta")
 
 
 def begins(head: str) -> bool:
@@ -35,19 +27,19 @@ def begins(head: str) -> bool:
 def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     """Read a CVAT XML. Raises UserError.
 
-    The images are in `images`, or else next to the XML, in images/, or next to the annotations/ that contains the XML.
+    The images are in `images`, or else where `image_folders` says; names of a video's images have no suffix.
     Adds each malformed <image> and each tag to `losses`.
     """
-    found: dict[str, tuple[tuple[int, int], Faces]] = {}
+    found: dict[tuple[str, str], tuple[tuple[int, int], Faces]] = {}
     try:
         for node in _images(path):
             try:
                 size = int(node.get("width") or 0), int(node.get("height") or 0)
-                name = node.attrib["name"]
-                if name in found:
-                    found[name][1].unread.append(TWICE)
+                key = node.get("subset", ""), (name := node.attrib["name"])
+                if key in found:
+                    found[key][1].unread.append(TWICE)
                     continue
-                found[name] = size, Faces.read(node, _face)
+                found[key] = size, Faces.read(node, _face)
                 losses += [Loss(Lost.ANNOTATION, path, f"{name}: a tag") for _ in node.iter("tag")]
             except (KeyError, ValueError) as error:
                 reason = f"image {node.get('name') or node.get('id')}: malformed ({type(error).__name__}: {error})"
@@ -56,8 +48,10 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
         raise UserError(f"{path}: no such file or folder") from error
     except (ET.ParseError, OSError, LookupError, ValueError) as error:
         raise UserError(f"{path}: not {_FORMAT} ({first_line(error)})") from error
-    folder = images or find_image_folder(candidate_folders(path), found)
-    return [make_photo(folder / name, size, faces) for name, (size, faces) in found.items()]
+    return [
+        located_photo(name, image_folders(path, images, subset), size, faces)
+        for (subset, name), (size, faces) in found.items()
+    ]
 
 
 def _images(path: Path) -> Iterator[ET.Element]:
@@ -66,12 +60,17 @@ def _images(path: Path) -> Iterator[ET.Element]:
     _, root = next(events)
     if root.tag != "annotations":
         raise ValueError(f"its root is <{root.tag}>, not <annotations>")
+    depth = 1
     for event, node in events:
-        if event == "end" and node.tag == "image":
-            yield node
-            root.clear()
-        elif node.tag == "track":
+        depth += 1 if event == "start" else -1
+        if event != "end" or depth != 1 or node.tag in _ABOUT_THE_FILE:
+            continue
+        if node.tag == "track":
             raise ValueError("it is CVAT for video; export the task as CVAT for images 1.1")
+        if node.tag != "image":
+            raise ValueError(f"it has a <{node.tag}> where an <image> is expected")
+        yield node
+        root.clear()
 
 
 def _face(shape: ET.Element) -> BoxAnnotation | None:
@@ -87,15 +86,14 @@ def _box(shape: ET.Element) -> list[float]:
     x1, y1, x2, y2 = _values(shape, "xtl", "ytl", "xbr", "ybr")
     if not shape.get("rotation"):
         return [x1, y1, x2, y2]
-    cos, sin = _cos_sin(shape)
+    cos, sin = math.cos(_angle(shape)), math.sin(_angle(shape))
     half = [(abs(a * cos) + abs(b * sin)) / 2 for a, b in ((x2 - x1, y2 - y1), (y2 - y1, x2 - x1))]
-    return _around((x1 + x2) / 2, (y1 + y2) / 2, *half)
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    return [x - half[0], y - half[1], x + half[0], y + half[1]]
 
 
 def _ellipse(shape: ET.Element) -> list[float]:
-    x, y, rx, ry = _values(shape, "cx", "cy", "rx", "ry")
-    cos, sin = _cos_sin(shape)
-    return _around(x, y, math.hypot(rx * cos, ry * sin), math.hypot(rx * sin, ry * cos))
+    return box_of_ellipse(*_values(shape, "cx", "cy", "rx", "ry"), _angle(shape))
 
 
 def _mask(shape: ET.Element) -> list[float]:
@@ -130,10 +128,5 @@ def _values(shape: ET.Element, *names: str) -> list[float]:
     return numbers([shape.attrib[name] for name in names])
 
 
-def _cos_sin(shape: ET.Element) -> tuple[float, float]:
-    (degrees,) = numbers([shape.get("rotation") or 0])
-    return math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-
-
-def _around(x: float, y: float, half_width: float, half_height: float) -> list[float]:
-    return [x - half_width, y - half_height, x + half_width, y + half_height]
+def _angle(shape: ET.Element) -> float:
+    return math.radians(numbers([shape.get("rotation") or 0])[0])

@@ -4,28 +4,25 @@ Polygons, lines, ellipses, masks and skeletons become the boxes around them. Poi
 cannot be used. Labels and captions are about the image, and no faces.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from facedet.common.errors import UserError, first_line
+from facedet.data.formats.locate import image_folders, located_photo
 from facedet.data.formats.parsing import (
     MALFORMED,
     TWICE,
     BoxAnnotation,
     Faces,
-    candidate_folders,
+    as_list,
     enclosing,
-    find_image_folder,
     first_key,
     flag,
-    make_photo,
     numbers,
     read_json,
     xywh_to_corners,
 )
 from facedet.data.formats.segmentation import box_of_segmentation
-from facedet.data.image import SUFFIXES
 from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
 
@@ -43,8 +40,8 @@ def begins(head: str) -> bool:
 def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     """Read a Datumaro JSON. Raises UserError.
 
-    The images are in `images`, or else in the images/ next to annotations/, in its subfolder with the name of the
-    subset, or next to the JSON. Adds each malformed item and each annotation without a place to `losses`.
+    The images are in `images`, or else where `image_folders` says. Adds each malformed item and each annotation without
+    a place to `losses`.
     """
     content = read_json(path, _FORMAT)
     if not isinstance(content, dict) or not isinstance(content.get("items"), list):
@@ -53,7 +50,7 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     items: dict[str, tuple[tuple[int, int], Faces]] = {}
     for k, item in enumerate(content["items"]):
         try:
-            annotations = item.get("annotations") or []
+            annotations = as_list(item["annotations"])
             name = _name(item)
             if name in items:
                 items[name][1].unread.append(TWICE)
@@ -64,10 +61,8 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
         except MALFORMED as error:
             reason = f"item {k}: malformed ({type(error).__name__}: {first_line(error)})"
             losses.append(Loss(Lost.IMAGE, path, reason))
-    roots = [images] if images else candidate_folders(path)
-    candidates = [candidate for root in roots for candidate in (root, root / path.stem)]
-    folder = find_image_folder(candidates, _file_names(items))
-    return [make_photo(_image_path(folder, name), size, faces) for name, (size, faces) in items.items()]
+    folders = image_folders(path, images, path.stem)
+    return [located_photo(name, folders, size, faces) for name, (size, faces) in items.items()]
 
 
 def _classes(path: Path, content: dict) -> list[str]:
@@ -115,16 +110,3 @@ def _size(item: dict) -> tuple[int, int]:
 
 def _image_entry(item: dict) -> dict[str, Any]:
     return item.get("image") or item.get("media") or {}
-
-
-def _file_names(names: Iterable[str]) -> list[str]:
-    """Each name as it is, then with every image suffix."""
-    return [file_name for name in names for file_name in (name, *(name + suffix for suffix in sorted(SUFFIXES)))]
-
-
-def _image_path(folder: Path, name: str) -> Path:
-    """The image file of a name that may lack its suffix."""
-    if Path(name).suffix.lower() in SUFFIXES:
-        return folder / name
-    candidates = (folder / file_name for file_name in _file_names([name]))
-    return next((path for path in candidates if path.is_file()), folder / name)

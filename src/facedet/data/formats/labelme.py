@@ -14,6 +14,7 @@ from facedet.data.formats.parsing import (
     MALFORMED,
     BoxAnnotation,
     Faces,
+    as_list,
     beginning,
     enclosing,
     flag,
@@ -25,7 +26,7 @@ from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
 
 _FORMAT = "a LabelMe JSON"
-_OUTLINES = ("rectangle", "polygon", "rotation", "mask", "linestrip", "line", "quadrilateral")
+_OUTLINES = ("rectangle", "rotation", "mask", "linestrip", "line", "quadrilateral")
 
 
 def is_folder(folder: Path) -> bool:
@@ -39,8 +40,8 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     An image is next to its JSON, in images/ or in `images`. Adds each malformed JSON to `losses`. Images without a JSON
     are not used: LabelMe writes none for an image that nobody annotated.
     """
-    files = [file for file in _files(path) if _is_annotation(file)]
-    if not files:
+    files = _files(path)
+    if not any(map(_is_annotation, files)):
         raise UserError(f"{path}: contains no .json annotations of LabelMe")
     photos = []
     for file in files:
@@ -64,7 +65,7 @@ def _photo(file: Path, images: Path | None) -> Photo:
     content = read_json(file, _FORMAT)
     try:
         size = int(content.get("imageWidth") or 0), int(content.get("imageHeight") or 0)
-        faces = Faces.read(content["shapes"], _face)
+        faces = Faces.read(as_list(content["shapes"]), _face)
         name = str(content.get("imagePath") or file.stem).replace("\\", "/").rsplit("/", 1)[-1]
         own = locate(file.stem, image_folders(file, images))  # a renamed image keeps its old name in the JSON
         image = own if own.is_file() else locate(name, image_folders(file, images))
@@ -81,8 +82,8 @@ def _face(shape: dict[str, Any]) -> BoxAnnotation:
         (x, y), edge = points
         radius = math.dist((x, y), edge)
         box = [x - radius, y - radius, x + radius, y + radius]
-    elif kind in _OUTLINES:
+    elif kind in _OUTLINES or (kind == "polygon" and len(points) > 2):
         box = enclosing([value for point in points for value in point])
     else:
-        raise ValueError(f"a {kind} '{label}' is no box and encloses none")
+        raise ValueError(f"a {kind} '{label}' with {len(points)} points is no box and encloses none")
     return box, flag(shape.get("difficult")), label

@@ -6,19 +6,30 @@ cannot be used. A task without an annotation is an image that nobody annotated, 
 
 import math
 import re
-from collections.abc import Iterable
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import image_folders, locate
-from facedet.data.formats.parsing import MALFORMED, BoxAnnotation, Faces, enclosing, make_photo, numbers, read_json
+from facedet.data.formats.parsing import (
+    MALFORMED,
+    BoxAnnotation,
+    Faces,
+    as_list,
+    box_of_ellipse,
+    enclosing,
+    make_photo,
+    numbers,
+    read_json,
+)
 from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
 
 _FORMAT = "a Label Studio JSON"
 _UPLOADED = re.compile(r"[0-9a-f]{8}-")  # before the name of an uploaded file
-_ABOUT_THE_IMAGE = ("choices", "rating", "textarea", "taxonomy")
+_SHAPES = ("rectangle", "ellipse", "polygon")
+_ABOUT_THE_IMAGE = ("choices", "rating", "textarea", "taxonomy", "number", "datetime", "pairwise", "ranker")
 
 
 def begins(head: str) -> bool:
@@ -36,17 +47,19 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     tasks = read_json(path, _FORMAT)
     if not isinstance(tasks, list):
         raise UserError(f"{path}: not {_FORMAT} (it is no list of tasks)")
-    folders, photos = image_folders(path, images), []
+    folders, photos, keys = image_folders(path, images), [], _keys_of_shapes(tasks)
     for k, task in enumerate(tasks):
         try:
-            name, results = _image(task), _results(task)
+            name, results = _image(task), _results(task, keys)
             about = [r for r in results if r.get("type") in _ABOUT_THE_IMAGE]
             losses += [Loss(Lost.ANNOTATION, path, f"{name}: {each['type']}") for each in about]
             shapes = [r for r in results if r not in about]
             photos.append(make_photo(_find(name, folders), _size(shapes), Faces.read(shapes, _face)))
         except MALFORMED as error:
-            reason = first_line(error) if type(error) is ValueError else f"malformed ({type(error).__name__}: {error})"
-            losses.append(Loss(Lost.IMAGE, path, f"task {task.get('id', k) if isinstance(task, dict) else k}: {reason}"))
+            plain = isinstance(error, ValueError)
+            reason = first_line(error) if plain else f"malformed ({type(error).__name__}: {first_line(error)})"
+            number = task.get("id", k) if isinstance(task, dict) else k
+            losses.append(Loss(Lost.IMAGE, path, f"task {number}: {reason}"))
     return photos
 
 
@@ -60,28 +73,53 @@ def _image(task: dict[str, Any]) -> str:
     return names[0]
 
 
-def _results(task: dict[str, Any]) -> list[dict[str, Any]]:
-    """The shapes of a task, in the form of the JSON. Raises ValueError if it is not annotated, or several times."""
-    if "data" not in task:  # JSON-MIN
-        found = [r for value in task.values() if isinstance(value, list) for r in value if isinstance(r, dict)]
-        return [{"value": r, **{key: r.get(key) for key in ("original_width", "original_height")}} for r in found]
-    done = [each for each in task["annotations"] if not each.get("was_cancelled")]
+def _results(task: dict[str, Any], keys: set[str]) -> list[dict[str, Any]]:
+    """The shapes of a task, in the form of the JSON. Raises ValueError if it is not annotated, or several times.
+
+    keys: for JSON-MIN, those of the lists of shapes.
+    """
+    if "data" not in task:
+        return _results_of_json_min(task, keys)
+    done = [each for each in as_list(task["annotations"]) if not each.get("was_cancelled")]
     if not done:
         raise ValueError("is not annotated")
     if len(done) > 1:
         raise ValueError(f"has {len(done)} annotations; export one for each task")
-    return [result for result in done[0]["result"] if result.get("type") != "relation"]
+    return _with_labels([result for result in as_list(done[0]["result"]) if result.get("type") != "relation"])
 
 
-def _size(results: Iterable[dict[str, Any]]) -> tuple[int, int]:
-    first = next(iter(results), {})
-    return int(first.get("original_width") or 0), int(first.get("original_height") or 0)
+def _keys_of_shapes(tasks: list[Any]) -> set[str]:
+    """The keys of JSON-MIN under which any task has a list of shapes; other tasks may have none under them."""
+    items = (item for task in tasks if isinstance(task, dict) for item in task.items())
+    return {key for key, value in items if isinstance(value, list) and any(isinstance(r, dict) for r in value)}
+
+
+def _results_of_json_min(task: dict[str, Any], keys: set[str]) -> list[dict[str, Any]]:
+    if not task.get("annotation_id") and not task.get("annotator"):
+        raise ValueError("is not annotated")
+    lists = [as_list(value) for key, value in task.items() if key in keys]
+    sizes = ("original_width", "original_height")
+    return [{"value": dict(r), **{key: r.get(key) for key in sizes}} for value in lists for r in value]
+
+
+def _with_labels(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The results without the shapes that are there again, with their label: they have the same id."""
+    labelled = {r.get("id") for r in results if r.get("type") == "labels"}
+    return [r for r in results if r.get("type") not in _SHAPES or r.get("id") is None or r["id"] not in labelled]
+
+
+def _size(results: list[dict[str, Any]]) -> tuple[int, int]:
+    """The size of the image, 0 without any. Raises ValueError if the shapes state several."""
+    sizes = {(int(r.get("original_width") or 0), int(r.get("original_height") or 0)) for r in results}
+    if len(sizes) > 1:
+        raise ValueError("states several sizes of the image")
+    return next(iter(sizes), (0, 0))
 
 
 def _find(name: str, folders: list[Path]) -> Path:
     found = locate(name, folders)
     folder, _, file = name.rpartition("/")
-    if not found.is_file() and _UPLOADED.match(file):
+    if not isfile(found) and _UPLOADED.match(file):
         return locate(f"{folder}/{file[9:]}" if folder else file[9:], folders)
     return found
 
@@ -98,8 +136,7 @@ def _corners(value: dict[str, Any], sx: float, sy: float) -> list[float]:
     cos, sin = math.cos(angle), math.sin(angle)
     if "radiusX" in value:
         x, y, rx, ry = numbers([value[key] for key in ("x", "y", "radiusX", "radiusY")])
-        half = math.hypot(rx * sx * cos, ry * sy * sin), math.hypot(rx * sx * sin, ry * sy * cos)
-        return [x * sx - half[0], y * sy - half[1], x * sx + half[0], y * sy + half[1]]
+        return box_of_ellipse(x * sx, y * sy, rx * sx, ry * sy, angle)
     if "points" in value:
         points = [numbers(point, 2) for point in value["points"]]
         return enclosing([side for x, y in points for side in (x * sx, y * sy)])
@@ -107,5 +144,7 @@ def _corners(value: dict[str, Any], sx: float, sy: float) -> list[float]:
         raise ValueError(f"a shape with {', '.join(sorted(value)) or 'nothing'} is no box and encloses none")
     x, y, w, h = numbers([value[key] for key in ("x", "y", "width", "height")])
     corner, size = (x * sx, y * sy), (w * sx, h * sy)  # turned about its upper left corner
-    corners = [(corner[0] + a * cos - b * sin, corner[1] + a * sin + b * cos) for a in (0, size[0]) for b in (0, size[1])]
+    corners = [
+        (corner[0] + a * cos - b * sin, corner[1] + a * sin + b * cos) for a in (0, size[0]) for b in (0, size[1])
+    ]
     return enclosing([side for point in corners for side in point])

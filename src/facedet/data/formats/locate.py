@@ -1,10 +1,13 @@
 """Find the image that an annotation names, wherever its tool put it and however it wrote the name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from os.path import isfile
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from facedet.data.formats.parsing import Faces, make_photo
 from facedet.data.image import SUFFIXES
+from facedet.data.structures import Photo
 
 
 def image_folders(file: Path, images: Path | None, subset: str = "") -> list[Path]:
@@ -31,24 +34,50 @@ class Ambiguous(ValueError):
     """Several images fit a name equally well."""
 
 
-def locate(name: str, folders: Sequence[Path]) -> Path:
-    """The image of a name: the one at the longest end of its path. Raises Ambiguous.
+def located_photo(name: str, folders: Sequence[Path], size: tuple[int, int], faces: Faces) -> Photo:
+    """Make the photo of the image that an annotation names. size: as for `make_photo`."""
+    try:
+        return make_photo(locate(name, folders), size, faces)
+    except ValueError as error:
+        return make_photo(folders[0] / name, size, Faces(unread=[str(error)]))
 
-    name: with `/` or `\\`, also quoted as in a URL, absolute, or without suffix. Without any such image, the path in the
-    first folder.
+
+def locate(name: str, folders: Sequence[Path]) -> Path:
+    """The image of a name: the one at the longest end of its path. Raises Ambiguous, or ValueError for an empty name.
+
+    name: with `/` or `\\`, also quoted as in a URL, absolute, or without suffix. Without any such image, the path in
+    the first folder.
     """
-    for text in dict.fromkeys((name.replace("\\", "/"), unquote(name.replace("\\", "/").partition("?d=")[2] or name))):
+    plain = name.replace("\\", "/")
+    if not plain.strip("/. "):
+        raise ValueError("names no image")
+    if Path(plain).is_absolute() and isfile(plain):
+        return Path(plain)
+    for text in dict.fromkeys(
+        (plain, unquote(plain.rpartition("?d=")[2]).replace("\\", "/"))
+    ):  # ?d=: Label Studio's local files
         parts = [part for part in PurePosixPath(text).parts if part not in ("/", ".")]
         for first in range(len(parts)):
-            found = list(dict.fromkeys(_files(PurePosixPath(*parts[first:]), folders)))
+            found = _different(_files(PurePosixPath(*parts[first:]), folders))
             if len(found) > 1:
                 raise Ambiguous(f"'{name}' is {found[0]} or {found[1]}; give the folder with --images")
             if found:
                 return found[0]
-    return folders[0] / name.replace("\\", "/")
+    return folders[0] / plain.lstrip("/")
+
+
+def _different(files: Iterable[Path]) -> list[Path]:
+    """The files, each under its first name: the same one has several where the case of letters does not count."""
+    names: dict[tuple[int, int], Path] = {}
+    for file in files:
+        stat = file.stat()
+        names.setdefault((stat.st_dev, stat.st_ino), file)
+    return list(names.values())
 
 
 def _files(end: PurePosixPath, folders: Sequence[Path]) -> Iterator[Path]:
     """The images that lie at an end of a path in one of the folders."""
-    ends = [end] if end.suffix.lower() in SUFFIXES else [end.with_name(end.name + suffix) for suffix in sorted(SUFFIXES)]
-    return (folder / each for folder in folders for each in ends if (folder / each).is_file())
+    known = end.suffix.lower() in SUFFIXES
+    suffixes = [""] if known else [each for suffix in sorted(SUFFIXES) for each in (suffix, suffix.upper())]
+    ends = [end.with_name(end.name + suffix) for suffix in suffixes]
+    return (folder / each for folder in folders for each in ends if isfile(folder / each))

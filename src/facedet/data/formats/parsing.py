@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def xywh_to_corners(box: Any) -> list[float]:
 def numbers(values: Any, count: int | None = None) -> list[float]:
     """Finite numbers, or text that says them. count: how many; None for any. Raises ValueError."""
     try:
-        parsed = [float(value) for value in ([values] if isinstance(values, str) else values)]
+        parsed = [_number(value) for value in ([values] if isinstance(values, str | dict) else values)]
     except MALFORMED as error:
         raise ValueError(f"not numbers: {_short(values)}") from error
     if not all(map(math.isfinite, parsed)):
@@ -96,11 +97,31 @@ def numbers(values: Any, count: int | None = None) -> list[float]:
     return parsed
 
 
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise TypeError
+    return float(value)
+
+
+def as_list(values: Any) -> list[Any]:
+    """The annotations of an image, unless they are no list. Raises ValueError."""
+    if not isinstance(values, list):
+        raise ValueError(f"no list of annotations: {_short(values)}")
+    return values
+
+
 def enclosing(points: Sequence[float]) -> list[float]:
     """The box x1 y1 x2 y2 around points given as x1 y1 x2 y2 ... Raises ValueError if there are fewer than two."""
     if len(points) < 4 or len(points) % 2:
         raise ValueError(f"{len(points)} coordinates enclose no box")
     return [min(points[::2]), min(points[1::2]), max(points[::2]), max(points[1::2])]
+
+
+def box_of_ellipse(x: float, y: float, rx: float, ry: float, angle: float) -> list[float]:
+    """The box x1 y1 x2 y2 around an ellipse that is turned by an angle, in radians."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    width, height = math.hypot(rx * cos, ry * sin), math.hypot(rx * sin, ry * cos)
+    return [x - width, y - height, x + width, y + height]
 
 
 def flag(value: Any) -> bool:
@@ -138,12 +159,5 @@ def read_json(path: Path, format: str) -> Any:
 
 def find_image_folder(folders: Sequence[Path], names: Iterable[str]) -> Path:
     """The folder of the first image of `names` that exists; the first of `folders` if none exists."""
-    found = (folder for name in names for folder in folders if (folder / name).is_file())
+    found = (folder for name in names for folder in folders if isfile(folder / name))
     return next(found, folders[0])
-
-
-def candidate_folders(file: Path) -> list[Path]:
-    """Where tools put the images of an annotation file: next to it, in images/, or next to its annotations/."""
-    folder, parent = file.parent, file.parent.parent
-    candidates = [folder, folder / "images"]
-    return [*candidates, parent / "images", parent] if folder.name.lower() == "annotations" else candidates

@@ -1,6 +1,7 @@
 """VGG Image Annotator: a project or export JSON, with `regions` in pixels for each file.
 
-Circles, ellipses, polygons and lines become the boxes around them. Points enclose no box, so their image cannot be used.
+Circles, ellipses, polygons and lines become the boxes around them. Points enclose no box, so their image cannot be
+used.
 """
 
 from pathlib import Path
@@ -8,7 +9,17 @@ from typing import Any
 
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import image_folders, locate
-from facedet.data.formats.parsing import MALFORMED, BoxAnnotation, Faces, enclosing, make_photo, numbers, read_json
+from facedet.data.formats.parsing import (
+    MALFORMED,
+    BoxAnnotation,
+    Faces,
+    as_list,
+    box_of_ellipse,
+    enclosing,
+    make_photo,
+    numbers,
+    read_json,
+)
 from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
 
@@ -34,7 +45,7 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     for key, entry in files.items():
         try:
             regions = entry["regions"]
-            shapes = list(regions.values()) if isinstance(regions, dict) else regions
+            shapes = list(regions.values()) if isinstance(regions, dict) else as_list(regions)
             photos.append(make_photo(locate(str(entry["filename"]), folders), (0, 0), Faces.read(shapes, _face)))
         except MALFORMED as error:
             reason = f"{key}: malformed ({type(error).__name__}: {first_line(error)})"
@@ -55,9 +66,7 @@ def _corners(shape: dict[str, Any]) -> list[float]:
     if kind in ("circle", "ellipse"):
         radii = ("r", "r") if kind == "circle" else ("rx", "ry")
         x, y, rx, ry = numbers([shape[key] for key in ("cx", "cy", *radii)])
-        if shape.get("theta"):  # turned: the larger radius holds for both
-            rx = ry = max(rx, ry)
-        return [x - rx, y - ry, x + rx, y + ry]
+        return box_of_ellipse(x, y, rx, ry, numbers([shape.get("theta") or 0])[0])
     if kind in ("polygon", "polyline"):
         points = zip(numbers(shape["all_points_x"]), numbers(shape["all_points_y"]), strict=True)
         return enclosing([value for point in points for value in point])

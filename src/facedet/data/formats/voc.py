@@ -1,10 +1,13 @@
-"""Pascal VOC folder: `images/` or `JPEGImages/`, `annotations/` or `Annotations/`. `difficult` faces are ignored.
+"""Pascal VOC folder: `images/` or `JPEGImages/`, `annotations/` or `Annotations/`, or labelImg's: XML next to images.
 
-Corners are used as written: VOC itself counts pixels from one, but current tools count from zero.
+`difficult` faces are ignored. Both folders may have the same subfolders. Corners are used as written:
+VOC itself counts pixels from one, but current tools count from zero.
 """
 
 import xml.etree.ElementTree as ET
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from facedet.common.errors import UserError
@@ -13,12 +16,20 @@ from facedet.data.image import SUFFIXES
 from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
 
+_ANNOTATIONS = ("annotations", "Annotations")
+_IMAGES = ("images", "JPEGImages")
+
 
 def is_folder(folder: Path) -> bool:
     """Whether a folder has XML annotations that are not CVAT's."""
-    files = (file for name in ("annotations", "Annotations") for file in (folder / name).glob("*.xml"))
-    first = next(files, None)
-    return first is not None and xml_root(beginning(first)) != "annotations"
+    first = next((file for name in _ANNOTATIONS for file in _xml_in(folder / name)), None)
+    if first is not None:
+        return xml_root(beginning(first)) != "annotations"
+    return any(xml_root(beginning(file)) == "annotation" for file in _xml_in(folder, nested=False))
+
+
+def _xml_in(folder: Path, *, nested: bool = True) -> Iterator[Path]:
+    return (file for file in folder.glob("**/*" if nested else "*") if file.suffix.lower() == ".xml")
 
 
 def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
@@ -27,21 +38,16 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     The image of an annotation is the one with its name. If there is none, it is the one in its <filename>, which stays
     as it was when files are renamed. Adds to `losses` each annotation file that is malformed or has not one image.
     """
-    annotations = _subfolder(path, "annotations", "Annotations")
-    folder = images or _subfolder(path, "images", "JPEGImages")
-    if not folder.is_dir():
-        raise UserError(f"{folder}: is not a folder; give the folder of the images")
-    files = sorted(annotations.glob("*.xml"))
+    annotations = _subfolder(path, _ANNOTATIONS)
+    files = sorted(_xml_in(annotations, nested=annotations != path))
     if not files:
         raise UserError(f"{annotations}: contains no .xml annotations")
-    by_stem: dict[str, list[Path]] = defaultdict(list)
-    for image in sorted(folder.iterdir()):
-        if image.suffix.lower() in SUFFIXES:
-            by_stem[image.stem].append(image)
+    found = _Images.of(images or _subfolder(path, _IMAGES))
     photos: dict[Path, list[tuple[Path, Photo]]] = defaultdict(list)
     for file in files:
         try:
-            photo = _photo(file, folder, by_stem)
+            size, faces, stated = _parse(file)
+            photo = make_photo(found.find(file.relative_to(annotations), stated), size, faces)
             photos[photo.path].append((file, photo))
         except UserError as error:
             losses.append(Loss.of_error(Lost.IMAGE, file, error))
@@ -51,39 +57,63 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     return [described[0][1] for described in photos.values() if len(described) == 1]
 
 
-def _photo(file: Path, folder: Path, by_stem: dict[str, list[Path]]) -> Photo:
+@dataclass
+class _Images:
+    """The images of a folder: by their path in it without suffix, and by their name without suffix."""
+
+    folder: Path
+    by_path: dict[Path, list[Path]]
+    by_stem: dict[str, list[Path]]
+
+    @classmethod
+    def of(cls, folder: Path) -> "_Images":
+        """The images of a folder and its subfolders. Raises UserError if it is none."""
+        if not folder.is_dir():
+            raise UserError(f"{folder}: is not a folder; give the folder of the images")
+        images = cls(folder, defaultdict(list), defaultdict(list))
+        for image in sorted(folder.rglob("*")):
+            if image.suffix.lower() in SUFFIXES:
+                images.by_path[image.relative_to(folder).with_suffix("")].append(image)
+                images.by_stem[image.stem].append(image)
+        return images
+
+    def find(self, file: Path, stated: str) -> Path:
+        """The image of an annotation file. file: relative to its folder. Raises UserError if several have its name."""
+        same = self.by_path.get(file.with_suffix("")) or self.by_stem.get(file.stem, [])
+        exact = [image for image in same if image.name == stated]
+        if len(same) > 1 and len(exact) != 1:
+            first, second = (image.relative_to(self.folder) for image in same[:2])
+            raise UserError(f"{first} and {second} have its name; remove one of them")
+        if same:
+            return (exact or same)[0]
+        named = [image for image in self.by_stem.get(Path(stated).stem, []) if image.name == stated]
+        return named[0] if len(named) == 1 else self.folder / (stated or f"{file.stem}.jpg")
+
+
+def _parse(file: Path) -> tuple[tuple[int, int], Faces, str]:
+    """The size and the faces of an annotation file, and the name of the image that it states. Raises UserError."""
     try:
         root = ET.parse(file).getroot()
         if root.tag != "annotation":
             raise ValueError(f"its root is <{root.tag}>, not <annotation>")
         faces = Faces.read(root.findall("object"), _face)
+        if len(root.findall(".//bndbox")) > len(root.findall("object//bndbox")):
+            faces.unread.append("a <bndbox> is not in an <object>")
         width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
     except (ET.ParseError, ValueError, OSError, OverflowError, LookupError, RecursionError) as error:
         raise UserError(f"{file}: not a Pascal VOC annotation ({error})") from error
-    return make_photo(_image(file, root.findtext("filename"), folder, by_stem), (width, height), faces)
-
-
-def _image(file: Path, stated: str | None, folder: Path, by_stem: dict[str, list[Path]]) -> Path:
-    """The image of an annotation file. Raises UserError if several have its name."""
-    name = PurePosixPath((stated or "").strip().replace("\\", "/")).name
-    same = by_stem.get(file.stem, [])
-    if len(same) > 1 and folder / name not in same:
-        raise UserError(f"{file}: {same[0].name} and {same[1].name} have its name; remove one of them")
-    if same:
-        return folder / name if folder / name in same else same[0]
-    return folder / (name or f"{file.stem}.jpg")
+    stated = (root.findtext("filename") or "").strip().replace("\\", "/")
+    return (width, height), faces, PurePosixPath(stated).name
 
 
 def _face(node: ET.Element) -> BoxAnnotation:
     name = (node.findtext("name") or "").strip()
-    if node.find("bndbox") is None:
-        raise ValueError(f"an <object> '{name}' has no <bndbox>")
-    box = numbers([node.findtext(f"bndbox/{side}") or "" for side in ("xmin", "ymin", "xmax", "ymax")])
+    if len(boxes := node.findall("bndbox")) != 1:
+        raise ValueError(f"an <object> '{name}' has {len(boxes) or 'no'} <bndbox>")
+    box = numbers([boxes[0].findtext(side) or "" for side in ("xmin", "ymin", "xmax", "ymax")])
     return box, flag(node.findtext("difficult")), name
 
 
-def _subfolder(path: Path, *names: str) -> Path:
-    for name in names:
-        if (path / name).is_dir():
-            return path / name
-    raise UserError(f"{path}: not a Pascal VOC folder (it has no {' or '.join(f'{n}/' for n in names)})")
+def _subfolder(path: Path, names: Sequence[str]) -> Path:
+    """The first of the subfolders that is there, or else the folder itself."""
+    return next((path / name for name in names if (path / name).is_dir()), path)

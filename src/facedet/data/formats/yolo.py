@@ -6,12 +6,14 @@ An image without a label file has no faces. The format cannot mark ignored faces
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from os.path import exists, isdir
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from facedet.common.errors import UserError, first_line
+from facedet.data.formats.locate import Ambiguous, locate
 from facedet.data.formats.parsing import BoxAnnotation, Faces, make_photo, read_text
 from facedet.data.formats.yolo_rows import Rows, corners, decide, parse
 from facedet.data.image import SUFFIXES, image_size
@@ -25,8 +27,9 @@ _LONGEST_ROW = 1 << 16  # characters
 
 def is_folder(folder: Path) -> bool:
     """Whether a folder has a data.yaml, images/ and labels/, or label files next to images."""
-    if (folder / "images").is_dir() and (folder / "labels").is_dir():
-        return True
+    labels = folder / "labels"
+    if (folder / "images").is_dir() and labels.is_dir():
+        return any(labels.rglob("*.txt")) or not any(labels.rglob("*.json"))
     if any(is_data_yaml(file) for pattern in ("*.yaml", "*.yml") for file in folder.glob(pattern)):
         return True
     images = {path.stem for path in folder.iterdir() if path.suffix.lower() in SUFFIXES}
@@ -138,13 +141,13 @@ def _images_of(
     if split and not content.get(split):
         raise UserError(f"{file}: has no '{split}'; add it, or give a separate dataset")
     stated = file.parent / str(content.get("path") or "")
-    root = images or (stated if stated.is_dir() else file.parent)
+    root = images or (stated if isdir(stated) else file.parent)
     paths: list[Path] = []
     for key in [split] if split else [key for key in SPLITS if content.get(key)]:
         entries = content[key] if isinstance(content[key], list) else [content[key]]
         for entry in map(str, entries):
             # some tools write ../train for a folder next to the file
-            found = next((p for p in (root / entry, root / entry.removeprefix("../")) if p.exists()), None)
+            found = next((p for p in (root / entry, root / entry.removeprefix("../")) if exists(p)), None)
             if found is None:
                 losses.append(Loss(Lost.NAME, file, f"{key}: no such file or folder: {root / entry}"))
             else:
@@ -153,9 +156,15 @@ def _images_of(
 
 
 def _images_in_list(file: Path, root: Path) -> list[Path]:
-    """The images in a text file, one per line, relative to its folder or else to the root."""
+    """The images in a text file, one per line: also absolute paths of another machine, by their longest end.
+
+    Raises UserError.
+    """
     lines = [line.strip() for line in read_text(file, "a list of images").splitlines() if line.strip()]
-    return [file.parent / line if (file.parent / line).is_file() else root / line for line in lines]
+    try:
+        return [locate(line, [file.parent, root] if file.parent != root else [root]) for line in lines]
+    except Ambiguous as error:
+        raise UserError(f"{file}: {error}") from error
 
 
 def _candidates(path: Path, images: Path | None) -> dict[Path, list[Path]]:

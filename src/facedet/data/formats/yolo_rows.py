@@ -1,7 +1,8 @@
 """The rows of YOLO label files: boxes, boxes with points, polygons, oriented boxes. All as fractions of the image.
 
 `class cx cy w h` is a box; pairs or triples after it are points of the face. `class x1 y1 x2 y2 x3 y3 ...` is a polygon
-or an oriented box. Many numbers of columns can be both, so all rows of a dataset are judged together.
+or an oriented box. Many numbers of columns can be both, so all rows of a dataset are judged together. If none is longer
+than a triangle, they are no polygons: predictions of tracks look the same.
 """
 
 from collections import Counter
@@ -22,6 +23,7 @@ _OUTSIDE = 0.5  # of the image's sides, by which polygons may reach out of it
 class Rows(Enum):
     """What the rows with more than six columns are."""
 
+    BOXES = "boxes only"
     POLYGONS = "polygons or oriented boxes"
     POSES = "boxes with points"
 
@@ -44,6 +46,8 @@ def corners(row: Sequence[float], kind: Rows) -> list[float]:
             raise ValueError(f"{columns} columns: neither a box, nor a box with points, nor a polygon")
         _, x, y, w, h, *_ = row
         return [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
+    if kind is Rows.BOXES:
+        raise ValueError(f"{columns} columns: not a box, unlike the other rows")
     if columns % 2 == 0:
         raise ValueError(f"{columns} columns: not a polygon, unlike the other rows")
     return enclosing(row[1:])
@@ -57,13 +61,14 @@ def decide(rows: Iterable[Sequence[float]], points: Sequence[int] | None, where:
     if points is not None:
         return Rows.POSES if any(points) else Rows.POLYGONS
     if not long:
-        return Rows.POLYGONS
+        return Rows.BOXES
     columns, _ = Counter(map(len, long)).most_common(1)[0]  # all poses of a dataset have the same number
     usual = [row for row in long if len(row) == columns]
     sample = usual[:: len(usual) // _SAMPLE + 1]
     poses = columns % 2 == 0 or sum(map(_can_be_pose, sample)) > len(sample) / 2
     if not poses or 2 * len(usual) <= len(long):
-        return Rows.POLYGONS
+        triangles = max(map(len, long)) == _FEWEST_POINTS  # or predictions with their confidence and track
+        return Rows.BOXES if triangles else Rows.POLYGONS
     if columns % 2 and sum(map(_can_be_polygon, sample)) >= _POLYGONS * len(sample):
         raise UserError(
             f"{where}: its rows of {columns} columns can be polygons or boxes with points; say it in data.yaml: "

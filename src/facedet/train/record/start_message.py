@@ -15,9 +15,8 @@ def print_start(run: Run, target: str) -> None:
         return
     cfg, left_out = run.cfg, sum(len(dataset.faces.skipped) for dataset in run.datasets)
     train, val = (_describe(dataset_facts(dataset.faces, cfg.input_size)) for dataset in run.datasets)
-    views, classes = len(run.datasets[0]), [name for photo in run.datasets[0].faces.photos for name in photo.classes]
-    described = describe_classes((), set(classes))
-    counted = f"\n{described}" if described else ""
+    views, classes = len(run.datasets[0]), describe_classes(run.datasets[0].faces.photos)
+    counted = f"\n{classes}" if classes else ""
     note = f" ({left_out} images or boxes left out, see the log)" if left_out else ""
     print(
         f"{config_name(cfg)} at {cfg.input_size}x{cfg.input_size} on {run.device} in {run.precision} from "

@@ -4,6 +4,7 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 
 from facedet.common.page import as_jpeg, in_base64, write_page
+from facedet.data.classes import describe_classes
 from facedet.data.image import read_image
 from facedet.data.inspect.check import height_labels
 from facedet.train.options import TrainingOptions
@@ -42,10 +43,12 @@ def _settings(summary: Summary, run: Run) -> dict[str, object]:
     """The settings by name: first those of every run, then the options that are not the default."""
     cfg = run.cfg
     train, optimizer = cfg.train_dataloader.dataset, cfg.optim_wrapper.optimizer
+    classes = describe_classes(run.datasets[0].faces.photos)
     return {
         "config": cfg.filename,
         "training": ", ".join(map(_describe, [train, *train.get("more", [])])),
         "validation": _describe(cfg.val_dataloader.dataset),
+        **({"classes": classes} if classes else {}),
         "started from": summary.started_from,
         "device": f"{summary.device} in {summary.precision}",
         "seed": summary.seed,
@@ -63,5 +66,5 @@ def _chosen(options: TrainingOptions) -> list[Field]:
 
 
 def _describe(dataset: dict) -> str:
-    details = [f"{name} {dataset[name]}" for name in ("names", "weight") if name in dataset]
+    details = [f"{name} {dataset[name]}" for name in ("names", "weight", "classes") if name in dataset]
     return f"{dataset['path']} ({', '.join(details)})" if details else dataset["path"]

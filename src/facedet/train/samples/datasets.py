@@ -23,6 +23,7 @@ def read_datasets(cfg: Config, options: TrainingOptions) -> tuple[FaceDataset, F
     if not given:
         raise UserError("no dataset to train on; give at least one")
     train = [DatasetSource.of(each, "train") for each in given]
+    assert isinstance(options.val, Dataset)  # `held_out.with_validation` sees to it
     val = DatasetSource.of(options.val, "val")
     built = _dataset(cfg, cfg.train_dataloader, train), _dataset(cfg, cfg.val_dataloader, [val])
     classes = built[0].faces.classes | built[1].faces.classes

@@ -1,0 +1,68 @@
+"""A validation dataset for runs that were given none: images that are held out of the training dataset."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from facedet.common.errors import UserError
+from facedet.common.files import write_beside
+from facedet.data.dataset import DatasetSource
+from facedet.data.formats.yolo import has_train_and_val
+from facedet.data.inspect.split import TRAIN, VAL, split_dataset
+from facedet.train.machine.distributed import gather, is_first
+from facedet.train.options import TrainingOptions
+
+SHARE = 0.2  # of the images, for validation
+
+
+def with_validation(options: TrainingOptions, folder: Path, resume: bool) -> TrainingOptions:
+    """The options with a dataset to validate on. Raises UserError.
+
+    Without one, it is the `val` of a YOLO data.yaml, or else a share of the training images, near-duplicates on one
+    side. Their names are written to train.txt and val.txt in `folder`; a run that is resumed reads them there.
+    """
+    share = SHARE if options.val is None else options.val
+    if not isinstance(share, float):
+        return options
+    train = options.train if isinstance(options.train, list | tuple) else [options.train]
+    if len(train) != 1:
+        raise UserError(f"{len(train)} datasets to train on, and none to validate on; give one with --val")
+    source = DatasetSource.of(train[0], "train")
+    if options.val is None and source.names is None and source.path.exists() and has_train_and_val(source.path):
+        return replace(options, val=replace(source, split="val", weight=1.0))
+    if not resume and is_first():
+        _hold_out(source, share, folder)
+    gather(os.getpid())  # the others wait for the lists
+    lists = folder / TRAIN, folder / VAL
+    for path in lists:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; the run held out images for validation and cannot continue without")
+    val = replace(source, names=lists[1], weight=1.0)
+    return replace(options, train=replace(source, names=lists[0]), val=val)
+
+
+def _hold_out(source: DatasetSource, share: float, folder: Path) -> None:
+    """Write the lists. A list that a start without a first checkpoint left behind is the same."""
+    with TemporaryDirectory() as scratch:
+        texts = [path.read_text(encoding="utf-8") for path in split_dataset(source, Path(scratch), share, seed=0)]
+    for name, text in zip((TRAIN, VAL), texts, strict=True):
+        path = folder / name
+        if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
+            raise UserError(f"{path}: already exists and lists other images; choose another work dir")
+        with write_beside(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    train, val = (len(text.splitlines()) for text in texts)
+    print(
+        f"no dataset to validate on: {val} of {train + val} images are held out, listed in {folder / VAL}", flush=True
+    )
+
+
+@contextmanager
+def tried_validation(options: TrainingOptions) -> Iterator[TrainingOptions]:
+    """`with_validation` for a dry run, which leaves no lists behind."""
+    with TemporaryDirectory() as scratch:
+        shared = Path(gather(scratch)[0])
+        yield with_validation(options, Path(options.work_dir) if options.resume else shared, options.resume)
