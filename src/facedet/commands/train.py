@@ -93,7 +93,7 @@ def train(
 ) -> None:
     """Fine-tune CONFIG on annotated images.
 
-    CONFIG is tiny, finetune, face_detection_0206 or a file.
+    CONFIG is small, finetune, tiny, face_detection_0206 or a file.
 
     Writes best.pth (weights with the highest validation AP: export this one), last.pth (for --resume) and training.html
     (a report) into the work dir, with the numbers and pictures of the report.
