@@ -96,7 +96,7 @@ def _lines(network: Any, passes: list[float], peak: float, shortest: dict[str, f
         f"({describe_machine()}, load {os.getloadavg()[0]:.1f}, openvino {version('openvino')})",
         f"a pass of the folded IR, one thread, median of {len(passes)}: {total:.0f} ms of CPU time, "
         f"{gflops:.1f} GFLOPs in convolutions: {1000 * rate:.0f} GFLOP/s",
-        f"the fastest of three large 3x3 convolutions of the model, in turns with it: {1000 * peak:.0f} GFLOP/s",
+        f"the fastest of three large 3x3 convolutions of the full model, in turns with it: {1000 * peak:.0f} GFLOP/s",
         f"so all layers together reach {100 * rate / peak:.0f} % of the peak, and the convolutions more",
         f"sum of the layers below, each at its shortest: {layers:.0f} ms (other programs lengthen it)",
         "",
@@ -116,7 +116,7 @@ def _kind(node: Any) -> tuple[str, float]:
     out, weights = node.get_output_shape(0), node.input_value(1).get_shape()
     name = f"convolution {weights[-2]}x{weights[-1]}, "
     if len(weights) == 5:  # [groups, outputs of a group, inputs of a group, ...]
-        name += "a group for each channel"
+        name += "with groups"
     else:
         name += f"{'fewer than 8' if weights[0] < 8 else 'to many'} channels"
     return name, 2 * math.prod(out) * math.prod(weights[-3:]) / 1e9

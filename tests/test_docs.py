@@ -32,14 +32,16 @@ ALL_FACES = ("datasets",)  # pages that find problems in the whole dataset
 
 
 @pytest.fixture(scope="session")
-def own(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder where the README's commands to fine-tune on your images have been run, training for 60 of 110 epochs."""
+def own(faces: Path, imagenet_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where the README's commands to fine-tune on your images have been run, training for 40 of 110 epochs."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "faces").symlink_to(faces)
     (folder / "configs").symlink_to(ROOT / "configs")
     (folder / "photo.jpg").symlink_to(min((faces / "images").iterdir()))
     (block,) = blocks(README, "Fine-tune on your images")
-    run(block, folder, "--epochs 60")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCH_HOME", str(imagenet_weights))
+        run(block, folder, "--epochs 40")
     return folder
 
 
@@ -195,7 +197,7 @@ def test_nine_of_ten_shown_boxes_move_by_less_than_half_a_pixel_in_bf16(own: Pat
 @pytest.mark.full
 def test_calibration_keeps_the_loss_of_a_training_step(own: Path, faces: Path, tmp_path: Path) -> None:
     ir = export_model(own / "runs" / "faces" / "best.pth", tmp_path, "fp32", fold=False)["fp32"]
-    dataset = FaceDataset(str(faces), names=str(faces / "train.txt"), input_size=320)
+    dataset = FaceDataset(str(faces), names=str(faces / "train.txt"), input_size=640)
     losses = {}  # in eval mode, in training mode
     for name, images in (("naive", None), ("calibrated", faces / "images")):
         import_weights(ir, tmp_path / f"{name}.pth", calibrate_on=images)

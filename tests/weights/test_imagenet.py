@@ -135,12 +135,26 @@ def test_without_a_network_the_message_says_where_the_file_belongs(torchvision_s
         read_initial("torchvision:resnet18")
 
 
-def test_names_that_torchvision_or_mmdet_lacks_are_refused(
-    torchvision_server: Path, resnet18: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    serve(torchvision_server, "vgg16", {"features.0.weight": torch.zeros(1)})
-    with pytest.raises(UserError, match="torchvision:vgg16: give weights of a network that mmdet has too"):
-        read_initial("torchvision:vgg16")
-    monkeypatch.undo()
-    with pytest.raises(UserError, match="torchvision:resnet17: torchvision has no such weights"):
-        read_initial("torchvision:resnet17")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("resnet17", "torchvision has no such weights"),
+        ("vgg16", "give weights of a network that mmdet has too"),  # and is not downloaded
+        ("resnet", "give weights of a network that mmdet has too"),
+    ],
+)
+def test_names_that_torchvision_or_mmdet_lacks_are_refused(name: str, message: str) -> None:
+    with pytest.raises(UserError, match=f"torchvision:{name}: {message}"):
+        read_initial(f"torchvision:{name}")
+
+
+def test_files_of_other_mobilenets_are_refused(tmp_path: Path) -> None:
+    state = torchvision.models.mobilenet_v2(weights=None).state_dict()
+    old = {name.replace("conv.0.0", "conv.0"): tensor for name, tensor in state.items()}  # as before torchvision 0.4
+    torch.save(old, tmp_path / "old.pth")
+    with pytest.raises(UserError, match=r"old\.pth: not a checkpoint of this project"):
+        read_initial(str(tmp_path / "old.pth"))
+    other = {name.replace("features.2.conv.3", "features.2.conv.9"): tensor for name, tensor in state.items()}
+    torch.save(other, tmp_path / "other.pth")
+    with pytest.raises(UserError, match=r"other\.pth: weights of another architecture"):
+        read_initial(str(tmp_path / "other.pth")).load(build_detector(load_config("small")))

@@ -9,4 +9,8 @@ model = dict(
     backbone=dict(_delete_=True, type="MobileNetV2", out_indices=(1, 2, 4, 7)),
     neck=dict(in_channels=[24, 32, 96, 1280]),
 )
-train_dataloader = dict(sampler=dict(scales=(0.4, 0.45, 0.5, 0.6), full_size_from=1.0))
+train_dataloader = dict(
+    dataset=dict(augment=dict(zoom_out_p=0.2), reduce_to=3.4),
+    sampler=dict(scales=(0.5, 0.6, 0.75), full_size_from=1.0),  # a crop in a smaller view shows faces at full size
+)
+optim_wrapper = dict(optimizer=dict(lr=0.002))

@@ -1,4 +1,4 @@
-"""A small version of the same detector, from random weights: ResNet-18, 64 channels, 320x320. For tests, demo, CPUs."""
+"""A small version of the detector, from random weights: ResNet-18, 64 channels, 320x320. For tests and the demo."""
 
 _base_ = "./finetune.py"
 

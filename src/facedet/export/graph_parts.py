@@ -3,7 +3,7 @@
 import numpy as np
 import openvino as ov
 
-_CONVOLUTIONS = ("Convolution", "GroupConvolution")
+from facedet.weights.ir.graph import CONVOLUTIONS
 
 
 def convolutions(model: ov.Model) -> list[ov.Node]:
@@ -32,11 +32,11 @@ def outside_network(model: ov.Model) -> list[str]:
     names = []
     for node in model.get_ordered_ops():
         kind, name, sources = node.get_type_name(), node.get_friendly_name(), _sources(node)
-        if kind == "Parameter" or (kind not in _CONVOLUTIONS and before & sources):
+        if kind == "Parameter" or (kind not in CONVOLUTIONS and before & sources):
             before.add(name)
         if kind in ("Parameter", "Constant", "Result") or (kind == "Add" and last & sources):
             continue
-        if kind in _CONVOLUTIONS and name not in sums:
+        if kind in CONVOLUTIONS and name not in sums:
             continue
         if name in before or name not in followed:
             names.append(name)
@@ -49,7 +49,7 @@ def group_normalizations(model: ov.Model) -> list[str]:
     names = {port.get_node().get_friendly_name() for tensor in centered for port in tensor.get_target_inputs()}
     found = []
     for node in reversed(model.get_ordered_ops()):
-        if node.get_friendly_name() in names and node.get_type_name() not in (*_CONVOLUTIONS, "Constant"):
+        if node.get_friendly_name() in names and node.get_type_name() not in (*CONVOLUTIONS, "Constant"):
             found.append(node.get_friendly_name())
             names |= _sources(node)
     return found
@@ -68,7 +68,7 @@ def _on_the_image(model: ov.Model) -> list[ov.Node]:
     for node in model.get_ordered_ops():
         if node.get_type_name() == "Parameter" or read & _sources(node):
             read.add(node.get_friendly_name())
-    return [n for n in model.get_ordered_ops() if n.get_type_name() in _CONVOLUTIONS and n.get_friendly_name() in read]
+    return [n for n in model.get_ordered_ops() if n.get_type_name() in CONVOLUTIONS and n.get_friendly_name() in read]
 
 
 def _adds_taps(convolution: ov.Node) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import openvino as ov
 
 from facedet.detector import card
+from facedet.weights.ir.graph import CONVOLUTIONS
 
 
 @dataclass
@@ -36,7 +37,7 @@ def graph_cost(model: ov.Model, size: int) -> GraphCost:
 
 def _card_parameters(node: ov.Node, constants: list[ov.Node]) -> int:
     kind = node.get_type_name()
-    if kind in ("Convolution", "GroupConvolution"):
+    if kind in CONVOLUTIONS:
         return _floats(constants[0])
     if kind == "BatchNormInference":  # only in ONNX; in an IR it is folded into one bias per channel
         return _floats(constants[0])

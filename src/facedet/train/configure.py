@@ -15,7 +15,7 @@ from facedet.train.options import TrainingOptions
 
 LOGGERS = ("wandb", "mlflow")  # names of options, modules and packages
 _MOST_WORKERS = 16
-_STAGES = {"ResNet": 4, "MobileNetV2": 7}  # that --freeze can count
+_STAGES = {"ResNet": 4, "ResNeXt": 4, "MobileNetV2": 7}  # that --freeze can count
 _BATCHES_OF_A_WORKER = 3  # in shared memory: two are ready, one is being made
 _TRAIN_KEYS = {"by_epoch", "max_epochs", "val_interval", "min_steps", "average", "patience", "accumulate"}
 _KNOWN = {  # the keys that training reads, of nodes whose other keys mmengine's Runner would have read

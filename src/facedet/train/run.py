@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.optim import OptimWrapper
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
 from facedet.train.average import WeightAverage
@@ -90,11 +91,13 @@ class Run:
         return self.epochs * self.epoch_length
 
     def train_mode(self) -> None:
-        """Put the network into training mode, with a frozen stem in eval mode: mmdet's MobileNetV2 leaves that out."""
+        """Put the network into training mode, but not what --freeze froze: mmdet's MobileNetV2 forgets its stem."""
         self.model.train()
         backbone = self.state.network.backbone
-        if getattr(backbone, "frozen_stages", -1) >= 0 and hasattr(backbone, "conv1"):
-            backbone.conv1.eval()
+        if getattr(backbone, "frozen_stages", -1) >= 0:
+            for norm in backbone.modules():
+                if isinstance(norm, _BatchNorm) and not any(p.requires_grad for p in norm.parameters()):
+                    norm.eval()
 
     def is_validated(self, epoch: int) -> bool:
         """Whether an epoch, counted from 1, ends with a validation."""

@@ -1,11 +1,11 @@
 """ImageNet weights of torchvision, for backbones of mmdet."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPException
 from itertools import accumulate
 from pathlib import Path
-from urllib.error import URLError
 
 import torch.hub
 import torchvision
@@ -17,19 +17,21 @@ from facedet.weights.checkpoint import is_state_dict, read_torch_file
 
 PREFIX = "torchvision:"  # of the name of such weights, before torchvision's name of the network
 _IMAGENET = "IMAGENET1K_V1"  # as in the released recipe; later versions were trained at other input sizes
-_CHECKSUMS = {"mobilenet_v2": "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889"}
 
 
 @dataclass(frozen=True)
 class Family:
     """Networks of torchvision that mmdet has as a backbone.
 
-    signature: names of tensors that every file of the family has. rename: torchvision's name of a tensor -> mmdet's;
-    None for the classifier, which a backbone does not have.
+    networks: pattern of torchvision's names of them. signature: names of tensors that every file of the family has.
+    rename: torchvision's name of a tensor -> mmdet's; None for the classifier, which a backbone does not have.
+    checksums: SHA-256 of the files of some networks; those of the others begin with the digits in their file names.
     """
 
+    networks: str
     signature: frozenset[str]
     rename: Callable[[str], str | None]
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
 
 def _resnet_name(name: str) -> str | None:
@@ -61,14 +63,24 @@ def _mobilenet_v2_name(name: str) -> str | None:
         return None
     index, part, tensor = int(found[1]), found[2], found[3]
     if index in (0, _LAST):
-        return f"conv{1 if index == 0 else 2}.{_OUTSIDE[part]}.{tensor}"
+        return f"conv{1 if index == 0 else 2}.{_OUTSIDE.get(part, part)}.{tensor}"
     layer, first = max((k, first) for k, first in enumerate(_FIRST_BLOCKS, 1) if first <= index)
-    return f"layer{layer}.{index - first}.{(_FIRST_BLOCK if index == 1 else _BLOCK)[part]}.{tensor}"
+    parts = _FIRST_BLOCK if index == 1 else _BLOCK
+    return f"layer{layer}.{index - first}.{parts.get(part, part)}.{tensor}"
 
 
 FAMILIES = (
-    Family(frozenset({"conv1.weight", "layer1.0.conv1.weight"}), _resnet_name),
-    Family(frozenset({"features.0.0.weight", f"features.{_LAST}.0.weight"}), _mobilenet_v2_name),
+    Family(
+        r"resnet\d+|resnext\d+_\w+|wide_resnet\d+_2",
+        frozenset({"conv1.weight", "layer1.0.conv1.weight"}),
+        _resnet_name,
+    ),
+    Family(
+        "mobilenet_v2",
+        frozenset({"features.0.0.weight", "features.1.conv.0.0.weight", f"features.{_LAST}.0.weight"}),
+        _mobilenet_v2_name,
+        {"mobilenet_v2": "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889"},
+    ),
 )
 
 
@@ -89,9 +101,12 @@ def imagenet_file(name: str) -> Path:
 
     Its SHA-256 is checked each time: all of it, or the eight digits that torchvision's file names contain.
     """
+    family = next((each for each in FAMILIES if re.fullmatch(each.networks, name)), None)
+    if family is None:
+        raise UserError(f"{PREFIX}{name}: give weights of a network that mmdet has too: a ResNet or mobilenet_v2")
     url = _address(name)
     path = Path(torch.hub.get_dir(), "checkpoints", url.rsplit("/", 1)[1])
-    checksum = _CHECKSUMS.get(name, path.stem.rsplit("-", 1)[1])
+    checksum = family.checksums.get(name, path.stem.rsplit("-", 1)[1])
     if not path.is_file():
         _download(url, path, checksum, name)
     if not sha256(path).startswith(checksum):
@@ -110,7 +125,7 @@ def _download(url: str, path: Path, checksum: str, name: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(path), hash_prefix=checksum)
-    except (URLError, OSError, RuntimeError) as error:  # RuntimeError: another checksum
+    except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: another checksum
         raise UserError(
             f"{PREFIX}{name}: cannot be downloaded ({first_line(error)}); copy {url} to {path}, or give --weights FILE "
             "or --weights random"
@@ -119,7 +134,8 @@ def _download(url: str, path: Path, checksum: str, name: str) -> None:
 
 def read_imagenet(name: str) -> dict[str, Tensor]:
     """The ImageNet weights of torchvision's network `name`, under mmdet's names. Raises UserError."""
-    weights = backbone_weights(read_torch_file(imagenet_file(name)))
+    path = imagenet_file(name)
+    weights = backbone_weights(read_torch_file(path))
     if weights is None:
-        raise UserError(f"{PREFIX}{name}: give weights of a network that mmdet has too: a ResNet or mobilenet_v2")
+        raise UserError(f"{path}: does not have the tensors of torchvision's {name}; remove it")
     return weights

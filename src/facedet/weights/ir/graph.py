@@ -13,6 +13,7 @@ from openvino.passes import ConstantFolding, Manager
 from facedet.common.errors import UserError, last_line
 from facedet.weights.graph_facts import SECTION, most_used_type, onnx_facts
 
+CONVOLUTIONS = ("Convolution", "GroupConvolution")  # types of operations
 _ONNX_METADATA = "framework"  # the section of rt_info in which OpenVINO's ONNX frontend puts the file's metadata
 
 

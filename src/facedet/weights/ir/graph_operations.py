@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from facedet.weights.ir.graph import constant_value
+from facedet.weights.ir.graph import CONVOLUTIONS, constant_value
 from facedet.weights.ir.operations import Mismatch, Operation
 
 
@@ -39,7 +39,7 @@ class Graph:
 def graph_operations(model: ov.Model) -> Graph:
     """List the network's operations in a graph, from its input on. Raises Mismatch if there is no convolution."""
     nodes = model.get_ordered_ops()
-    convolutions = [node for node in nodes if node.get_type_name() in _CONVOLUTIONS]
+    convolutions = [node for node in nodes if node.get_type_name() in CONVOLUTIONS]
     image = next((port for port in (node.input_value(0) for node in convolutions) if _reads_input(port)), None)
     if image is None:
         raise Mismatch("it contains no convolution")
@@ -62,7 +62,6 @@ def _reads_input(port: ov.Output) -> bool:
     return node.get_type_name() == "Parameter" or any(_reads_input(source) for source in node.input_values())
 
 
-_CONVOLUTIONS = ("Convolution", "GroupConvolution")
 _KINDS = {"Relu": "relu", "MaxPool": "pool", "Interpolate": "upsample"}
 
 
@@ -73,7 +72,7 @@ def _operation_at(node: ov.Node, inputs: list[Operation | None]) -> Operation | 
     if not known:
         return None
     first = known[0]
-    if kind in _CONVOLUTIONS:
+    if kind in CONVOLUTIONS:
         return _convolution(node, first)
     if kind == "Clamp":
         limits = node.get_attributes()
@@ -101,6 +100,8 @@ def _convolution(node: ov.Node, operation: Operation) -> Operation | None:
     if node.get_type_name() == "GroupConvolution":  # weights [groups, outputs of a group, inputs of a group, ...]
         groups, weight = len(weight), weight.reshape(-1, *weight.shape[2:])
     stride, padding, dilation = (tuple(attributes[key]) for key in ("strides", "pads_begin", "dilations"))
+    if tuple(attributes["pads_end"]) != padding:
+        raise Mismatch("it pads a convolution differently on opposite sides")
     shape = weight.shape, stride, padding, dilation, groups
     return Operation("conv", shape, [operation], Constants(weight))
 
