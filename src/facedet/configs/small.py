@@ -14,3 +14,4 @@ train_dataloader = dict(
     sampler=dict(scales=(0.5, 0.6, 0.75), full_size_from=1.0),  # a crop in a smaller view shows faces at full size
 )
 optim_wrapper = dict(optimizer=dict(lr=0.002))
+train_cfg = dict(min_steps=900)
