@@ -7,7 +7,7 @@ its config, and measures its last checkpoint, not its best one, on the fifth: al
 are canvases of nine of these photographs. Prints a table with mean and spread over the seeds, and keeps every run in
 recipe.json, so that an interrupted benchmark continues.
 
-Recipes of `small`: `small`, `half` with half of its steps, and changes of it with a third of them.
+Recipes of `small`: `small`, and changes of it with fewer steps, whose names say how they differ.
 Recipes of `tiny`: `before` is an earlier one. A run of `tiny` is measured twice: as `no-average` with the weights of
 its last step instead of their average. `short` is `tiny` with as few steps as `before`; each `short-...` is `short`
 without one of its parts.
@@ -37,7 +37,7 @@ from facedet.data.structures import AnnotatedDataset, Photo
 
 METRICS = ("AP", "AP50", "AP75", "AP50 32-64", "AP50 64-128", "groups AP50")
 _TILES, _SIDE = 3, 400  # of a group: photographs in a row, pixels of each
-_EPOCHS = {"half": 55, "third": 37}  # of a recipe whose name begins so; `small` has 110
+_EPOCHS = {"605-steps": 55, "407-steps": 37}  # of a recipe whose name begins so; `small` has 82, 902 steps
 _EPOCHS_ONLY = {"min_steps": 0}  # the 40 epochs that `before` has, a third of the steps
 
 
@@ -61,12 +61,13 @@ def _small(
 _SMALLER = (0.4, 0.45, 0.5, 0.6)
 SMALL: dict[str, dict[str, Any]] = {  # changes to configs/small.py
     "small": {},
-    "half": {},
-    "third-smaller-views-lr-0.001-zoom-out-0.4": _small(0.001, 0.4, _SMALLER),
-    "third-smaller-views-lr-0.001": _small(0.001, 0.0, _SMALLER),
-    "third-smaller-views-lr-0.002": _small(0.002, 0.0, _SMALLER),
-    "third-lr-0.001": _small(0.001, 0.0),
-    "third-smaller-views-lr-0.001-zoom-out-0.4-backbone-0.3": _small(0.001, 0.4, _SMALLER, 0.3),
+    "605-steps": {},
+    "407-steps": {},
+    "407-steps, smaller views, lr 0.001, zoom-out 0.4": _small(0.001, 0.4, _SMALLER),
+    "407-steps, smaller views, lr 0.001, zoom-out 0": _small(0.001, 0.0, _SMALLER),
+    "407-steps, smaller views, zoom-out 0": _small(0.002, 0.0, _SMALLER),
+    "407-steps, lr 0.001, zoom-out 0": _small(0.001, 0.0),
+    "407-steps, smaller views, lr 0.001, zoom-out 0.4, backbone 0.3": _small(0.001, 0.4, _SMALLER, 0.3),
 }
 RECIPES: dict[str, dict[str, Any]] = {  # changes to configs/tiny.py
     "before": {
@@ -133,10 +134,10 @@ def run_one(dataset: Path, recipe: str, seed: int, fold: int, parts: list[list[s
         folder = Path(scratch)
         base = "small" if recipe in SMALL else "tiny"
         changes = "".join(f"{key} = {value!r}\n" for key, value in {**RECIPES, **SMALL}[recipe].items())
-        config = folder / f"{recipe}.py"
+        config = folder / f"{base}.py"
         config.write_text(f"_base_ = {str(FOLDER / f'{base}.py')!r}\n{changes}")
         sources = split(dataset, parts, fold, folder)
-        epochs = _EPOCHS.get(recipe.split("-")[0])
+        epochs = _EPOCHS.get(recipe.split(",")[0])
         summary = finetune(config, *sources, work_dir=folder / "run", seed=seed, epochs=epochs)
         last = folder / "run" / "last.pth"
         content, checkpoints = read_torch_file(last), {recipe: last}
@@ -236,7 +237,7 @@ def _run(dataset: Path, count: int, jobs: int, recipe: str, seed: int, fold: int
 
 def table(results: list[dict[str, Any]]) -> str:
     """One line for each recipe: mean over folds and seeds, spread (standard deviation) over the seeds' means."""
-    lines = [f"{'recipe':24} runs  " + "  ".join(f"{name:>13}" for name in (*METRICS, "minutes"))]
+    lines = [f"{'recipe':62} runs  " + "  ".join(f"{name:>13}" for name in (*METRICS, "minutes"))]
     for recipe in dict.fromkeys(r["recipe"] for r in results):
         runs = [r for r in results if r["recipe"] == recipe]
         cells = []
@@ -250,7 +251,7 @@ def table(results: list[dict[str, Any]]) -> str:
             spread = f"±{np.std(by_seed, ddof=1):.3f}" if len(by_seed) > 1 else ""
             cells.append(f"{np.mean([r[name] for r in measured]):.3f}{spread:>7}")
         minutes = np.mean([r["seconds"] for r in runs]) / 60
-        lines.append(f"{recipe:24} {len(runs):4}  " + "  ".join(f"{cell:>13}" for cell in cells) + f"  {minutes:13.1f}")
+        lines.append(f"{recipe:62} {len(runs):4}  " + "  ".join(f"{cell:>13}" for cell in cells) + f"  {minutes:13.1f}")
     return "\n".join(lines)
 
 

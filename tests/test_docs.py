@@ -33,7 +33,7 @@ ALL_FACES = ("datasets",)  # pages that find problems in the whole dataset
 
 @pytest.fixture(scope="session")
 def own(faces: Path, imagenet_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder where the README's commands to fine-tune on your images have been run, training for 40 of 110 epochs."""
+    """A folder where the README's commands to fine-tune on your images have been run, training for 40 of 82 epochs."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "faces").symlink_to(faces)
     (folder / "configs").symlink_to(ROOT / "configs")
