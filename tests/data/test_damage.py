@@ -15,6 +15,7 @@ from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.structures import AnnotatedDataset
 
+pytestmark = pytest.mark.full
 FILES = {  # with the annotation of a.jpg
     "coco": "set.json",
     "cvat": "annotations.xml",
