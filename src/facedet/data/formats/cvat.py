@@ -93,7 +93,8 @@ def _box(shape: ET.Element) -> list[float]:
 
 
 def _ellipse(shape: ET.Element) -> list[float]:
-    return box_of_ellipse(*_values(shape, "cx", "cy", "rx", "ry"), _angle(shape))
+    x, y, rx, ry = _values(shape, "cx", "cy", "rx", "ry")
+    return box_of_ellipse(x, y, rx, ry, _angle(shape))
 
 
 def _mask(shape: ET.Element) -> list[float]:
