@@ -74,6 +74,7 @@ def test_a_resumed_run_ends_with_the_same_weights(config: Path, run: Path, drawn
         assert all(torch.equal(tensor, found[part][name]) for name, tensor in expected[part].items())
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("stages", [0, 3])
 def test_frozen_stages_do_not_change_in_two_processes(stages: int, config: Path, drawn: Path, tmp_path: Path) -> None:
     first, second = in_processes(2, train, None, options(config, drawn, tmp_path / "run", freeze=stages, epochs=1))
@@ -130,6 +131,7 @@ def test_unfolded_exports_are_imported(
     assert all(level.max_px <= allowed.px and level.max_score <= allowed.score for level in pair.levels)
 
 
+@pytest.mark.full
 def test_a_calibrated_import_trains_with_batch_normalization(
     config: Path, unfolded: dict[str, Path], drawn: Path, tmp_path: Path
 ) -> None:
@@ -139,6 +141,7 @@ def test_a_calibrated_import_trains_with_batch_normalization(
     assert summary.started_from == f"all weights of {tmp_path / 'back.pth'}"
 
 
+@pytest.mark.full
 def test_an_int8_file_has_no_convolution_in_float(folded: dict[str, Path], drawn: Path, tmp_path: Path) -> None:
     quantize(folded["fp32"], find_images(drawn / "images")[:4], tmp_path / "detector-int8.xml")
     facts = describe(tmp_path / "detector-int8.xml").origin
