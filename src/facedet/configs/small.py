@@ -6,7 +6,7 @@ input_size = 640
 initial_weights = "torchvision:mobilenet_v2"
 
 model = dict(
-    backbone=dict(_delete_=True, type="MobileNetV2", out_indices=(1, 2, 4, 7)),
+    backbone=dict(_delete_=True, type="MobileNetV2", out_indices=[1, 2, 4, 7]),
     neck=dict(in_channels=[24, 32, 96, 1280]),
 )
 train_dataloader = dict(

@@ -26,7 +26,7 @@ def test_a_signal_while_datasets_are_read_ends_at_once(number: int, drawn: Path,
     code = (
         "import os, sys, time\nfrom facedet.train.samples import dataset\n"
         "def slow(source):\n    print('reading', flush=True)\n    time.sleep(600)\n"
-        "dataset.read_dataset = slow\nfrom facedet.cli import main\nmain()"
+        "dataset.read_every_class = slow\nfrom facedet.cli import main\nmain()"
     )
     sets = ["--train", drawn / "train.json", "--val", drawn / "val.json", "--work-dir", tmp_path / "run"]
     run = subprocess.Popen(
