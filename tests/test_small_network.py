@@ -1,5 +1,6 @@
 """`small` at 64 pixels: trained, stopped, resumed, in two processes, frozen, exported, quantized, imported."""
 
+import math
 import os
 import signal
 from pathlib import Path
@@ -107,6 +108,17 @@ def test_exports_compute_what_the_checkpoint_computes(
         (pair,) = check_parity([files[name]], unseen_images, reference=run / "best.pth").pairs
         assert [level.stride for level in pair.levels] == [4, 8, 16, 32, 64]
         assert all(level.max_px <= allowed.px and level.max_score <= allowed.score for level in pair.levels), name
+
+
+def test_fp16_files_keep_depthwise_weights_in_float32(folded: dict[str, Path]) -> None:
+    types = {}
+    for node in convolutions(read_model(folded["fp16"])):
+        weights = node.input_value(1).get_node()
+        constant = weights if weights.get_type_name() == "Constant" else weights.input_value(0).get_node()
+        large = math.prod(constant.get_output_shape(0)) > 4096
+        types.setdefault((node.get_type_name(), large), set()).add(constant.get_element_type().get_type_name())
+    assert types[("GroupConvolution", False)] == types[("Convolution", False)] == {"f32"}
+    assert types[("Convolution", True)] == {"f16"}
 
 
 def test_the_cost_of_all_forms_is_counted_alike(
