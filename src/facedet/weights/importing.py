@@ -22,7 +22,14 @@ from facedet.weights.checkpoint import META_KEY, load_weights, write_torch_file
 from facedet.weights.graph_facts import read_network
 from facedet.weights.ir.calibrate import calibrate
 from facedet.weights.ir.distance import TOLERANCE_F16, TOLERANCE_F32, Distance
-from facedet.weights.ir.graph import BeforeNms, fold_constants, read_facts, read_model, stored_precision
+from facedet.weights.ir.graph import (
+    BeforeNms,
+    fold_constants,
+    read_facts,
+    read_model,
+    rounds_small_constants,
+    stored_precision,
+)
 from facedet.weights.ir.proof import as_stored, distance
 from facedet.weights.ir.recover import recover
 from facedet.weights.origin import ORIGIN, Origin
@@ -93,7 +100,9 @@ def _from_graph(
 
     graph = BeforeNms(model, path)
     drawn = [to_tensor(draw_image(np.random.default_rng(k))[0], size) for k in range(_PROOF_IMAGES)]
-    stored = distance(as_stored(detector, recovered.copies, precision), graph, progress(drawn, "compare"))
+    stored = distance(
+        as_stored(detector, recovered.copies, rounds_small_constants(model)), graph, progress(drawn, "compare")
+    )
     _check_distance(stored, TOLERANCE_F32, path)
     left_out: list[str] = []
     seen = calibrate(detector, _readable(progress(images, "calibrate"), size, left_out)) if images else 0

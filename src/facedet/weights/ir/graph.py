@@ -13,6 +13,7 @@ from openvino.passes import ConstantFolding, Manager
 from facedet.common.errors import UserError, last_line
 from facedet.weights.graph_facts import SECTION, most_used_type, onnx_facts
 
+_FEW = 4  # values
 CONVOLUTIONS = ("Convolution", "GroupConvolution")  # types of operations
 _ONNX_METADATA = "framework"  # the section of rt_info in which OpenVINO's ONNX frontend puts the file's metadata
 
@@ -70,6 +71,15 @@ def stored_precision(model: ov.Model) -> str:
     """The precision that holds most of the graph's constants: `f32`, `f16`, `bf16` or another; `i8` if any are i8."""
     constants = [node for node in model.get_ops() if node.get_type_name() == "Constant"]
     return most_used_type((node.get_element_type().get_type_name(), node.get_output_shape(0)) for node in constants)
+
+
+def rounds_small_constants(model: ov.Model) -> bool:
+    """Whether constants of a few values, such as those of the box coder, are stored in half precision.
+
+    The published FP16 file does that, our own does not.
+    """
+    constants = (node for node in model.get_ops() if node.get_type_name() == "Constant")
+    return any(node.get_element_type() == ov.Type.f16 and node.data.size <= _FEW for node in constants)
 
 
 def constant_value(port: ov.Input) -> np.ndarray | None:

@@ -28,18 +28,18 @@ def distance(detector: Detector, graph: Graph, images: Iterable[np.ndarray]) -> 
     return Distance(float(np.max(px)), float(np.max(score)))
 
 
-def as_stored(detector: Detector, copies: list[tuple[Tensor, Tensor]], precision: str) -> Detector:
+def as_stored(detector: Detector, copies: list[tuple[Tensor, Tensor]], rounded: bool) -> Detector:
     """A copy of the detector with the constants that the graph stores.
 
-    Each level has its own weight and bias of `atss_reg`, multiplied by the level's scale. precision: `f16` also rounds
-    the standard deviations of the box coder.
+    Each level has its own weight and bias of `atss_reg`, multiplied by the level's scale. rounded: whether the standard
+    deviations of the box coder are stored in half precision.
     """
     stored: Any = copy.deepcopy(detector)
     head = stored.bbox_head
     head.atss_reg = _ConvolutionPerLevel(copies)
     for level in head.scales:
         level.scale.data.fill_(1)
-    if precision == "f16":
+    if rounded:
         head.bbox_coder.stds = [float(np.float16(s)) for s in head.bbox_coder.stds]
     return stored
 
