@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from facedet.commands.options import FILE, dataset_options, format_option, list_option
+from facedet.commands.options import FILE, dataset_options, echo_left_out, format_option, list_option
 
 
 @click.group()
@@ -28,8 +28,7 @@ def convert(source: Path, output: Path, to: str, classes: tuple[str, ...], **opt
 
     left_out: list[str] = []
     path = to_coco(DatasetSource(source, classes=classes or (ALL,), **options), output, bar, left_out.append)
-    for line in left_out:
-        click.echo(f"left out: {line}", err=True)
+    echo_left_out(left_out)
     click.echo(f"wrote {path}")
 
 
@@ -102,7 +101,6 @@ def split(source: Path, share: float, output: Path, seed: int, **options: Any) -
 
     left_out: list[str] = []
     files = split_dataset(DatasetSource(source, **options), output, share, seed, bar, left_out.append)
-    for line in left_out:
-        click.echo(f"left out: {line}", err=True)
+    echo_left_out(left_out)
     for path in files:
         click.echo(f"wrote {path}: {len(path.read_text(encoding='utf-8').splitlines())} images")

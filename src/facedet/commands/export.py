@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from facedet.commands.options import FILE, config_option, list_option, refuse_idle_config
+from facedet.commands.options import FILE, config_option, echo_left_out, list_option, refuse_idle_config
 from facedet.export.targets import FORMATS
 from facedet.progress_bars import bar
 
@@ -89,8 +89,7 @@ def parity(
     refuse_idle_config(config, *models, reference)
     result = check_parity(models, images, reference=reference, progress=bar, config=config)
     click.echo(parity_table(result))
-    for line in result.left_out:
-        click.echo(f"left out: {line}", err=True)
+    echo_left_out(result.left_out)
     if report:
         click.echo(f"wrote {write_parity(result, report)}")
     sys.exit(0 if result.agree else 1)

@@ -57,6 +57,12 @@ def config_option(verb: Callable) -> Callable:
     )(verb)
 
 
+def echo_left_out(lines: Sequence[str]) -> None:
+    """Print on stderr what of a dataset was not used."""
+    for line in lines:
+        click.echo(f"left out: {line}", err=True)
+
+
 def refuse_idle_config(config: str | None, *models: Any) -> None:
     """Raise UserError if a config is given and no model is a checkpoint."""
     if config and not any(Path(model).suffix == ".pth" for model in models if model):

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from facedet.commands.options import FILE, config_option, format_option, reading_options, refuse_idle_config
+from facedet.commands.options import (
+    FILE,
+    config_option,
+    echo_left_out,
+    format_option,
+    reading_options,
+    refuse_idle_config,
+)
 from facedet.common.errors import UserError
 from facedet.export.targets import TARGETS
 from facedet.progress_bars import bar
@@ -65,8 +72,7 @@ def quantize(
         config=config,
     )
     click.echo(quantization_table(done))
-    for line in done.left_out:
-        click.echo(f"left out: {line}", err=True)
+    echo_left_out(done.left_out)
     if report:
         click.echo(f"wrote {write_quantization(done, report)}")
     if done.reasons:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from facedet.commands.options import FILE, config_option, refuse_idle_config
+from facedet.commands.options import FILE, config_option, echo_left_out, refuse_idle_config
 from facedet.progress_bars import bar
 
 
@@ -47,8 +47,7 @@ def detect(
     found, left_out = detect_images(model, images, output, limit, bar, ids, config)
     faces = sum(len(each.detections.scores) for each in found)
     click.echo(f"{faces} faces in {len(found)} images; wrote {output}")
-    for line in left_out:
-        click.echo(f"left out: {line}", err=True)
+    echo_left_out(left_out)
 
 
 @click.command()

@@ -1,11 +1,8 @@
 """What a training run measured so far: losses, metrics, unreadable images."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
-
-_MAX_UNREADABLE = 0.01  # share of the images
 
 
 class History:
@@ -48,8 +45,3 @@ class History:
         """How many validations in a row, up to the last one, had no higher AP than the one before them."""
         scores = self.scores
         return len(scores) - 1 - scores.index(max(scores)) if scores else 0
-
-
-def too_many(unreadable: Sequence[str], images: int) -> bool:
-    """Whether too many images cannot be used, so that training stops: more than one, and more than 1 % of `images`."""
-    return len(unreadable) > max(1, _MAX_UNREADABLE * images)

@@ -11,7 +11,16 @@ from pathlib import Path
 
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import image_folders, located_photo
-from facedet.data.formats.parsing import TWICE, BoxAnnotation, Faces, box_of_ellipse, enclosing, numbers, xml_root
+from facedet.data.formats.parsing import (
+    TWICE,
+    BoxAnnotation,
+    Faces,
+    box_of_ellipse,
+    enclosing,
+    numbers,
+    xml_root,
+    xywh_to_corners,
+)
 from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
 
@@ -98,8 +107,7 @@ def _ellipse(shape: ET.Element) -> list[float]:
 
 
 def _mask(shape: ET.Element) -> list[float]:
-    left, top, width, height = _values(shape, "left", "top", "width", "height")
-    return [left, top, left + width, top + height]
+    return xywh_to_corners(_values(shape, "left", "top", "width", "height"))
 
 
 def _points(shape: ET.Element) -> list[float]:

@@ -7,7 +7,7 @@ cannot be used. Labels and captions are about the image, and no faces.
 from pathlib import Path
 from typing import Any
 
-from facedet.common.errors import UserError, first_line
+from facedet.common.errors import UserError
 from facedet.data.formats.locate import image_folders, located_photo
 from facedet.data.formats.parsing import (
     MALFORMED,
@@ -18,6 +18,7 @@ from facedet.data.formats.parsing import (
     enclosing,
     first_key,
     flag,
+    malformed,
     numbers,
     read_json,
     xywh_to_corners,
@@ -59,8 +60,7 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
             kinds = [a["type"] for a in annotations if isinstance(a, dict) and a.get("type") in _WITHOUT_PLACE]
             losses += [Loss(Lost.ANNOTATION, path, f"{name}: a {kind}") for kind in kinds]
         except MALFORMED as error:
-            reason = f"item {k}: malformed ({type(error).__name__}: {first_line(error)})"
-            losses.append(Loss(Lost.IMAGE, path, reason))
+            losses.append(Loss(Lost.IMAGE, path, f"item {k}: {malformed(error)}"))
     folders = image_folders(path, images, path.stem)
     return [located_photo(name, folders, size, faces) for name, (size, faces) in items.items()]
 

@@ -67,8 +67,9 @@ def _photo(file: Path, images: Path | None) -> Photo:
         size = int(content.get("imageWidth") or 0), int(content.get("imageHeight") or 0)
         faces = Faces.read(as_list(content["shapes"]), _face)
         name = str(content.get("imagePath") or file.stem).replace("\\", "/").rsplit("/", 1)[-1]
-        own = locate(file.stem, image_folders(file, images))  # a renamed image keeps its old name in the JSON
-        image = own if own.is_file() else locate(name, image_folders(file, images))
+        folders = image_folders(file, images)
+        own = locate(file.stem, folders)  # a renamed image keeps its old name in the JSON
+        image = own if own.is_file() else locate(name, folders)
     except MALFORMED as error:
         raise UserError(f"{file}: not {_FORMAT} ({type(error).__name__}: {first_line(error)})") from error
     return make_photo(image, size, faces)

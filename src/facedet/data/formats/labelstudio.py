@@ -20,6 +20,7 @@ from facedet.data.formats.parsing import (
     box_of_ellipse,
     enclosing,
     make_photo,
+    malformed,
     numbers,
     read_json,
 )
@@ -56,8 +57,7 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
             shapes = [r for r in results if r not in about]
             photos.append(make_photo(_find(name, folders), _size(shapes), Faces.read(shapes, _face)))
         except MALFORMED as error:
-            plain = isinstance(error, ValueError)
-            reason = first_line(error) if plain else f"malformed ({type(error).__name__}: {first_line(error)})"
+            reason = first_line(error) if isinstance(error, ValueError) else malformed(error)
             number = task.get("id", k) if isinstance(task, dict) else k
             losses.append(Loss(Lost.IMAGE, path, f"task {number}: {reason}"))
     return photos

@@ -53,9 +53,8 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
         raise ValueError("names no image")
     if Path(plain).is_absolute() and isfile(plain):
         return Path(plain)
-    for text in dict.fromkeys(
-        (plain, unquote(plain.rpartition("?d=")[2]).replace("\\", "/"))
-    ):  # ?d=: Label Studio's local files
+    unquoted = unquote(plain.rpartition("?d=")[2]).replace("\\", "/")  # ?d=: Label Studio's local files
+    for text in dict.fromkeys((plain, unquoted)):
         parts = [part for part in PurePosixPath(text).parts if part not in ("/", ".")]
         for first in range(len(parts)):
             found = _different(_files(PurePosixPath(*parts[first:]), folders))

@@ -1,11 +1,10 @@
-"""Functions shared by the formats: recognise files, parse boxes, read text and JSON, find the image folder."""
+"""Functions shared by the formats: recognise files, parse boxes, read text and JSON."""
 
 import json
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +75,11 @@ def make_photo(path: Path, size: tuple[int, int], faces: Faces) -> Photo:
     boxes = np.array([box for box, _, _ in faces.found], np.float64).reshape(-1, 4)
     ignored = np.array([ignored for _, ignored, _ in faces.found], bool)
     return Photo(path, *size, boxes, ignored, tuple(name for _, _, name in faces.found), faces.reason)
+
+
+def malformed(error: Exception) -> str:
+    """Why an entry that one of `MALFORMED` was raised for is lost."""
+    return f"malformed ({type(error).__name__}: {first_line(error)})"
 
 
 def xywh_to_corners(box: Any) -> list[float]:
@@ -155,9 +159,3 @@ def read_json(path: Path, format: str) -> Any:
         return json.loads(read_text(path, format))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not {format} ({first_line(error)})") from error
-
-
-def find_image_folder(folders: Sequence[Path], names: Iterable[str]) -> Path:
-    """The folder of the first image of `names` that exists; the first of `folders` if none exists."""
-    found = (folder for name in names for folder in folders if isfile(folder / name))
-    return next(found, folders[0])

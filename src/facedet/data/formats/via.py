@@ -7,7 +7,7 @@ used.
 from pathlib import Path
 from typing import Any
 
-from facedet.common.errors import UserError, first_line
+from facedet.common.errors import UserError
 from facedet.data.formats.locate import image_folders, locate
 from facedet.data.formats.parsing import (
     MALFORMED,
@@ -17,8 +17,10 @@ from facedet.data.formats.parsing import (
     box_of_ellipse,
     enclosing,
     make_photo,
+    malformed,
     numbers,
     read_json,
+    xywh_to_corners,
 )
 from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
@@ -48,8 +50,7 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
             shapes = list(regions.values()) if isinstance(regions, dict) else as_list(regions)
             photos.append(make_photo(locate(str(entry["filename"]), folders), (0, 0), Faces.read(shapes, _face)))
         except MALFORMED as error:
-            reason = f"{key}: malformed ({type(error).__name__}: {first_line(error)})"
-            losses.append(Loss(Lost.IMAGE, path, reason))
+            losses.append(Loss(Lost.IMAGE, path, f"{key}: {malformed(error)}"))
     return photos
 
 
@@ -61,8 +62,7 @@ def _face(region: dict[str, Any]) -> BoxAnnotation:
 def _corners(shape: dict[str, Any]) -> list[float]:
     kind = shape["name"]
     if kind == "rect":
-        x, y, width, height = numbers([shape[key] for key in ("x", "y", "width", "height")])
-        return [x, y, x + width, y + height]
+        return xywh_to_corners([shape[key] for key in ("x", "y", "width", "height")])
     if kind in ("circle", "ellipse"):
         radii = ("r", "r") if kind == "circle" else ("rx", "ry")
         x, y, rx, ry = numbers([shape[key] for key in ("cx", "cy", *radii)])

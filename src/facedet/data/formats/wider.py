@@ -4,7 +4,9 @@ An image is its path, the number of its faces, and for each face a line `x y w h
 occlusion pose`. An image without faces also has one line, of zeros.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from os.path import isfile
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,6 @@ from facedet.data.formats.parsing import (
     TWICE,
     BoxAnnotation,
     Faces,
-    find_image_folder,
     make_photo,
     numbers,
     read_text,
@@ -47,7 +48,7 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     if not starts or starts[0]:
         raise UserError(f"{path}: not {_FORMAT} (its first line is not the path of an image)")
     names = [lines[k] for k in starts]
-    folder = images or find_image_folder(_folders(path), names)
+    folder = images or _folder_of(names, _folders(path))
     photos: dict[str, Photo] = {}
     for name, start, end in zip(names, starts, [*starts[1:], len(lines)], strict=True):
         if name in photos:
@@ -65,6 +66,12 @@ def _folders(path: Path) -> list[Path]:
     splits = [split for split in ("train", "val") if split in path.name.lower()] or ["train", "val"]
     official = [root / f"WIDER_{split}" / "images" for split in splits for root in (parent, folder)]
     return [*official, folder, folder / "images"]
+
+
+def _folder_of(names: Iterable[str], folders: Sequence[Path]) -> Path:
+    """The folder of the first image of `names` that exists; the first of `folders` if none exists."""
+    found = (folder for name in names for folder in folders if isfile(folder / name))
+    return next(found, folders[0])
 
 
 def _faces(lines: list[str]) -> list[str]:

@@ -26,18 +26,35 @@ def split_dataset(
     progress: Progress = silent,
     tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[Path, Path]:
-    """Write train.txt and val.txt into `folder`: image names, one per line, for --train-list and --val-list.
+    """Write the lists of `split_names` into `folder`: train.txt and val.txt, for --train-list and --val-list.
 
-    `share` of the images goes to validation, as closely as groups of near-duplicates allow. The same dataset and seed
-    give the same lists. Images that training cannot use are left out; tell: called with a line for each loss. Raises
-    UserError, including when a list already exists, and for too many losses, like `read_dataset`.
+    Raises UserError like it, and when a list already exists.
     """
-    if not 0 < share < 1:
-        raise UserError(f"the share of validation images must be between 0 and 1, not {share:g}; give for example 0.2")
     files = folder / TRAIN, folder / VAL
     for file in files:
         if file.exists():
             raise UserError(f"{file}: already exists; choose another folder")
+    for file, names in zip(files, split_names(source, share, seed, progress, tell), strict=True):
+        with write_beside(file) as temporary:
+            temporary.write_text(list_text(names), encoding="utf-8")
+    return files
+
+
+def split_names(
+    source: DatasetSource,
+    share: float,
+    seed: int,
+    progress: Progress = silent,
+    tell: Callable[[str], None] = lambda line: None,
+) -> tuple[list[str], list[str]]:
+    """The names of the images to train and to validate on.
+
+    `share` of the images goes to validation, as closely as groups of near-duplicates allow. The same dataset and seed
+    give the same names. Images that training cannot use are left out; tell: called with a line for each loss. Raises
+    UserError, also for too many losses, like `read_dataset`.
+    """
+    if not 0 < share < 1:
+        raise UserError(f"the share of validation images must be between 0 and 1, not {share:g}; give for example 0.2")
     dataset = read_dataset(replace(source, classes=source.classes or (ALL,)))
     for line in dataset.skipped:
         tell(line)
@@ -48,11 +65,13 @@ def split_dataset(
     val_images = choose_groups(groups, round(share * len(paths)), seed)
     if not val_images:
         raise UserError(f"{source.path}: cannot be split: all images are near-duplicates of one; add other images")
-    for file, is_val in zip(files, (False, True), strict=True):
-        lines = [name for k, name in enumerate(names) if (k in val_images) == is_val]
-        with write_beside(file) as temporary:
-            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return files
+    train, val = ([name for k, name in enumerate(names) if (k in val_images) == held] for held in (False, True))
+    return train, val
+
+
+def list_text(names: Sequence[str]) -> str:
+    """The text of a list of names, one per line, as `DatasetSource` reads it."""
+    return "\n".join(names) + "\n"
 
 
 def choose_groups(groups: list[list[int]], wanted: int, seed: int) -> set[int]:

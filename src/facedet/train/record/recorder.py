@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from facedet.common.errors import UserError
-from facedet.train.history import too_many
+from facedet.data.losses import too_many
 from facedet.train.machine.distributed import gather, is_first, total, world
 from facedet.train.machine.memory import peak_memory_mb
 from facedet.train.machine.stop import Stopped, StopRequest
@@ -195,7 +195,7 @@ class Recorder:
         for line in new:
             self.log.line(f"left out: {line}", logging.WARNING)
         unreadable += new
-        if too_many(unreadable, self._readable):
+        if too_many(len(unreadable), self._readable):
             raise UserError(
                 f"{len(unreadable)} of {self._readable} images cannot be read, more than 1 % "
                 f"(first: {unreadable[0]}); repair or remove them"

@@ -11,7 +11,7 @@ from facedet.common.errors import UserError
 from facedet.common.files import write_beside
 from facedet.data.dataset import DatasetSource
 from facedet.data.formats.yolo import has_train_and_val
-from facedet.data.inspect.split import TRAIN, VAL, split_dataset
+from facedet.data.inspect.split import TRAIN, VAL, list_text, split_names
 from facedet.train.machine.distributed import gather, is_first
 from facedet.train.options import Dataset, TrainingOptions
 
@@ -31,7 +31,7 @@ def with_validation(options: TrainingOptions, folder: Path, resume: bool) -> Tra
     if len(train) != 1:
         raise UserError(f"{len(train)} datasets to train on, and none to validate on; give one with --val")
     source = DatasetSource.of(train[0], "train")
-    if options.val is None and source.names is None and source.path.exists() and has_train_and_val(source.path):
+    if options.val is None and source.names is None and has_train_and_val(source.path):
         return replace(options, val=replace(source, split="val", weight=1.0))
     if not resume and is_first():
         _hold_out(source, share, folder)
@@ -46,18 +46,14 @@ def with_validation(options: TrainingOptions, folder: Path, resume: bool) -> Tra
 
 def _hold_out(source: DatasetSource, share: float, folder: Path) -> None:
     """Write the lists. A list that a start without a first checkpoint left behind is the same."""
-    with TemporaryDirectory() as scratch:
-        texts = [path.read_text(encoding="utf-8") for path in split_dataset(source, Path(scratch), share, seed=0)]
-    for name, text in zip((TRAIN, VAL), texts, strict=True):
-        path = folder / name
+    train, val = split_names(source, share, seed=0)
+    for path, text in ((folder / TRAIN, list_text(train)), (folder / VAL, list_text(val))):
         if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
             raise UserError(f"{path}: already exists and lists other images; choose another work dir")
         with write_beside(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    train, val = (len(text.splitlines()) for text in texts)
-    print(
-        f"no dataset to validate on: {val} of {train + val} images are held out, listed in {folder / VAL}", flush=True
-    )
+    counts = f"{len(val)} of {len(train) + len(val)} images"
+    print(f"no dataset to validate on: {counts} are held out, listed in {folder / VAL}", flush=True)
 
 
 @contextmanager
