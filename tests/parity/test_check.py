@@ -121,10 +121,11 @@ def test_checkpoint_onnx_and_ir_agree(checkpoint: Path, exported: dict[str, Path
 def test_an_fp16_ir_is_judged_by_the_tolerance_of_fp16_weights(
     checkpoint: Path, exported: dict[str, Path], unseen_images: Path
 ) -> None:
-    (pair,) = check_parity([checkpoint, exported["fp16"]], unseen_images).pairs
-    assert (pair.weights, pair.precision, pair.tolerance) == ("f16", "f32", TOLERANCES["f16"])
-    # test_docs checks the verdict after a full training run; after so few epochs, rounding changes NMS for many boxes
-    assert pair.difference.faint > pair.difference.faint_off > 0
+    full, half = check_parity([checkpoint, exported["fp32"], exported["fp16"]], unseen_images).pairs
+    assert (half.weights, half.precision, half.tolerance) == ("f16", "f32", TOLERANCES["f16"])
+    # test_docs checks the verdict after a full training run; after so few epochs, rounding can change NMS
+    assert half.difference.faint > 100
+    assert half.difference.mean_score > full.difference.mean_score
 
 
 @pytest.mark.parametrize("error", ERRORS)
