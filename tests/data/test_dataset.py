@@ -81,7 +81,8 @@ def test_a_missing_image_and_a_wrong_size_are_left_out_and_reported(tmp_path: Pa
     dataset = read_dataset(replace(save_coco(tmp_path, coco), allow_losses=True))
     assert [p.path.name for p in dataset.photos] == ["a.png"]
     assert "annotated as 50x80 but is 100x80" in dataset.skipped[0]
-    assert "gone.png: cannot be read as an image (no such file)" in dataset.skipped[1]
+    assert f"gone.png: no such file; searched in {tmp_path}" in dataset.skipped[1]
+    assert dataset.skipped[1].endswith("give the folder of the images with --images")
 
 
 def test_a_name_may_include_folders_and_must_be_unique(tmp_path: Path, coco: dict) -> None:

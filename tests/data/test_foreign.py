@@ -81,6 +81,26 @@ CASES = {
     "official COCO": replace(
         COCO, images=("train/a.jpg", "val/a.jpg"), expected={"train/a.jpg": [[10.5, 20, 40.5, 60]]}
     ),
+    "COCO of Roboflow, from its root": Case(
+        {f"{split}/_annotations.coco.json": "coco_instances.json" for split in ("train", "valid", "test")},
+        ("train/a.jpg", "valid/a.jpg", "test/a.jpg"),
+        {f"{split}/a.jpg": [[10.5, 20, 40.5, 60]] for split in ("train", "valid", "test")},
+    ),
+    "COCO with a file for each split": Case(
+        {f"annotations/instances_{split}2017.json": "coco_instances.json" for split in ("train", "val")},
+        ("train2017/a.jpg", "val2017/a.jpg"),
+        {f"{split}2017/a.jpg": [[10.5, 20, 40.5, 60]] for split in ("train", "val")},
+    ),
+    "VOC of Roboflow, from its root": Case(
+        {f"{split}/a.xml": "voc_labelimg.xml" for split in ("train", "valid")},
+        ("train/a.jpg", "valid/a.jpg"),
+        {f"{split}/a.jpg": [BOX] for split in ("train", "valid")},
+    ),
+    "a folder in a folder": Case(
+        {"my export/annotations/instances_train.json": "coco_instances.json", "my export/README.txt": "yolo_list.txt"},
+        ("my export/images/train/a.jpg",),
+        {"my export/images/train/a.jpg": [[10.5, 20, 40.5, 60]]},
+    ),
     "COCO with two images of the name": replace(
         COCO, images=("train/a.jpg", "images/a.jpg"), refused="give the folder with --images"
     ),
@@ -222,21 +242,31 @@ def _name(image: Path, folder: Path) -> str:
     return image.relative_to(folder).as_posix()
 
 
+def zipped(source: DatasetSource, folder: Path) -> DatasetSource:
+    """The same dataset in a zip, from which the folder has gone."""
+    name = shutil.make_archive(str(folder.with_suffix("")), "zip", folder)
+    shutil.rmtree(folder)
+    return replace(source, path=Path(name) / source.path.relative_to(folder))
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
 @pytest.mark.parametrize("name", CASES)
-def test_an_export_is_read_as_its_tool_means_it(name: str, tmp_path: Path) -> None:
-    case = CASES[name]
-    source = write(case, tmp_path)
+def test_an_export_is_read_as_its_tool_means_it(name: str, form: str, tmp_path: Path) -> None:
+    case, folder = CASES[name], tmp_path / "set"
+    source = write(case, folder)
+    if form == "zip":
+        source, folder = zipped(source, folder), tmp_path / "set.zip"
     if case.refused:
         with pytest.raises(UserError, match=case.refused):
             read_dataset(source)
         return
     dataset = read_dataset(source)
-    boxes = {_name(photo.path, tmp_path): photo.boxes for photo in dataset.photos}
+    boxes = {_name(photo.path, folder): photo.boxes for photo in dataset.photos}
     assert boxes.keys() == case.expected.keys()
     for image, expected in case.expected.items():
         np.testing.assert_allclose(boxes[image], np.reshape(expected, (-1, 4)), atol=0.01, err_msg=image)
     assert {(photo.width, photo.height) for photo in dataset.photos} == {(100, 80)}
-    ignored = [(_name(p.path, tmp_path), int(k)) for p in dataset.photos for k in np.flatnonzero(p.ignored)]
+    ignored = [(_name(p.path, folder), int(k)) for p in dataset.photos for k in np.flatnonzero(p.ignored)]
     assert tuple(ignored) == case.ignored
     assert len(dataset.losses) == len(case.lost), dataset.skipped
     assert all(any(reason in str(loss) for loss in dataset.losses) for reason in case.lost), dataset.skipped

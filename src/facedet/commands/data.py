@@ -65,13 +65,13 @@ def check(
     from facedet.common.files import refuse_inputs, write_json
     from facedet.configs.face_detection_0206 import input_size as released_size
     from facedet.data.dataset import DatasetSource
-    from facedet.data.formats.yolo import has_train_and_val
+    from facedet.data.formats.recognise import has_train_and_val
     from facedet.data.inspect.check import check_dataset
     from facedet.data.inspect.check_report import write_check
     from facedet.progress_bars import bar
     from facedet.text.check import check_table
 
-    if val is None and train_list is None and format in (None, "yolo") and has_train_and_val(source):
+    if val is None and train_list is None and has_train_and_val(source):
         val = source
     refuse_inputs([report, json_file], [source, val, images])
     train_source, val_source = DatasetSource(source, images, train_list, format, classes=classes), None

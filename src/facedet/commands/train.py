@@ -57,9 +57,13 @@ class ValidationSet(click.ParamType):
     "--val",
     "val_set",
     type=ValidationSet(),
-    help="Dataset to validate on, or the share of --train's images to hold out.  [default: data.yaml's val, or 0.2]",
+    help="Dataset to validate on, or the share of --train's images to hold out.  [default: the dataset's own, or 0.2]",
 )
-@click.option("--images", type=FILE, help="Folder of the images, if not where the formats of the datasets expect them.")
+@click.option(
+    "--images", type=FILE, help="Folder of the images of all datasets, if not where their formats expect them."
+)
+@click.option("--train-images", type=FILE, multiple=True, help="Folder of the images of --train; one for each --train.")
+@click.option("--val-images", type=FILE, help="Folder of the images of --val.")
 @format_option("all datasets")
 @reading_options
 @click.option(
@@ -103,6 +107,8 @@ def train(
     train_sets: tuple[tuple[Path, float], ...],
     val_set: Path | float | None,
     images: Path | None,
+    train_images: tuple[Path, ...],
+    val_images: Path | None,
     format: str | None,
     classes: tuple[str, ...],
     allow_losses: bool,
@@ -125,14 +131,21 @@ def train(
     from facedet.train.options import TrainingOptions
     from facedet.train.training import run_first_steps, run_training
 
-    if train_lists and len(train_lists) != len(train_sets):
-        raise click.UsageError("give --train-list once for each --train, in the same order, or not at all")
-    pairs = zip_longest(train_sets, train_lists)
+    for option, given in (("--train-list", train_lists), ("--train-images", train_images)):
+        if given and len(given) != len(train_sets):
+            raise click.UsageError(f"give {option} once for each --train, in the same order, or not at all")
+    if images and (train_images or val_images):
+        raise click.UsageError("--images is for all datasets; give --train-images and --val-images without it")
     reading: dict[str, Any] = {"format": format, "classes": classes, "allow_losses": allow_losses}
-    train = [DatasetSource(path, images, names, weight=weight, **reading) for (path, weight), names in pairs]
-    if val_list and not isinstance(val_set, Path):
-        raise click.UsageError("--val-list is for --val DATASET; give it too")
-    val = DatasetSource(val_set, images, val_list, **reading) if isinstance(val_set, Path) else val_set
+    train = [
+        DatasetSource(path, folder or images, names, weight=weight, **reading)
+        for (path, weight), names, folder in zip_longest(train_sets, train_lists, train_images)
+    ]
+    for option, each in (("--val-list", val_list), ("--val-images", val_images)):
+        if each and not isinstance(val_set, Path):
+            raise click.UsageError(f"{option} is for --val DATASET; give it too")
+    folder = val_images or images
+    val = DatasetSource(val_set, folder, val_list, **reading) if isinstance(val_set, Path) else val_set
     chosen = TrainingOptions(config, train, val, work_dir=work_dir or Path("runs") / Path(config).stem, **options)
     if dry_run:
         tried = run_first_steps(chosen)

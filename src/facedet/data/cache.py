@@ -11,6 +11,7 @@ import numpy as np
 from facedet.common.errors import UserError
 from facedet.common.files import write_beside
 from facedet.data.image import read_image
+from facedet.data.storage import identity
 
 
 def read_reduced(path: Path, largest_side: int | None) -> np.ndarray:
@@ -56,8 +57,8 @@ class ImageCache:
 
     def _key(self, path: Path) -> str:
         try:
-            facts = path.stat()
+            file = identity(path)
         except OSError as error:
             raise UserError(f"{path}: {error.strerror}") from error
-        known = f"{path.resolve()} {facts.st_size} {facts.st_mtime_ns} {self.largest_side}"
+        known = f"{file} {self.largest_side}"
         return hashlib.sha256(known.encode()).hexdigest()[:32]

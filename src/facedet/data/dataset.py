@@ -36,11 +36,11 @@ class DatasetSource:
     """Location of a dataset: a file or folder in one of `FORMATS`.
 
     images: folder of the images if they are not where the format expects them. names: text file that selects images,
-    one per line. format: one of `FORMATS`; None detects it. split: `train` or `val` of a YOLO data.yaml with both; None
-    takes all; training takes `train`, validation and evaluation take `val`. weight: how often an epoch of training uses
-    each image; for a fraction, it uses a different random part of the images each time. classes: those that count as
-    faces; empty for all of them, unless one of several is called face; `all` for all in any case. allow_losses: use the
-    rest, however much of it cannot be used.
+    one per line. format: one of `FORMATS`; None detects it. split: `train` or `val` of a dataset with both, in a YOLO
+    data.yaml, in folders or in files of these names; None takes all; training takes `train`, validation and evaluation
+    take `val`. weight: how often an epoch of training uses each image; for a fraction, it uses a different random part
+    of the images each time. classes: those that count as faces; empty for all of them, unless one of several is called
+    face; `all` for all in any case. allow_losses: use the rest, however much of it cannot be used.
     """
 
     path: Path
@@ -119,9 +119,11 @@ def read_annotations(source: DatasetSource, losses: list[Loss]) -> list[Photo]:
     is the exception: its boxes are fractions, so the reader needs the header of each image and leaves out unreadable
     ones.
     """
-    format, path = find_annotations(source.path, source.format)
-    split = (source.split,) if TABLE[format].has_splits else ()
-    photos = _one_annotation_each(TABLE[format].module.read(path, source.images, losses, *split))
+    photos: list[Photo] = []
+    for format, path in find_annotations(source.path, source.format, source.split):
+        split = (source.split,) if TABLE[format].has_splits else ()
+        photos += TABLE[format].module.read(path, source.images, losses, *split)
+    photos = _one_annotation_each(photos)
     return _select(photos, source.names, losses) if source.names else photos
 
 

@@ -1,5 +1,8 @@
 """Read and write image files, and convert images to the square input of a network."""
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -9,6 +12,7 @@ from PIL.Image import Transpose
 
 from facedet.common.errors import UserError, first_line
 from facedet.common.files import write_beside
+from facedet.data.storage import files_in, folders_in, is_dir, is_file, opened
 
 # Pillow's decoders that may read a file, whatever its suffix, and the suffixes that make a file an image. None of them
 # starts another program.
@@ -23,6 +27,12 @@ DECODERS = {
     "AVIF": (".avif",),
 }
 SUFFIXES = {suffix for suffixes in DECODERS.values() for suffix in suffixes}
+# Formats of photographs that are not read. A file of them is a lost image, and no file of another kind.
+UNREAD_SUFFIXES = {
+    *(".heic", ".heif", ".hif", ".jxl", ".jpx", ".j2k", ".jxr", ".psd", ".tga", ".pcx", ".ico", ".exr", ".hdr", ".eps"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".svg", ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
+}
+_NAMED = 3  # files in a message
 UNREADABLE = "cannot be read as an image"
 _ORIENTATION = 0x0112  # EXIF tag
 _TRANSPOSED = 5  # and larger orientations swap width and height
@@ -71,16 +81,35 @@ def image_orientation(path: Path) -> int:
         raise UserError(f"{path}: {UNREADABLE} ({_reason(error)})") from error
 
 
-def find_images(source: Path) -> list[Path]:
-    """The image files of a folder, sorted by name, or the given file. Raises UserError if there is none."""
-    if source.is_file():
+def find_images(source: Path, tell: Callable[[str], None] = lambda line: None) -> list[Path]:
+    """The image files of a folder, sorted by name, of a zip, or the given file. Raises UserError if there is none.
+
+    tell: called with a line that names what else is there and is passed over, if anything is.
+    """
+    if is_file(source):
         return [source]
-    if not source.is_dir():
+    if not is_dir(source):
         raise UserError(f"{source}: no such file or folder")
-    found = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    zipped = os.path.isfile(source)
+    files = files_in(source, nested=zipped)
+    found = [path for path in files if is_image_name(path)]
     if not found:
         raise UserError(f"{source}: contains no images ({', '.join(sorted(SUFFIXES))})")
+    others = [path for path in files if not is_image_name(path)] + ([] if zipped else folders_in(source))
+    if others:
+        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        tell(f"{source}: {', '.join(path.name for path in others[:_NAMED])}{more}: no image files")
     return found
+
+
+def is_image_name(path: Path) -> bool:
+    """Whether the suffix of a file is that of an image that can be read."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def is_unread_name(path: Path) -> bool:
+    """Whether the suffix of a file is that of a photograph that cannot be read."""
+    return path.suffix.lower() in UNREAD_SUFFIXES
 
 
 def to_input(image: np.ndarray, size: int) -> np.ndarray:
@@ -104,10 +133,11 @@ def write_png(image: np.ndarray, path: Path) -> None:
         Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).save(temporary, format="PNG")
 
 
-def _opened(path: Path) -> Image.Image:
-    image = Image.open(path, formats=list(DECODERS))
-    image.info.pop("xmp", None)  # from which Pillow would turn a TIFF, but not its size
-    return image
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    with opened(path) as file, Image.open(file, formats=list(DECODERS)) as image:
+        image.info.pop("xmp", None)  # from which Pillow would turn a TIFF, but not its size
+        yield image
 
 
 def _orientation(image: Image.Image) -> int:

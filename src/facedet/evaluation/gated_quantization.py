@@ -13,6 +13,7 @@ from facedet.data.dataset import DatasetSource, read_annotations, read_dataset
 from facedet.data.formats.recognise import find_annotations
 from facedet.data.image import find_images, image_size
 from facedet.data.losses import Loss, Lost, refuse_many
+from facedet.data.storage import is_dir
 from facedet.data.structures import Detections
 from facedet.evaluation.compare import Comparison, compare_detections
 from facedet.evaluation.gate import AccuracyJudge, Figure, gated_figures
@@ -120,9 +121,9 @@ def _calibration_images(source: DatasetSource, left_out: list[str]) -> list[Path
     try:
         find_annotations(source.path, source.format)
     except UserError:
-        if source.names or not source.path.is_dir():
+        if source.names or not is_dir(source.path):
             raise
-        paths = find_images(source.images or source.path)
+        paths = find_images(source.images or source.path, left_out.append)
     else:
         losses: list[Loss] = []
         paths = [photo.path for photo in read_annotations(source, losses)]  # their boxes are not used

@@ -45,14 +45,16 @@ def detect_images(
     """Detect faces with a score above `threshold` in image files or folders of them.
 
     Writes each image with boxes drawn as PNG, and detections.json, into `folder`. Returns the detections, and one line
-    for each image that was left out because it cannot be read. Raises UserError if no image can be read.
+    for each image that cannot be read and for each folder that has other files. Raises UserError if no image can be
+    read.
 
     ids: a COCO JSON that lists the images; detections.json then holds its ids, for pycocotools. config: of a
     checkpoint, as for `load_network`.
     """
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
-    paths = [path for source in sources for path in find_images(source)]
+    left_out: list[str] = []
+    paths = [path for source in sources for path in find_images(source, left_out.append)]
     if any(path.parent.resolve() == folder.resolve() for path in paths):
         raise UserError(f"{folder}: contains the input images; choose another folder")
     (name, count), *_ = Counter(path.name for path in paths).most_common(1)
@@ -61,7 +63,7 @@ def detect_images(
     image_ids, category = _read_ids(ids, paths) if ids else ({}, 0)
     session = open_session(model, config=config)
     stems = Counter(path.stem for path in paths)
-    found, left_out = [], []
+    found = []
     for path in progress(paths, "detect"):
         try:
             image = read_image(path)
@@ -72,7 +74,7 @@ def detect_images(
         write_png(draw_boxes(image, detections), folder / f"{path.stem if stems[path.stem] == 1 else path.name}.png")
         found.append(ImageDetections(path, detections))
     if not found:
-        raise UserError(left_out[0])
+        raise UserError(left_out[-1])
     _write_json(found, folder / "detections.json", image_ids, category)
     return found, left_out
 

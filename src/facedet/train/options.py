@@ -30,8 +30,8 @@ class TrainingOptions:
     """Dataset to train on, or several. A path is enough if the dataset needs no other settings."""
 
     val: Dataset | float | None = None
-    """Dataset to validate on, or the share of the training images to hold out for it. None takes the `val` of a YOLO
-    data.yaml, or else holds out 0.2."""
+    """Dataset to validate on, or the share of the training images to hold out for it. None takes the
+    dataset's own `val`, or else holds out 0.2."""
 
     _: KW_ONLY
 

@@ -27,7 +27,8 @@ _FORMAT = "a COCO JSON"
 def begins(head: str) -> bool:
     """Whether a file with this beginning is a COCO JSON."""
     name, bracket = first_key(head) or ("", "")
-    return name in ("images", "annotations") or (name == "categories" and bracket == "[")
+    with_categories_first = name == "categories" and bracket == "[" and ('"images"' in head or '"annotations"' in head)
+    return name in ("images", "annotations") or with_categories_first
 
 
 def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:

@@ -22,6 +22,7 @@ from facedet.data.formats.parsing import (
     xywh_to_corners,
 )
 from facedet.data.losses import Loss, Lost
+from facedet.data.storage import opened
 from facedet.data.structures import Photo
 
 _FORMAT = "a CVAT for images 1.1 XML"
@@ -65,21 +66,22 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
 
 def _images(path: Path) -> Iterator[ET.Element]:
     """The <image> elements. Each one is cleared before the next one is read, to save memory."""
-    events = ET.iterparse(path, events=("start", "end"))
-    _, root = next(events)
-    if root.tag != "annotations":
-        raise ValueError(f"its root is <{root.tag}>, not <annotations>")
-    depth = 1
-    for event, node in events:
-        depth += 1 if event == "start" else -1
-        if event != "end" or depth != 1 or node.tag in _ABOUT_THE_FILE:
-            continue
-        if node.tag == "track":
-            raise ValueError("it is CVAT for video; export the task as CVAT for images 1.1")
-        if node.tag != "image":
-            raise ValueError(f"it has a <{node.tag}> where an <image> is expected")
-        yield node
-        root.clear()
+    with opened(path) as file:
+        events = ET.iterparse(file, events=("start", "end"))
+        _, root = next(events)
+        if root.tag != "annotations":
+            raise ValueError(f"its root is <{root.tag}>, not <annotations>")
+        depth = 1
+        for event, node in events:
+            depth += 1 if event == "start" else -1
+            if event != "end" or depth != 1 or node.tag in _ABOUT_THE_FILE:
+                continue
+            if node.tag == "track":
+                raise ValueError("it is CVAT for video; export the task as CVAT for images 1.1")
+            if node.tag != "image":
+                raise ValueError(f"it has a <{node.tag}> where an <image> is expected")
+            yield node
+            root.clear()
 
 
 def _face(shape: ET.Element) -> BoxAnnotation | None:

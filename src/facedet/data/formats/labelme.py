@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facedet.common.errors import UserError, first_line
-from facedet.data.formats.locate import image_folders, locate
+from facedet.data.formats.locate import image_folders, locate, searched
 from facedet.data.formats.parsing import (
     MALFORMED,
     BoxAnnotation,
@@ -23,6 +23,7 @@ from facedet.data.formats.parsing import (
     read_json,
 )
 from facedet.data.losses import Loss, Lost
+from facedet.data.storage import files_in, is_file
 from facedet.data.structures import Photo
 
 _FORMAT = "a LabelMe JSON"
@@ -53,7 +54,11 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [file for name in ("", "annotations", "labels") for file in sorted((folder / name).glob("*.json"))]
+    return [file for name in ("", "annotations", "labels") for file in _json_in(folder / name)]
+
+
+def _json_in(folder: Path) -> list[Path]:
+    return [file for file in files_in(folder, nested=False) if file.suffix == ".json"]
 
 
 def _is_annotation(file: Path) -> bool:
@@ -69,10 +74,10 @@ def _photo(file: Path, images: Path | None) -> Photo:
         name = str(content.get("imagePath") or file.stem).replace("\\", "/").rsplit("/", 1)[-1]
         folders = image_folders(file, images)
         own = locate(file.stem, folders)  # a renamed image keeps its old name in the JSON
-        image = own if own.is_file() else locate(name, folders)
+        image = own if is_file(own) else locate(name, folders)
     except MALFORMED as error:
         raise UserError(f"{file}: not {_FORMAT} ({type(error).__name__}: {first_line(error)})") from error
-    return make_photo(image, size, faces)
+    return searched(make_photo(image, size, faces), folders)
 
 
 def _face(shape: dict[str, Any]) -> BoxAnnotation:

@@ -6,12 +6,11 @@ cannot be used. A task without an annotation is an image that nobody annotated, 
 
 import math
 import re
-from os.path import isfile
 from pathlib import Path
 from typing import Any
 
 from facedet.common.errors import UserError, first_line
-from facedet.data.formats.locate import image_folders, locate
+from facedet.data.formats.locate import image_folders, locate, searched
 from facedet.data.formats.parsing import (
     MALFORMED,
     BoxAnnotation,
@@ -25,6 +24,7 @@ from facedet.data.formats.parsing import (
     read_json,
 )
 from facedet.data.losses import Loss, Lost
+from facedet.data.storage import is_file
 from facedet.data.structures import Photo
 
 _FORMAT = "a Label Studio JSON"
@@ -55,7 +55,7 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
             about = [r for r in results if r.get("type") in _ABOUT_THE_IMAGE]
             losses += [Loss(Lost.ANNOTATION, path, f"{name}: {each['type']}") for each in about]
             shapes = [r for r in results if r not in about]
-            photos.append(make_photo(_find(name, folders), _size(shapes), Faces.read(shapes, _face)))
+            photos.append(searched(make_photo(_find(name, folders), _size(shapes), Faces.read(shapes, _face)), folders))
         except MALFORMED as error:
             reason = first_line(error) if isinstance(error, ValueError) else malformed(error)
             number = task.get("id", k) if isinstance(task, dict) else k
@@ -119,7 +119,7 @@ def _size(results: list[dict[str, Any]]) -> tuple[int, int]:
 def _find(name: str, folders: list[Path]) -> Path:
     found = locate(name, folders)
     folder, _, file = name.rpartition("/")
-    if not isfile(found) and _UPLOADED.match(file):
+    if not is_file(found) and _UPLOADED.match(file):
         return locate(f"{folder}/{file[9:]}" if folder else file[9:], folders)
     return found
 

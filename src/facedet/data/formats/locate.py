@@ -1,12 +1,13 @@
 """Find the image that an annotation names, wherever its tool put it and however it wrote the name."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from os.path import isfile
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from facedet.data.formats.parsing import Faces, make_photo
 from facedet.data.image import SUFFIXES
+from facedet.data.storage import identity, is_file
 from facedet.data.structures import Photo
 
 
@@ -37,9 +38,17 @@ class Ambiguous(ValueError):
 def located_photo(name: str, folders: Sequence[Path], size: tuple[int, int], faces: Faces) -> Photo:
     """Make the photo of the image that an annotation names. size: as for `make_photo`."""
     try:
-        return make_photo(locate(name, folders), size, faces)
+        return searched(make_photo(locate(name, folders), size, faces), folders)
     except ValueError as error:
         return make_photo(folders[0] / name, size, Faces(unread=[str(error)]))
+
+
+def searched(photo: Photo, folders: Sequence[Path]) -> Photo:
+    """The photo; if its image is not there, it says in which folders that was searched."""
+    if is_file(photo.path):
+        return photo
+    tried = ", ".join(str(folder) for folder in dict.fromkeys(folders))
+    return replace(photo, unread=f"no such file; searched in {tried}; give the folder of the images with --images")
 
 
 def locate(name: str, folders: Sequence[Path]) -> Path:
@@ -51,7 +60,7 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
     plain = name.replace("\\", "/")
     if not plain.strip("/. "):
         raise ValueError("names no image")
-    if Path(plain).is_absolute() and isfile(plain):
+    if Path(plain).is_absolute() and is_file(Path(plain)):
         return Path(plain)
     unquoted = unquote(plain.rpartition("?d=")[2]).replace("\\", "/")  # ?d=: Label Studio's local files
     for text in dict.fromkeys((plain, unquoted)):
@@ -67,10 +76,9 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
 
 def _different(files: Iterable[Path]) -> list[Path]:
     """The files, each under its first name: the same one has several where the case of letters does not count."""
-    names: dict[tuple[int, int], Path] = {}
+    names: dict[tuple, Path] = {}
     for file in files:
-        stat = file.stat()
-        names.setdefault((stat.st_dev, stat.st_ino), file)
+        names.setdefault(identity(file), file)
     return list(names.values())
 
 
@@ -79,4 +87,4 @@ def _files(end: PurePosixPath, folders: Sequence[Path]) -> Iterator[Path]:
     known = end.suffix.lower() in SUFFIXES
     suffixes = [""] if known else [each for suffix in sorted(SUFFIXES) for each in (suffix, suffix.upper())]
     ends = [end.with_name(end.name + suffix) for suffix in suffixes]
-    return (folder / each for folder in folders for each in ends if isfile(folder / each))
+    return (folder / each for folder in folders for each in ends if is_file(folder / each))

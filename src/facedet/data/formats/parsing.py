@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from facedet.common.errors import UserError, first_line
+from facedet.data.storage import opened
 from facedet.data.structures import Photo
 
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # raised by malformed JSON
@@ -19,15 +20,15 @@ BoxAnnotation = tuple[list[float], bool, str]  # corners x1 y1 x2 y2 in pixels, 
 TWICE = "it is there twice"
 _YES, _NO = ("1", "true", "yes", "y"), ("", "0", "false", "no", "n", "none", "unspecified")
 
-_HEAD = 1 << 20  # characters read to recognise a file
+_HEAD = 1 << 20  # bytes read to recognise a file
 _JSON_KEY = re.compile(r'"(items|images|annotations|categories)"\s*:\s*([\[{])')
 _XML_ROOT = re.compile(r"<([A-Za-z_][\w.-]*)")
 
 
 def beginning(file: Path) -> str:
     """The first characters of a file, enough to recognise it."""
-    with file.open(encoding="utf-8-sig", errors="replace") as stream:
-        return stream.read(_HEAD).lstrip()
+    with opened(file) as stream:
+        return stream.read(_HEAD).decode("utf-8-sig", errors="replace").lstrip()
 
 
 def first_key(head: str) -> tuple[str, str] | None:
@@ -146,7 +147,8 @@ def _short(value: Any) -> str:
 def read_text(path: Path, format: str) -> str:
     """Read UTF-8 text, with or without a byte order mark. Raises UserError "not `format`" if it cannot."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with opened(path) as file:
+            return file.read().decode("utf-8-sig")
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file or folder") from error
     except (OSError, ValueError) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facedet.common.errors import UserError
-from facedet.data.formats.locate import image_folders, locate
+from facedet.data.formats.locate import image_folders, located_photo
 from facedet.data.formats.parsing import (
     MALFORMED,
     BoxAnnotation,
@@ -16,7 +16,6 @@ from facedet.data.formats.parsing import (
     as_list,
     box_of_ellipse,
     enclosing,
-    make_photo,
     malformed,
     numbers,
     read_json,
@@ -48,7 +47,7 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
         try:
             regions = entry["regions"]
             shapes = list(regions.values()) if isinstance(regions, dict) else as_list(regions)
-            photos.append(make_photo(locate(str(entry["filename"]), folders), (0, 0), Faces.read(shapes, _face)))
+            photos.append(located_photo(str(entry["filename"]), folders, (0, 0), Faces.read(shapes, _face)))
         except MALFORMED as error:
             losses.append(Loss(Lost.IMAGE, path, f"{key}: {malformed(error)}"))
     return photos

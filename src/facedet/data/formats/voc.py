@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 
 from facedet.common.errors import UserError
 from facedet.data.formats.parsing import BoxAnnotation, Faces, beginning, flag, make_photo, numbers, xml_root
-from facedet.data.image import SUFFIXES
+from facedet.data.image import is_image_name
 from facedet.data.losses import Loss, Lost
+from facedet.data.storage import files_in, is_dir, opened
 from facedet.data.structures import Photo
 
 _ANNOTATIONS = ("annotations", "Annotations")
@@ -29,7 +30,7 @@ def is_folder(folder: Path) -> bool:
 
 
 def _xml_in(folder: Path, *, nested: bool = True) -> Iterator[Path]:
-    return (file for file in folder.glob("**/*" if nested else "*") if file.suffix.lower() == ".xml")
+    return (file for file in files_in(folder, nested=nested) if file.suffix.lower() == ".xml")
 
 
 def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
@@ -68,11 +69,11 @@ class _Images:
     @classmethod
     def of(cls, folder: Path) -> "_Images":
         """The images of a folder and its subfolders. Raises UserError if it is none."""
-        if not folder.is_dir():
+        if not is_dir(folder):
             raise UserError(f"{folder}: is not a folder; give the folder of the images")
         images = cls(folder, defaultdict(list), defaultdict(list))
-        for image in sorted(folder.rglob("*")):
-            if image.suffix.lower() in SUFFIXES:
+        for image in files_in(folder):
+            if is_image_name(image):
                 images.by_path[image.relative_to(folder).with_suffix("")].append(image)
                 images.by_stem[image.stem].append(image)
         return images
@@ -93,7 +94,8 @@ class _Images:
 def _parse(file: Path) -> tuple[tuple[int, int], Faces, str]:
     """The size and the faces of an annotation file, and the name of the image that it states. Raises UserError."""
     try:
-        root = ET.parse(file).getroot()
+        with opened(file) as content:
+            root = ET.parse(content).getroot()
         if root.tag != "annotation":
             raise ValueError(f"its root is <{root.tag}>, not <annotation>")
         faces = Faces.read(root.findall("object"), _face)
@@ -116,4 +118,4 @@ def _face(node: ET.Element) -> BoxAnnotation:
 
 def _subfolder(path: Path, names: Sequence[str]) -> Path:
     """The first of the subfolders that is there, or else the folder itself."""
-    return next((path / name for name in names if (path / name).is_dir()), path)
+    return next((path / name for name in names if is_dir(path / name)), path)

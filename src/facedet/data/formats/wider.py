@@ -6,12 +6,12 @@ occlusion pose`. An image without faces also has one line, of zeros.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from os.path import isfile
 from pathlib import Path
 
 import numpy as np
 
 from facedet.common.errors import UserError
+from facedet.data.formats.locate import searched
 from facedet.data.formats.parsing import (
     TWICE,
     BoxAnnotation,
@@ -23,6 +23,7 @@ from facedet.data.formats.parsing import (
 )
 from facedet.data.image import SUFFIXES
 from facedet.data.losses import Loss, Lost
+from facedet.data.storage import is_file
 from facedet.data.structures import Photo
 
 _FORMAT = "a WIDER FACE text file"
@@ -48,14 +49,15 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     if not starts or starts[0]:
         raise UserError(f"{path}: not {_FORMAT} (its first line is not the path of an image)")
     names = [lines[k] for k in starts]
-    folder = images or _folder_of(names, _folders(path))
+    folders = [images] if images else _folders(path)
+    folder = _folder_of(names, folders)
     photos: dict[str, Photo] = {}
     for name, start, end in zip(names, starts, [*starts[1:], len(lines)], strict=True):
         if name in photos:
             photos[name] = replace(photos[name], unread=Faces(unread=[TWICE]).reason)
             continue
         try:
-            photos[name] = _photo(folder / name, _faces(lines[start + 1 : end]))
+            photos[name] = searched(_photo(folder / name, _faces(lines[start + 1 : end])), folders)
         except ValueError as error:
             losses.append(Loss(Lost.IMAGE, path, f"{name}: {error}"))
     return list(photos.values())
@@ -70,7 +72,7 @@ def _folders(path: Path) -> list[Path]:
 
 def _folder_of(names: Iterable[str], folders: Sequence[Path]) -> Path:
     """The folder of the first image of `names` that exists; the first of `folders` if none exists."""
-    found = (folder for name in names for folder in folders if isfile(folder / name))
+    found = (folder for name in names for folder in folders if is_file(folder / name))
     return next(found, folders[0])
 
 

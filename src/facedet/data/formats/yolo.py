@@ -6,7 +6,6 @@ An image without a label file has no faces. The format cannot mark ignored faces
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from os.path import exists, isdir
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,27 @@ from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import Ambiguous, locate
 from facedet.data.formats.parsing import BoxAnnotation, Faces, make_photo, read_text
 from facedet.data.formats.yolo_rows import Rows, corners, decide, parse
-from facedet.data.image import SUFFIXES, image_size
+from facedet.data.image import image_size, is_image_name, is_unread_name
 from facedet.data.losses import Loss, Lost
+from facedet.data.storage import exists, files_in, is_dir, is_file, opened
 from facedet.data.structures import Photo
 
 SPLITS = ("train", "val", "test")  # keys of data.yaml
 _NAME_FILES = ("classes.txt", "obj.names")
-_LONGEST_ROW = 1 << 16  # characters
+_LONGEST_ROW = 1 << 16  # bytes
 
 
 def is_folder(folder: Path) -> bool:
     """Whether a folder has a data.yaml, images/ and labels/, or label files next to images."""
     labels = folder / "labels"
-    if (folder / "images").is_dir() and labels.is_dir():
-        return any(labels.rglob("*.txt")) or not any(labels.rglob("*.json"))
-    if any(is_data_yaml(file) for pattern in ("*.yaml", "*.yml") for file in folder.glob(pattern)):
+    if is_dir(folder / "images") and is_dir(labels):
+        suffixes = {file.suffix for file in files_in(labels)}
+        return ".txt" in suffixes or ".json" not in suffixes
+    if any(is_data_yaml(file) for file in _yaml_in(folder)):
         return True
-    images = {path.stem for path in folder.iterdir() if path.suffix.lower() in SUFFIXES}
-    return any(file.stem in images and is_label_file(file) for file in folder.glob("*.txt"))
+    files = files_in(folder, nested=False)
+    images = {path.stem for path in files if is_image_name(path)}
+    return any(file.suffix == ".txt" and file.stem in images and is_label_file(file) for file in files)
 
 
 @dataclass
@@ -52,7 +54,7 @@ def read(path: Path, images: Path | None, losses: list[Loss], split: str | None 
     images/ or in the folder itself, and the label files in labels/ or next to the images. split: key of data.yaml to
     read; None reads all. Adds each missing or unreadable file, and each label file without an image, to `losses`.
     """
-    file, points = path if path.is_file() else _find_data_yaml(path), None
+    file, points = path if is_file(path) else _find_data_yaml(path), None
     if file:
         content = _load(file)
         names, points = _names(content.get("names")), _points(file, content)
@@ -73,10 +75,14 @@ def read(path: Path, images: Path | None, losses: list[Loss], split: str | None 
 
 def _find_data_yaml(folder: Path) -> Path | None:
     """The data.yaml of a folder, under any file name, or None. Raises UserError if there are several."""
-    files = [file for suffix in ("yaml", "yml") for file in sorted(folder.glob(f"*.{suffix}")) if is_data_yaml(file)]
+    files = [file for file in _yaml_in(folder) if is_data_yaml(file)]
     if len(files) > 1:
         raise UserError(f"{folder}: contains {files[0].name} and {files[1].name}; give one of them")
     return files[0] if files else None
+
+
+def _yaml_in(folder: Path) -> list[Path]:
+    return [file for file in files_in(folder, nested=False) if file.suffix in (".yaml", ".yml")]
 
 
 def is_data_yaml(file: Path) -> bool:
@@ -90,16 +96,16 @@ def is_data_yaml(file: Path) -> bool:
 
 def has_train_and_val(path: Path) -> bool:
     """Whether a data.yaml, or the one in a folder, lists both a training and a validation split."""
-    file = path if path.suffix in (".yaml", ".yml") else _find_data_yaml(path) if path.is_dir() else None
-    return file is not None and file.is_file() and is_data_yaml(file) and {"train", "val"} <= _load(file).keys()
+    file = path if path.suffix in (".yaml", ".yml") else _find_data_yaml(path) if is_dir(path) else None
+    return file is not None and is_file(file) and is_data_yaml(file) and {"train", "val"} <= _load(file).keys()
 
 
 def is_label_file(file: Path) -> bool:
     """Whether the first line of a text file is a face."""
-    with file.open(encoding="utf-8-sig", errors="replace") as stream:
+    with opened(file) as stream:
         line = stream.readline(_LONGEST_ROW)
     try:
-        return bool(parse(line))
+        return bool(parse(line.decode("utf-8-sig", errors="replace")))
     except ValueError:
         return False
 
@@ -129,7 +135,7 @@ def _points(file: Path, content: dict[str, Any]) -> list[int] | None:
 
 def _names_in(folder: Path) -> dict[int, str]:
     for file in (parent / name for parent in (folder, folder / "labels") for name in _NAME_FILES):
-        if file.is_file():
+        if is_file(file):
             return dict(enumerate(read_text(file, "a list of classes").splitlines()))
     return {}
 
@@ -141,7 +147,7 @@ def _images_of(
     if split and not content.get(split):
         raise UserError(f"{file}: has no '{split}'; add it, or give a separate dataset")
     stated = file.parent / str(content.get("path") or "")
-    root = images or (stated if isdir(stated) else file.parent)
+    root = images or (stated if is_dir(stated) else file.parent)
     paths: list[Path] = []
     for key in [split] if split else [key for key in SPLITS if content.get(key)]:
         entries = content[key] if isinstance(content[key], list) else [content[key]]
@@ -151,7 +157,7 @@ def _images_of(
             if found is None:
                 losses.append(Loss(Lost.NAME, file, f"{key}: no such file or folder: {root / entry}"))
             else:
-                paths += _images_in(found) if found.is_dir() else _images_in_list(found, root)
+                paths += _images_in(found) if is_dir(found) else _images_in_list(found, root)
     return list(dict.fromkeys(paths))
 
 
@@ -169,8 +175,8 @@ def _images_in_list(file: Path, root: Path) -> list[Path]:
 
 def _candidates(path: Path, images: Path | None) -> dict[Path, list[Path]]:
     """The images of a folder without data.yaml, each with the candidates for its label file."""
-    folder = images or (path / "images" if (path / "images").is_dir() else path)
-    if not folder.is_dir():
+    folder = images or (path / "images" if is_dir(path / "images") else path)
+    if not is_dir(folder):
         raise UserError(f"{folder}: is not a folder; give the folder of the images")
     candidates: dict[Path, list[Path]] = {}
     for image in _images_in(folder):
@@ -187,9 +193,10 @@ def _without_image(candidates: dict[Path, list[Path]]) -> Iterator[Loss]:
         for file in files:
             folders[file.parent].add(image.parent)
     for folder, image_folders in sorted(folders.items()):
-        there = {path.stem for each in image_folders for path in each.glob("*") if path.suffix.lower() in SUFFIXES}
-        for file in sorted(folder.glob("*.txt")):
-            if file not in known and file.stem not in there and file.name not in _NAME_FILES and is_label_file(file):
+        there = {path.stem for each in image_folders for path in files_in(each, nested=False) if is_image_name(path)}
+        for file in files_in(folder, nested=False):
+            unknown = file.suffix == ".txt" and file not in known and file.stem not in there
+            if unknown and file.name not in _NAME_FILES and is_label_file(file):
                 yield Loss(Lost.IMAGE, file, "a label file without an image")
 
 
@@ -204,13 +211,13 @@ def _label_candidates(image: Path) -> list[Path]:
 
 
 def _images_in(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
+    return (path for path in files_in(folder) if is_image_name(path) or is_unread_name(path))
 
 
 def _read_labels(image: Path, candidates: Iterable[Path]) -> _Labels:
     """The rows of an image. Raises UserError if the image or its label file cannot be read."""
     labels = _Labels(image_size(image))
-    file = next((candidate for candidate in candidates if candidate.is_file()), None)
+    file = next((candidate for candidate in candidates if is_file(candidate)), None)
     for line in read_text(file, "a YOLO label file").splitlines() if file else []:
         try:
             labels.rows += [parse(line)] if line.strip() else []

@@ -161,7 +161,7 @@ def _loss_finding(loss: Loss, role: str) -> Finding:
 
 def _check_image(photo: Photo, image: InspectedImage, role: str) -> Iterator[Finding]:
     if image.error:
-        yield Finding("picture", role, photo.path, image.error)
+        yield Finding("picture", role, photo.path, photo.unread or image.error)
         return
     if photo.unread:
         yield Finding("entry", role, photo.path, photo.unread)

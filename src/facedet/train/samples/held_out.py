@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from facedet.common.errors import UserError
 from facedet.common.files import write_beside
 from facedet.data.dataset import DatasetSource
-from facedet.data.formats.yolo import has_train_and_val
+from facedet.data.formats.recognise import has_train_and_val
 from facedet.data.inspect.split import TRAIN, VAL, list_text, split_names
 from facedet.train.machine.distributed import gather, is_first
 from facedet.train.options import Dataset, TrainingOptions
@@ -21,7 +21,7 @@ SHARE = 0.2  # of the images, for validation
 def with_validation(options: TrainingOptions, folder: Path, resume: bool) -> TrainingOptions:
     """The options with a dataset to validate on. Raises UserError.
 
-    Without one, it is the `val` of a YOLO data.yaml, or else a share of the training images, near-duplicates on one
+    Without one, it is the dataset's own `val`, or else a share of the training images, near-duplicates on one
     side. Their names are written to train.txt and val.txt in `folder`; a run that is resumed reads them there.
     """
     share = SHARE if options.val is None else options.val

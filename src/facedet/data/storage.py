@@ -1,0 +1,106 @@
+"""The files of a dataset, in folders or in a zip. A file in a zip has the path of the zip and its name in it."""
+
+import os
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import Path
+
+from facedet.common.errors import UserError
+from facedet.data.archive import archive_of
+
+_SYSTEM = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")  # what systems put next to the files of people
+_RESOURCE = "._"  # begins the files that macOS puts next to others
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; a zip counts as a folder."""
+    if found := archive_of(path):
+        archive, name = found
+        return name in archive.files
+    return os.path.isfile(path)
+
+
+def is_dir(path: Path) -> bool:
+    """Whether there is a folder, or a zip."""
+    if found := archive_of(path):
+        archive, name = found
+        return name in archive.folders
+    return os.path.isdir(path)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a file or folder."""
+    return is_file(path) or is_dir(path)
+
+
+def opened(path: Path) -> BufferedReader:
+    """Open a file to read its bytes. Raises OSError, also for what is no file."""
+    if found := archive_of(path):
+        archive, name = found
+        if name not in archive.files:
+            raise FileNotFoundError(f"no such file: {path}")
+        return archive.open(name)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError("not a file")  # opening a pipe would wait
+    return path.open("rb")
+
+
+def identity(path: Path) -> tuple:
+    """What is equal for two paths of the same file, and differs once the file has changed. Raises OSError."""
+    if found := archive_of(path):
+        archive, name = found
+        facts = archive.path.stat()
+        return facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size, name
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size, ""
+
+
+def files_in(folder: Path, *, nested: bool = True) -> list[Path]:
+    """The files of a folder and, unless `nested` is false, of the folders in it, sorted by path.
+
+    Links are followed, each folder is listed once, and the files that systems add by themselves are not listed. Raises
+    UserError for a folder that cannot be read.
+    """
+    if found := archive_of(folder):
+        archive, inside = found
+        paths = (archive.path / name for name in archive.files if name.startswith(f"{inside}/" if inside else ""))
+        return sorted(path for path in paths if not _is_of_system(path) and (nested or path.parent == folder))
+    return sorted(_walk(folder, nested)) if os.path.isdir(folder) else []
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders that lie in a folder, sorted by name; also those that links lead to."""
+    if found := archive_of(folder):
+        archive, inside = found
+        there = (archive.path / name for name in archive.folders.get(inside, ()) if name in archive.folders)
+        return sorted(path for path in there if not _is_of_system(path))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not _is_of_system(path))
+
+
+def _walk(folder: Path, nested: bool) -> Iterator[Path]:
+    """The files below a folder. Folders come before links to folders, so that each has its own name."""
+    folders, links = [folder], [folder][:0]
+    seen: set[tuple[int, int]] = set()
+    while folders or links:
+        each = folders.pop() if folders else links.pop(0)
+        try:
+            facts = each.stat()
+            if (facts.st_dev, facts.st_ino) in seen:
+                continue
+            seen.add((facts.st_dev, facts.st_ino))
+            entries = sorted(os.scandir(each), key=lambda entry: entry.name)
+        except OSError as error:
+            raise UserError(f"{each}: cannot be read ({error.strerror or error})") from error
+        for entry in entries:
+            path = each / entry.name
+            if _is_of_system(path):
+                continue
+            link = entry.is_symlink()
+            if not (os.path.isdir(path) if link else entry.is_dir()):
+                yield path
+            elif nested:
+                (links if link else folders).append(path)
+
+
+def _is_of_system(path: Path) -> bool:
+    return path.name in _SYSTEM or path.name.startswith(_RESOURCE) or "__MACOSX" in path.parts

@@ -1,0 +1,209 @@
+"""The files of a dataset in folders, behind links and in zips: found, named once, and refused if they are unsafe."""
+
+import os
+import zipfile
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facedet.common.errors import UserError
+from facedet.data.archive import MOST_BYTES
+from facedet.data.cache import ImageCache
+from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.formats.recognise import has_train_and_val
+from facedet.data.image import find_images, image_size, read_image
+from facedet.data.storage import files_in, is_dir, is_file, opened
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (8, 12, 3)).astype(np.uint8)
+
+
+def image(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(PIXELS).save(path)
+    return path
+
+
+def zip_of(path: Path, **files: str | bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def names(folder: Path, **options: bool) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in files_in(folder, **options)]
+
+
+def test_links_to_folders_are_followed_once_and_loops_are_not(tmp_path: Path) -> None:
+    image(tmp_path / "elsewhere/b.png")
+    root = tmp_path / "root"
+    image(root / "real/a.png")
+    (root / "a link to what is there").symlink_to(root / "real")
+    (root / "linked").symlink_to(tmp_path / "elsewhere")
+    (root / "real/loop").symlink_to(root)
+    (root / "itself").symlink_to("itself")
+    assert names(root) == ["itself", "linked/b.png", "real/a.png"]
+    assert names(root, nested=False) == ["itself"]
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    listed = os.scandir
+
+    def scandir(path: Path) -> object:  # the superuser may read every folder
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(UserError, match="closed: cannot be read"):
+        files_in(tmp_path)
+
+
+def test_what_systems_add_is_not_listed(tmp_path: Path) -> None:
+    for name in ("a.png", "._a.png", "__MACOSX/._a.png"):
+        image(tmp_path / "set" / name)
+    (tmp_path / "set/.DS_Store").touch()
+    assert names(tmp_path / "set") == ["a.png"]
+    path = zip_of(tmp_path / "set.zip", **{"a.png": "", "__MACOSX/._a.png": "", ".DS_Store": ""})
+    assert names(path) == ["a.png"]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_an_image_in_a_zip_is_read_as_one_in_a_folder(method: int, tmp_path: Path) -> None:
+    plain = image(tmp_path / "a.png")
+    with zipfile.ZipFile(tmp_path / "set.ZIP", "w", method) as archive:
+        archive.write(plain, "deep/in/a.png")
+    inside = tmp_path / "set.ZIP/deep/in/a.png"
+    assert (is_file(inside), is_dir(inside.parent), is_file(tmp_path / "set.ZIP")) == (True, True, False)
+    assert image_size(inside) == (12, 8)
+    np.testing.assert_array_equal(read_image(inside), read_image(plain))
+    assert find_images(tmp_path / "set.ZIP") == [inside]
+    assert is_file(tmp_path / "set.ZIP/deep/in/b.png") is False
+    with pytest.raises(UserError, match=r"b.png: cannot be read as an image .no such file"):
+        read_image(tmp_path / "set.ZIP/deep/in/b.png")
+
+
+def test_names_of_windows_are_those_of_folders(tmp_path: Path) -> None:
+    assert names(zip_of(tmp_path / "set.zip", **{"images\\a.png": ""})) == ["images/a.png"]
+
+
+@pytest.mark.parametrize("name", ["../a.png", "images/../../a.png", "C:\\..\\a.png"])
+def test_a_name_that_leads_out_of_a_zip_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"set.zip: holds .*its name leads out of the zip"):
+        files_in(zip_of(tmp_path / "set.zip", **{name: ""}))
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="two files have this name"):
+        files_in(zip_of(tmp_path / "set.zip", **{"images/a.png": "", "images\\a.png": ""}))
+
+
+def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "set.zip", **{"a.png": "x"})
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="it is encrypted"):
+        files_in(path)
+
+
+def test_a_file_that_grows_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "set.zip", **{"a.json": "{}"})
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\x01\x02") + 24
+    content[at : at + 4] = (MOST_BYTES + 1).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="it is larger than 1 GiB"):
+        files_in(path)
+
+
+def test_damage_in_a_zip_is_one_line(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "set.zip", **{"a.json": '{"images": [], "annotations": []}' * 9})
+    content = bytearray(path.read_bytes())
+    content[40] ^= 255
+    path.write_bytes(content)
+    with opened(path / "a.json") as file, pytest.raises(OSError, match="damaged in its zip"):
+        file.read()
+    with pytest.raises(UserError, match=r"a.json: not a COCO JSON .damaged in its zip"):
+        read_dataset(DatasetSource(path / "a.json", format="coco"))
+    (tmp_path / "no.zip").write_text("no zip")
+    with pytest.raises(UserError, match=r"no.zip: not a zip that can be read"):
+        read_dataset(DatasetSource(tmp_path / "no.zip"))
+
+
+def _pixels(path: Path) -> int:
+    return int(read_image(path).astype(int).sum())
+
+
+def test_processes_that_are_forked_read_the_same_zip(tmp_path: Path) -> None:
+    plain = image(tmp_path / "a.png")
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for k in range(20):
+            archive.write(plain, f"{k}.png")
+    paths = find_images(tmp_path / "set.zip")
+    wanted = [_pixels(path) for path in paths]
+    with get_context("fork").Pool(3) as pool:
+        assert pool.map(_pixels, paths * 5, chunksize=1) == wanted * 5
+
+
+def test_a_zip_that_changes_is_read_again(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "set.zip", **{"a.txt": "old"})
+    assert names(path) == ["a.txt"]
+    zip_of(path, **{"b.txt": "a newer one"})
+    assert names(path) == ["b.txt"]
+
+
+def test_a_cache_tells_the_images_of_a_zip_apart(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.write(image(tmp_path / "a.png"), "a.png")
+        Image.fromarray(255 - PIXELS).save(tmp_path / "b.png")
+        archive.write(tmp_path / "b.png", "b.png")
+    cache = ImageCache(tmp_path / "cache", None)
+    for _ in range(2):
+        for name in ("a.png", "b.png"):
+            np.testing.assert_array_equal(cache.read(tmp_path / "set.zip" / name), read_image(tmp_path / name))
+
+
+def test_a_pipe_is_no_image_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"a.png: cannot be read as an image .not a file"):
+        read_image(tmp_path / "a.png")
+
+
+def test_what_is_no_image_is_named(tmp_path: Path) -> None:
+    image(tmp_path / "a.png")
+    for name in ("b.heic", "c.mp4", "d.txt", "e.txt"):
+        (tmp_path / name).touch()
+    told: list[str] = []
+    assert find_images(tmp_path, told.append) == [tmp_path / "a.png"]
+    assert told == [f"{tmp_path}: b.heic, c.mp4, d.txt and 1 more: no image files"]
+
+
+def test_a_photograph_that_cannot_be_read_is_lost_and_not_passed_over(tmp_path: Path) -> None:
+    image(tmp_path / "images/a.png")
+    (tmp_path / "images/b.heic").touch()
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/a.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    dataset = read_dataset(DatasetSource(tmp_path))
+    assert [photo.path.name for photo in dataset.photos] == ["a.png"]
+    assert [str(loss) for loss in dataset.losses] == [
+        f"{tmp_path / 'images/b.heic'}: cannot be read as an image (not an image file)"
+    ]
+
+
+def test_splits_in_folders_are_chosen_by_name(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        image(tmp_path / split / "images" / f"{split}.png")
+        (tmp_path / split / "labels").mkdir()
+        (tmp_path / split / "labels" / f"{split}.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    assert has_train_and_val(tmp_path)
+    assert not has_train_and_val(tmp_path / "train")
+    for split, stem in (("train", "train"), ("val", "valid")):
+        assert [p.path.stem for p in read_dataset(DatasetSource.of(tmp_path, split)).photos] == [stem]
+    assert len(read_dataset(DatasetSource(tmp_path)).photos) == 2
+    with pytest.raises(UserError, match="has no 'test'; add it"):
+        read_dataset(DatasetSource(tmp_path, split="test"))
