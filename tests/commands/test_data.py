@@ -20,7 +20,7 @@ def test_check_prints_writes_and_exits_according_to_its_findings(tmp_path: Path)
     arguments = ["data", "check", str(bad), "--report", str(tmp_path / "out"), "--json", str(tmp_path / "c.json")]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 1, done.output
-    assert "gone.png: cannot be read as an image (no such file)" in done.output
+    assert "gone.png: no such file; searched in " in done.output
     assert (tmp_path / "c.json").read_bytes() == (tmp_path / "out" / "check.json").read_bytes()
     done = CliRunner().invoke(main, ["data", "check", str(tmp_path / "none.json")])
     assert done.exit_code == 2

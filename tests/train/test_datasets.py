@@ -2,6 +2,8 @@
 
 import json
 import math
+import shutil
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -38,6 +40,56 @@ def test_lists_belong_to_datasets_in_their_order(drawn: Path, quick: Path, tmp_p
     done = facedet("train", quick, *sets, *lists[:2], "--work-dir", tmp_path / "other")
     assert done.exit_code == 2
     assert "give --train-list once for each --train" in done.output
+
+
+def test_a_validation_list_with_images_of_training_is_refused(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("train-000\ntrain-001\n")
+    (tmp_path / "val.txt").write_text("train-001\ntrain-002\n")
+    train, val = (dataset_source(drawn / "train.json", names=tmp_path / f"{name}.txt") for name in ("train", "val"))
+    with pytest.raises(UserError, match=r"val\.txt: lists 1 images that are trained on too \(first: .*train-001\.png"):
+        finetune(quick, train, val, work_dir=tmp_path / "run")
+    with pytest.raises(UserError, match=r"val\.txt: lists 2 images that are trained on too"):
+        finetune(quick, drawn / "train.json", val, work_dir=tmp_path / "run")
+
+
+def test_each_dataset_has_its_own_folder_of_images(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    sets = []
+    for name in ("train", "val"):
+        (tmp_path / name).mkdir()
+        shutil.copy(drawn / f"{name}.json", tmp_path / name)
+        sets += [f"--{name}", tmp_path / name]
+    folders = ["--train-images", drawn / "images", "--val-images", drawn / "images"]
+    run = ["--work-dir", tmp_path / "run", "--epochs", "1"]
+    done = facedet("train", quick, *sets, *folders, *run)
+    assert done.exit_code == 0, done.output
+    assert "training on 24 images" in done.output
+    done = facedet("train", quick, *sets, *folders[:2], *run[:1], tmp_path / "other")
+    assert done.exit_code == 2
+    searched = f"no such file; searched in {tmp_path / 'val'}"
+    assert searched in done.output, done.output
+    assert "give the folder of the images with --images" in done.output
+    for wrong, reason in (
+        ([*folders, "--images", drawn], "give --train-images and --val-images without it"),
+        ([*folders, "--train", drawn / "val.json"], "give --train-images once for each --train"),
+    ):
+        done = facedet("train", quick, *sets, *wrong, *run)
+        assert (done.exit_code, reason in done.output) == (2, True), done.output
+
+
+def test_a_run_on_zips_equals_one_on_folders(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    for name in ("train", "val"):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            archive.write(drawn / f"{name}.json", f"{name}/annotations/{name}.json")
+            for image in (drawn / "images").glob(f"{name}-*"):
+                archive.write(image, f"{name}/images/{image.name}")
+    state = {}
+    for form, folder in (("json", drawn), ("zip", tmp_path)):
+        work_dir, settings = tmp_path / form, {"workers": 2, "seed": 1}
+        train, val = (folder / f"{name}.{form}" for name in ("train", "val"))
+        finetune(quick, train, val, work_dir=work_dir, epochs=1, **settings)
+        state[form] = torch.load(work_dir / "last.pth", weights_only=False)["state_dict"]
+    assert not (tmp_path / "train").exists()
+    assert all(torch.equal(value, state["json"][name]) for name, value in state["zip"].items())
 
 
 def test_views_come_from_all_datasets_by_their_weights(drawn: Path) -> None:

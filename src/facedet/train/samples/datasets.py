@@ -4,6 +4,7 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -29,12 +30,25 @@ def read_datasets(cfg: Config, options: TrainingOptions) -> tuple[FaceDataset, F
     classes = built[0].faces.classes | built[1].faces.classes
     for source in (*train, val):  # a chosen class may be missing in some of the datasets
         check_classes(source.classes, classes, source.path)
+    if val.names:
+        _check_lists(built[0], built[1], val.names)
     for source, dataset in zip((train[0], val), built, strict=True):
         if dataset.faces.faces == 0:
             raise UserError(
                 f"{source.path}: none of its {len(dataset.faces.photos)} images has a face that is not ignored"
             )
     return built
+
+
+def _check_lists(train: FaceDataset, val: FaceDataset, names: Path) -> None:
+    """Raise UserError if the validation list names images that training uses."""
+    trained = {photo.path for photo in train.faces.photos}
+    shared = [photo.path for photo in val.faces.photos if photo.path in trained]
+    if shared:
+        raise UserError(
+            f"{names}: lists {len(shared)} images that are trained on too (first: {shared[0]}); results on them would "
+            "be too good; take them out of one list, or split again with `facedet data split`"
+        )
 
 
 def _dataset(cfg: Config, loader: Config, sources: list[DatasetSource]) -> FaceDataset:
