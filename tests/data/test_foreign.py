@@ -1,13 +1,16 @@
 """Each tool's export is read as it is: names, sizes and boxes, or the refusal."""
 
+import json
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from facedet.cli import main
 from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource, read_dataset
 
@@ -15,6 +18,14 @@ FOREIGN = Path(__file__).parent / "foreign"
 BOX = [10, 20, 40, 60]
 FIRST, SECOND = [10, 20, 40, 60], [65, 30, 75, 50]
 POLYGON = [10, 10, 30, 40]
+SHAPES = [
+    [10, 20, 40.5, 60],
+    [17.679, 21.340, 62.321, 58.660],
+    POLYGON,
+    [40, 20, 60, 60],
+    [5, 6, 12, 14],
+    [12, 10, 30, 50],
+]
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,7 @@ class Case:
     lost: tuple[str, ...] = ()
     refused: str = ""
     path: str = ""
+    classes: tuple[str, ...] = ()
 
 
 VOC = Case({"a.xml": "voc_labelimg.xml"}, ("a.jpg",), {"a.jpg": [BOX]})
@@ -46,17 +58,7 @@ CASES = {
     "CVAT": Case(
         {"annotations.xml": "cvat_images.xml"},
         ("images/a.jpg", "images/b.jpg", "images/c.jpg"),
-        {
-            "images/a.jpg": [
-                [10, 20, 40.5, 60],
-                [17.679, 21.340, 62.321, 58.660],
-                POLYGON,
-                [40, 20, 60, 60],
-                [5, 6, 12, 14],
-                [12, 10, 30, 50],
-            ],
-            "images/c.jpg": [],
-        },
+        {"images/a.jpg": SHAPES, "images/c.jpg": []},
         lost=("a.jpg: a tag", "<points> 'face' is no box"),
     ),
     "CVAT project": Case(
@@ -81,6 +83,7 @@ CASES = {
     "official COCO": replace(
         COCO, images=("train/a.jpg", "val/a.jpg"), expected={"train/a.jpg": [[10.5, 20, 40.5, 60]]}
     ),
+    "COCO of FiftyOne": Case({"labels.json": "coco_fiftyone.json"}, ("data/a.jpg",), {"data/a.jpg": [BOX]}),
     "COCO of Roboflow, from its root": Case(
         {f"{split}/_annotations.coco.json": "coco_instances.json" for split in ("train", "valid", "test")},
         ("train/a.jpg", "valid/a.jpg", "test/a.jpg"),
@@ -129,6 +132,19 @@ CASES = {
         lost=("a.jpg: a label", "'points' is no box"),
     ),
     "labelImg": VOC,
+    "VOC": Case(
+        {"Annotations/a.xml": "voc_labelimg.xml", "ImageSets/Main/default.txt": "yolo_classes.txt"},
+        ("JPEGImages/a.jpg",),
+        {"JPEGImages/a.jpg": [BOX]},
+        classes=("face",),
+    ),
+    "VOC of FiftyOne": Case({"labels/a.xml": "voc_labelimg.xml"}, ("data/a.jpg",), {"data/a.jpg": [BOX]}),
+    "CVAT of FiftyOne": Case(
+        {"labels.xml": "cvat_images.xml"},
+        ("data/a.jpg", "data/b.jpg", "data/c.jpg"),
+        {"data/a.jpg": SHAPES, "data/c.jpg": []},
+        lost=("a.jpg: a tag", "<points> 'face' is no box"),
+    ),
     "labelImg with .XML": replace(VOC, files={"a.XML": "voc_labelimg.xml"}),
     "VOC in subfolders": Case(
         {f"Annotations/{k}/a.xml": "voc_labelimg.xml" for k in (1, 2)},
@@ -154,6 +170,42 @@ CASES = {
     "YOLO pose with triples": yolo("yolo_triples.txt", FIRST),
     "YOLO segmentation": yolo("yolo_segments.txt", [10, 16, 40, 60]),
     "YOLO oriented boxes": yolo("yolo_obb.txt", [10, 16, 40, 64]),
+    "YOLO of labelImg": Case(
+        {"a.txt": "yolo_boxes.txt", "classes.txt": "yolo_classes.txt"},
+        ("a.jpg",),
+        {"a.jpg": [FIRST, SECOND]},
+        classes=("face",),
+    ),
+    "YOLO of Label Studio": Case(
+        {"labels/a.txt": "yolo_boxes.txt", "classes.txt": "yolo_classes.txt", "notes.json": "labelstudio_notes.json"},
+        ("images/a.jpg",),
+        {"images/a.jpg": [FIRST, SECOND]},
+        classes=("face",),
+    ),
+    "YOLO 1.1 of CVAT": Case(
+        {
+            "obj_train_data/a.txt": "yolo_boxes.txt",
+            "obj.names": "yolo_classes.txt",
+            "obj.data": "yolo_obj.data",
+            "train.txt": "yolo_obj_train.txt",
+        },
+        ("obj_train_data/a.jpg", "obj_train_data/b.jpg"),
+        {"obj_train_data/a.jpg": [FIRST, SECOND], "obj_train_data/b.jpg": []},
+        classes=("face",),
+    ),
+    "YOLO of Roboflow, from its root": Case(
+        {"data.yaml": "yolo_roboflow.yaml"}
+        | {f"{split}/labels/a.txt": "yolo_boxes.txt" for split in ("train", "valid", "test")},
+        ("train/images/a.jpg", "valid/images/a.jpg", "test/images/a.jpg"),
+        {f"{split}/images/a.jpg": [FIRST, SECOND] for split in ("train", "valid", "test")},
+        classes=("face",),
+    ),
+    "YOLO of FiftyOne": Case(
+        {"dataset.yaml": "yolo_fiftyone.yaml", "labels/val/a.txt": "yolo_boxes.txt"},
+        ("images/val/a.jpg",),
+        {"images/val/a.jpg": [FIRST, SECOND]},
+        classes=("face",),
+    ),
     "YOLO predictions": replace(
         YOLO, files={"labels/a.txt": "yolo_predictions.txt"}, expected={"images/b.jpg": []}, lost=("a prediction",)
     ),
@@ -228,6 +280,50 @@ CASES = {
 }
 
 
+# the rows of the table in docs/datasets.md, tool and export
+DOCUMENTED = {
+    ("CVAT", "CVAT for images 1.1"): "CVAT",
+    ("CVAT", "COCO 1.0"): "COCO of CVAT",
+    ("CVAT", "Datumaro 1.0"): "Datumaro",
+    ("CVAT", "PASCAL VOC 1.1"): "VOC",
+    ("CVAT", "YOLO 1.1"): "YOLO 1.1 of CVAT",
+    ("CVAT", "Ultralytics YOLO Detection 1.0"): "YOLO list of another machine",
+    ("Label Studio", "JSON"): "Label Studio",
+    ("Label Studio", "JSON-MIN"): "Label Studio JSON-MIN",
+    ("Label Studio", "COCO"): "COCO of Label Studio",
+    ("Label Studio", "YOLO"): "YOLO of Label Studio",
+    ("Roboflow", "COCO"): "COCO of Roboflow, from its root",
+    ("Roboflow", "YOLO"): "YOLO of Roboflow, from its root",
+    ("Roboflow", "Pascal VOC"): "VOC of Roboflow, from its root",
+    ("FiftyOne", "COCODetectionDataset"): "COCO of FiftyOne",
+    ("FiftyOne", "YOLOv5Dataset"): "YOLO of FiftyOne",
+    ("FiftyOne", "VOCDetectionDataset"): "VOC of FiftyOne",
+    ("FiftyOne", "CVATImageDataset"): "CVAT of FiftyOne",
+    ("Ultralytics", "detect"): "YOLO",
+    ("Ultralytics", "segment"): "YOLO segmentation",
+    ("Ultralytics", "pose"): "YOLO pose with pairs",
+    ("Ultralytics", "obb"): "YOLO oriented boxes",
+    ("labelImg", "PascalVOC"): "labelImg",
+    ("labelImg", "YOLO"): "YOLO of labelImg",
+    ("RectLabel", "PASCAL VOC"): "RectLabel",
+    ("LabelMe", "JSON"): "LabelMe",
+    ("X-AnyLabeling", "JSON"): "X-AnyLabeling",
+    ("VIA", "project"): "VIA project",
+    ("VIA", "annotations as JSON"): "VIA export",
+    ("WIDER FACE", "annotations and images"): "WIDER",
+}
+_PAGE = Path(__file__).parents[2] / "docs" / "datasets.md"
+
+
+def documented() -> dict[tuple[str, str], str]:
+    """Tool and export -> the command in the table of the page."""
+    section = _PAGE.read_text(encoding="utf-8").split("## Exports of tools")[1].split("\n## ")[0]
+    rows = (
+        [cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line.startswith("| ")
+    )
+    return {(tool, export): command.strip("`") for tool, export, command in rows if command.startswith("`")}
+
+
 def write(case: Case, folder: Path) -> DatasetSource:
     for target, name in case.files.items():
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
@@ -268,6 +364,7 @@ def test_an_export_is_read_as_its_tool_means_it(name: str, form: str, tmp_path: 
     assert {(photo.width, photo.height) for photo in dataset.photos} == {(100, 80)}
     ignored = [(_name(p.path, folder), int(k)) for p in dataset.photos for k in np.flatnonzero(p.ignored)]
     assert tuple(ignored) == case.ignored
+    assert not case.classes or dataset.classes == set(case.classes)
     assert len(dataset.losses) == len(case.lost), dataset.skipped
     assert all(any(reason in str(loss) for loss in dataset.losses) for reason in case.lost), dataset.skipped
 
@@ -276,3 +373,24 @@ def test_every_foreign_file_is_read() -> None:
     assert {path.name for path in FOREIGN.iterdir()} == {
         name for case in CASES.values() for name in case.files.values()
     }
+
+
+def test_every_tool_of_the_page_has_an_export_here() -> None:
+    assert documented().keys() == DOCUMENTED.keys()
+
+
+@pytest.mark.parametrize("row", DOCUMENTED, ids=": ".join)
+def test_the_command_of_the_page_reads_the_export(
+    row: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, command = CASES[DOCUMENTED[row]], documented()[row].split()
+    write(case, tmp_path / "export")
+    if command[-1].endswith(".zip"):
+        shutil.make_archive(str(tmp_path / "export"), "zip", tmp_path / "export")
+    monkeypatch.chdir(tmp_path)
+    assert command[0] == "facedet"
+    done = CliRunner().invoke(main, [*command[1:], "--json", "check.json"])
+    assert done.exit_code in (0, 1), done.output  # some exports have losses or boxes that a check complains about
+    sets = json.loads((tmp_path / "check.json").read_text())["sets"]
+    checked = [boxes for name, boxes in case.expected.items() if not name.startswith("test/")]  # train and val
+    assert sum(each["faces"] + each["ignored"] for each in sets) == sum(map(len, checked))

@@ -10,6 +10,8 @@ from facedet.data.image import SUFFIXES
 from facedet.data.storage import identity, is_file
 from facedet.data.structures import Photo
 
+_FOLDERS = ("images", "data")  # of the images, next to the annotation file; the second is FiftyOne's
+
 
 def image_folders(file: Path, images: Path | None, subset: str = "") -> list[Path]:
     """Where the images of an annotation file may be, most likely first.
@@ -21,7 +23,7 @@ def image_folders(file: Path, images: Path | None, subset: str = "") -> list[Pat
     roots = [images] if images else [folder]
     if not images and folder.name.lower() in ("annotations", "labels"):
         roots.append(folder.parent)
-    names = ["", *(["images"] if not images else [])]
+    names = ["", *(_FOLDERS if not images else [])]
     parts = [root / name for root in roots for name in names]
     return [*(part / subset for part in parts if subset), *parts]
 

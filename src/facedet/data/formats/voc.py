@@ -17,8 +17,8 @@ from facedet.data.losses import Loss, Lost
 from facedet.data.storage import files_in, is_dir, opened
 from facedet.data.structures import Photo
 
-_ANNOTATIONS = ("annotations", "Annotations")
-_IMAGES = ("images", "JPEGImages")
+_ANNOTATIONS = ("annotations", "Annotations", "labels")  # the last and the last of the next are FiftyOne's
+_IMAGES = ("images", "JPEGImages", "data")
 
 
 def is_folder(folder: Path) -> bool:

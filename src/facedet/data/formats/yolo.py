@@ -134,7 +134,7 @@ def _points(file: Path, content: dict[str, Any]) -> list[int] | None:
 
 
 def _names_in(folder: Path) -> dict[int, str]:
-    for file in (parent / name for parent in (folder, folder / "labels") for name in _NAME_FILES):
+    for file in (parent / name for parent in (folder, folder / "labels", folder.parent) for name in _NAME_FILES):
         if is_file(file):
             return dict(enumerate(read_text(file, "a list of classes").splitlines()))
     return {}
