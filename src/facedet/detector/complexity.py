@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from facedet.detector.card import AFFINE, INPUT, MAX_POOL, NORMALISE, RELU, SUM, UPSAMPLE
-from facedet.detector.model import Detector, build_detector, preprocess
+from facedet.detector.model import Detector, build_detector, check_runs, preprocess
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ class Complexity:
 
 def measure(config: Config) -> Complexity:
     """Count the detector of a config for one input of its size."""
-    return measure_detector(build_detector(config), config.input_size)
+    detector = build_detector(config)
+    check_runs(detector, str(config.filename))
+    return measure_detector(detector, config.input_size)
 
 
 def measure_detector(detector: Detector, size: int) -> Complexity:

@@ -57,17 +57,17 @@ def network_to_json(config: Config) -> str:
 def network_config(stored: StoredNetwork, source: str | Path, config: Config | None = None) -> Config:
     """The config to build a stored network from, with `input_size` and `model` only. Raises UserError.
 
-    Types run code, and the file may come from an untrusted source. So all types must be known, or the caller passes a
-    trusted `config` with an equal network. source: the file, for the message.
+    The file may come from an untrusted source, and types run code. So the network must be one that a file may ask for,
+    or the caller passes a trusted `config` with an equal one. source: the file, for the message.
     """
     if config is not None:
         difference = stored.difference(StoredNetwork.from_json(network_to_json(config)))
         if difference:
             raise UserError(f"{source}: its network differs from {config.filename}: {difference} there")
-    elif stored.other_types:
+    elif stored.problem:
         raise UserError(
-            f"{source}: its network has the type {stored.other_types[0]!r}, which a checkpoint may not name by itself; "
-            "give the config that it was trained with: --config FILE"
+            f"{source}: its network {stored.problem}, which a file may not ask for by itself; give the config that it "
+            "was trained with: --config FILE"
         )
     network: dict[str, Any] = {"input_size": stored.input_size, "model": stored.model}
     if config is None:

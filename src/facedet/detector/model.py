@@ -18,6 +18,8 @@ from facedet.detector import register  # noqa: F401
 from facedet.detector.config import import_custom
 from facedet.detector.head import FaceATSSHead
 
+_UNBUILDABLE = (TypeError, LookupError, ValueError, AttributeError, AssertionError, ArithmeticError, RuntimeError)
+
 
 def build_detector(config: Config) -> Detector:
     """Build the network that `config.model` describes, with random weights. Raises UserError for invalid settings."""
@@ -27,11 +29,24 @@ def build_detector(config: Config) -> Detector:
         with quiet():
             model = MODELS.build(copy.deepcopy(config.model))
             model.init_weights()
-    except (TypeError, KeyError, ValueError, AttributeError, AssertionError) as error:
+    except _UNBUILDABLE as error:
         raise UserError(f"{config.filename}: the model cannot be built ({first_line(error)})") from error
     if not isinstance(model.bbox_head, FaceATSSHead):
         raise UserError(f"{config.filename}: model.bbox_head: give FaceATSSHead or a class derived from it")
     return model
+
+
+def check_runs(model: Detector, source: str) -> None:
+    """Raise UserError if backbone, neck and head do not fit together. source: start of the message."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            dense(model, torch.zeros(1, 3, 64, 64))
+    except _UNBUILDABLE as error:
+        raise UserError(f"{source}: its network cannot run ({first_line(error)})") from error
+    finally:
+        model.train(training)
 
 
 def preprocess(model: Detector, images: torch.Tensor) -> torch.Tensor:

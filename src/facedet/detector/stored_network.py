@@ -5,12 +5,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-# The types of our configs. They read no file and run no other code.
-KNOWN_TYPES = {
-    "ATSS", "DetDataPreprocessor", "ResNet", "MobileNetV2", "RSSHFPN", "FaceATSSHead", "ATSSAssigner",
-    "FaceATSSAssigner", "AnchorGenerator", "DeltaXYWHBBoxCoder", "FocalLoss", "CrossEntropyLoss", "IoULoss",
-    "GIoULoss", "DIoULoss", "CIoULoss", "nms", "BN", "SyncBN", "GN",
-}  # fmt: skip
+from facedet.detector.network_schema import first_problem
+
+_SMALLEST, _LARGEST = 64, 4096  # pixels of the input
 # What training sets itself: --freeze, and what belongs to the initial weights.
 _SET_IN_TRAINING = {
     "model.backbone.frozen_stages", "model.backbone.norm_eval", "model.data_preprocessor.mean",
@@ -20,7 +17,7 @@ _SET_IN_TRAINING = {
 
 @dataclass(frozen=True)
 class StoredNetwork:
-    """Description of a network. It is built only if its types are known, or if a config of the user describes the same.
+    """Description of a network. Built only if a file may ask for it, or if a config of the user describes the same.
 
     name: of its config. input_size: pixels. model: the config's `model` in plain values, without `init_cfg` and
     `pretrained`, which can contain a URL.
@@ -33,22 +30,25 @@ class StoredNetwork:
     @classmethod
     def from_json(cls, text: str) -> "StoredNetwork":
         """What `to_json` wrote. Raises ValueError for other text."""
-        content = json.loads(text)
-        if not isinstance(content, dict) or not {"name", "input_size", "model"} <= content.keys():
+        try:
+            content = json.loads(text)
+            size, model = content["input_size"], plain(content["model"])
+        except (TypeError, KeyError, RecursionError) as error:
+            raise ValueError("not a detector's config") from error
+        if type(size) is not int or not _SMALLEST <= size <= _LARGEST:
+            raise ValueError("its input_size is not a number of pixels from 64 to 4096")
+        if not isinstance(model, dict) or not {"backbone", "bbox_head"} <= model.keys():
             raise ValueError("not a detector's config")
-        size, model = content["input_size"], plain(content["model"])
-        if not isinstance(size, int) or not isinstance(model, dict) or not {"backbone", "bbox_head"} <= model.keys():
-            raise ValueError("not a detector's config")
-        return cls(str(content["name"]), size, model)
+        return cls(str(content.get("name")), size, model)
 
     def to_json(self) -> str:
         """All of it as text. Raises TypeError for a value that JSON does not have."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @property
-    def other_types(self) -> list[str]:
-        """The types that are not known. mmengine imports types by their dotted path, and some of mmdet's read files."""
-        return list(_other_types(self.model))
+    def problem(self) -> str:
+        """Why a file may not ask for this network by itself, as the end of `its network ...`; empty if it may."""
+        return first_problem(self.model)
 
     def difference(self, other: "StoredNetwork") -> str:
         """The first difference, as `KEY is VALUE, not VALUE OF THE OTHER`; empty if there is none.
@@ -68,17 +68,14 @@ def plain(node: Any) -> Any:
     return {key: plain(child) for key, child in node.items() if key not in ("init_cfg", "pretrained")}
 
 
-def _other_types(node: Any) -> Iterator[str]:
-    if isinstance(node, dict) and "type" in node and str(node["type"]) not in KNOWN_TYPES:
-        yield str(node["type"])
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from _other_types(child)
-
-
 def _differences(mine: Any, theirs: Any, key: str) -> Iterator[str]:
     if isinstance(mine, dict) and isinstance(theirs, dict):
         for name in sorted(mine.keys() | theirs.keys()):
             inner = f"{key}.{name}" if key else name
             yield from _differences(mine.get(name), theirs.get(name), inner)
-    elif mine != theirs and not (key in _SET_IN_TRAINING and not any(_other_types(mine))):
+    elif mine != theirs and not (key in _SET_IN_TRAINING and _is_plain(mine)):
         yield f"{key} is {json.dumps(mine)}, not {json.dumps(theirs)}"
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, list) and all(map(_is_plain, value)))

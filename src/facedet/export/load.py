@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 from facedet.common.files import sha256
 from facedet.detector.config import config_name, load_config, network_to_json
-from facedet.detector.model import build_detector
+from facedet.detector.model import build_detector, check_runs
 from facedet.export.network import DeployedDetector
 from facedet.weights.checkpoint import load_weights, read_checkpoint
 
@@ -22,6 +22,7 @@ def load_network(checkpoint: Path, config: str | Path | None = None) -> tuple[De
     network, state = read_checkpoint(checkpoint, load_config(config) if config else None)
     detector = build_detector(network)
     load_weights(detector, state, str(checkpoint))
+    check_runs(detector, str(checkpoint))
     return DeployedDetector(detector), network.input_size, _facts(network, checkpoint)
 
 

@@ -92,5 +92,5 @@ def initial_from(content: dict[str, Any], source: str, config: Config | None = N
     if backbone is not None:
         return Initial(source, backbone, backbone=True)
     stored = stored_network(content, Path(source))
-    trained = network_config(stored, source, config if stored.other_types else None)
+    trained = network_config(stored, source, config if stored.problem else None)
     return Initial(source, content["state_dict"], config=trained)
