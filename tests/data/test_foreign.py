@@ -15,6 +15,7 @@ FOREIGN = Path(__file__).parent / "foreign"
 BOX = [10, 20, 40, 60]
 FIRST, SECOND = [10, 20, 40, 60], [65, 30, 75, 50]
 POLYGON = [10, 10, 30, 40]
+TURNED = [17.679, 21.340, 62.321, 58.660]  # [20, 30, 60, 50] by 330 degrees
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ CASES = {
         {
             "images/a.jpg": [
                 [10, 20, 40.5, 60],
-                [17.679, 21.340, 62.321, 58.660],
+                TURNED,
                 POLYGON,
                 [40, 20, 60, 60],
                 [5, 6, 12, 14],
@@ -108,6 +109,29 @@ CASES = {
         ignored=(("images/train/a.jpg", 3),),
         lost=("a.jpg: a label", "'points' is no box"),
     ),
+    "Datumaro of rotated shapes": Case(
+        {"annotations/default.json": "datumaro_rotated.json"},
+        ("images/default/a.jpg",),
+        {
+            "images/default/a.jpg": [
+                [30, 20, 50, 60],
+                TURNED,
+                BOX,
+                [40, 20, 60, 60],
+                POLYGON,
+                [30, 20, 50, 60],
+                [10, 16, 40, 60],
+                BOX,
+            ]
+        },
+    ),
+    "COCO of CVAT's rotated boxes": Case(
+        {"annotations/instances_default.json": "coco_rotated.json"},
+        ("images/default/a.jpg",),
+        {"images/default/a.jpg": [TURNED, BOX, POLYGON]},
+        path="annotations",
+    ),
+    "VOC of CVAT's rotated boxes": replace(VOC, files={"a.xml": "voc_rotated.xml"}, expected={"a.jpg": [TURNED]}),
     "labelImg": VOC,
     "labelImg with .XML": replace(VOC, files={"a.XML": "voc_labelimg.xml"}),
     "VOC in subfolders": Case(

@@ -1,6 +1,7 @@
 """COCO JSON: `images`, and `annotations` with `bbox` x y w h in pixels. Faces with `iscrowd` are ignored.
 
 A face without `bbox` gets the box around its `segmentation`: polygons, or the mask's runs in pixels, also compressed.
+CVAT writes the angle of a rotated box into its attributes: it becomes the box around it.
 """
 
 from collections import Counter, defaultdict
@@ -12,9 +13,11 @@ from facedet.data.formats.parsing import (
     MALFORMED,
     BoxAnnotation,
     Faces,
+    box_of_turned,
     first_key,
     flag,
     read_json,
+    rotation,
     xywh_to_corners,
 )
 from facedet.data.formats.segmentation import box_of_segmentation
@@ -89,7 +92,10 @@ def _face(annotation: dict, classes: dict[object, str]) -> BoxAnnotation:
     box, shape = annotation.get("bbox"), annotation.get("segmentation")
     if box is None and not shape:
         raise ValueError(f"annotation {annotation.get('id')} has neither a bbox nor a segmentation")
-    corners = box_of_segmentation(shape) if shape and not box else xywh_to_corners(box)
+    if shape and not box:
+        corners = box_of_segmentation(shape)
+    else:  # a segmentation is turned already, and so is the box around it
+        corners = box_of_turned(xywh_to_corners(box), 0 if shape else rotation(annotation.get("attributes")))
     return corners, ignored, classes.get(category, f"category {category}")
 
 

@@ -16,6 +16,7 @@ from facedet.data.formats.parsing import (
     BoxAnnotation,
     Faces,
     box_of_ellipse,
+    box_of_turned,
     enclosing,
     numbers,
     xml_root,
@@ -92,13 +93,7 @@ def _face(shape: ET.Element) -> BoxAnnotation | None:
 
 
 def _box(shape: ET.Element) -> list[float]:
-    x1, y1, x2, y2 = _values(shape, "xtl", "ytl", "xbr", "ybr")
-    if not shape.get("rotation"):
-        return [x1, y1, x2, y2]
-    cos, sin = math.cos(_angle(shape)), math.sin(_angle(shape))
-    half = [(abs(a * cos) + abs(b * sin)) / 2 for a, b in ((x2 - x1, y2 - y1), (y2 - y1, x2 - x1))]
-    x, y = (x1 + x2) / 2, (y1 + y2) / 2
-    return [x - half[0], y - half[1], x + half[0], y + half[1]]
+    return box_of_turned(_values(shape, "xtl", "ytl", "xbr", "ybr"), _angle(shape))
 
 
 def _ellipse(shape: ET.Element) -> list[float]:

@@ -18,6 +18,7 @@ from facedet.data.formats.parsing import (
     Faces,
     as_list,
     box_of_ellipse,
+    box_of_turned,
     enclosing,
     make_photo,
     malformed,
@@ -133,7 +134,6 @@ def _face(result: dict[str, Any]) -> BoxAnnotation:
 def _corners(value: dict[str, Any], sx: float, sy: float) -> list[float]:
     """The box in pixels around a shape in per cent. sx, sy: pixels of one per cent."""
     angle = math.radians(numbers([value.get("rotation") or 0])[0])
-    cos, sin = math.cos(angle), math.sin(angle)
     if "radiusX" in value:
         x, y, rx, ry = numbers([value[key] for key in ("x", "y", "radiusX", "radiusY")])
         return box_of_ellipse(x * sx, y * sy, rx * sx, ry * sy, angle)
@@ -143,8 +143,4 @@ def _corners(value: dict[str, Any], sx: float, sy: float) -> list[float]:
     if not {"x", "y", "width", "height"} <= value.keys() or "keypointlabels" in value:
         raise ValueError(f"a shape with {', '.join(sorted(value)) or 'nothing'} is no box and encloses none")
     x, y, w, h = numbers([value[key] for key in ("x", "y", "width", "height")])
-    corner, size = (x * sx, y * sy), (w * sx, h * sy)  # turned about its upper left corner
-    corners = [
-        (corner[0] + a * cos - b * sin, corner[1] + a * sin + b * cos) for a in (0, size[0]) for b in (0, size[1])
-    ]
-    return enclosing([side for point in corners for side in point])
+    return box_of_turned([x * sx, y * sy, (x + w) * sx, (y + h) * sy], angle, about=(x * sx, y * sy))

@@ -128,6 +128,37 @@ def box_of_ellipse(x: float, y: float, rx: float, ry: float, angle: float) -> li
     return [x - width, y - height, x + width, y + height]
 
 
+def box_of_turned(box: Sequence[float], angle: float, about: Sequence[float] = ()) -> list[float]:
+    """The box around a box x1 y1 x2 y2 turned clockwise by an angle, in radians. about: x y; else its centre."""
+    x1, y1, x2, y2 = box
+    return enclosing(turned([x1, y1, x2, y1, x2, y2, x1, y2], angle, about)) if angle else [x1, y1, x2, y2]
+
+
+def turned(points: Sequence[float], angle: float, about: Sequence[float] = ()) -> list[float]:
+    """Points x1 y1 x2 y2 ... that are turned clockwise by an angle, in radians. about: x y; else the centre of the box
+    around them. Raises ValueError like `enclosing`.
+    """
+    x1, y1, x2, y2 = enclosing(points)
+    if not angle:
+        return list(points)
+    x, y = about or ((x1 + x2) / 2, (y1 + y2) / 2)
+    cos, sin = math.cos(angle), math.sin(angle)
+    pairs = [(a - x, b - y) for a, b in zip(points[::2], points[1::2], strict=True)]
+    return [side for a, b in pairs for side in (x + a * cos - b * sin, y + a * sin + b * cos)]
+
+
+def rotation(attributes: Any) -> float:
+    """The angle, in radians, of a shape whose attributes hold the `rotation` in degrees, as CVAT writes it into several
+    formats. A word, such as frontal, is another attribute. Raises ValueError for a number that is not finite.
+    """
+    value = attributes.get("rotation") if isinstance(attributes, dict) else None
+    try:
+        degrees = float(value or 0)
+    except (TypeError, ValueError):
+        return 0.0
+    return math.radians(numbers([degrees])[0])
+
+
 def flag(value: Any) -> bool:
     """Whether a flag is set: true, 1, yes, also as text. Raises ValueError for a word that says neither yes nor no."""
     if value is None or isinstance(value, bool | int | float):

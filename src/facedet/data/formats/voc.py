@@ -1,7 +1,8 @@
 """Pascal VOC folder: `images/` or `JPEGImages/`, `annotations/` or `Annotations/`, or labelImg's: XML next to images.
 
 `difficult` faces are ignored. Both folders may have the same subfolders. Corners are used as written:
-VOC itself counts pixels from one, but current tools count from zero.
+VOC itself counts pixels from one, but current tools count from zero. CVAT writes the angle of a rotated box into its
+attributes: it becomes the box around it.
 """
 
 import xml.etree.ElementTree as ET
@@ -11,7 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from facedet.common.errors import UserError
-from facedet.data.formats.parsing import BoxAnnotation, Faces, beginning, flag, make_photo, numbers, xml_root
+from facedet.data.formats.parsing import (
+    BoxAnnotation,
+    Faces,
+    beginning,
+    box_of_turned,
+    flag,
+    make_photo,
+    numbers,
+    rotation,
+    xml_root,
+)
 from facedet.data.image import SUFFIXES
 from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
@@ -111,7 +122,8 @@ def _face(node: ET.Element) -> BoxAnnotation:
     if len(boxes := node.findall("bndbox")) != 1:
         raise ValueError(f"an <object> '{name}' has {len(boxes) or 'no'} <bndbox>")
     box = numbers([boxes[0].findtext(side) or "" for side in ("xmin", "ymin", "xmax", "ymax")])
-    return box, flag(node.findtext("difficult")), name
+    attributes = {a.findtext("name"): a.findtext("value") for a in node.iterfind("attributes/attribute")}
+    return box_of_turned(box, rotation(attributes)), flag(node.findtext("difficult")), name
 
 
 def _subfolder(path: Path, names: Sequence[str]) -> Path:
