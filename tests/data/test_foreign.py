@@ -183,6 +183,15 @@ CASES = {
         },
         lost=("a.jpg: choices", "task 3: is not annotated", "task 4: has 2 annotations", "task 5: is not annotated"),
     ),
+    "Label Studio with turned images and a video": Case(
+        {"project-1.json": "labelstudio_turned.json"},
+        ("a.jpg", "b.jpg", "d.jpg"),
+        {"b.jpg": [BOX]},
+        lost=("turned by 90 degrees", "task 3: is video", "task 4: has predictions but no annotation"),
+    ),
+    "Label Studio's predictions": Case(
+        {"tasks.json": "labelstudio_predictions.json"}, ("images/a.jpg",), refused="has predictions but no annotation"
+    ),
     "Label Studio JSON-MIN": Case(
         {"project-1.json": "labelstudio_min.json"},
         ("images/0a1b2c3d-a.jpg", "images/b.jpg", "images/c.jpg", "images/d.jpg"),

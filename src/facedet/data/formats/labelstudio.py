@@ -1,10 +1,12 @@
 """Label Studio's JSON and JSON-MIN: a list of tasks, with shapes in per cent of the image.
 
 Polygons, ellipses and rotated rectangles become the boxes around them. Points and brushes give no box, so their image
-cannot be used. A task without an annotation is an image that nobody annotated, not one without faces.
+cannot be used. A task without an annotation is an image that nobody annotated, not one without faces. Neither can an
+image be used that was shown turned: the first versions of Label Studio turned the shapes with it, later ones do not.
 """
 
 import math
+import mimetypes
 import re
 from os.path import isfile
 from pathlib import Path
@@ -36,7 +38,7 @@ _ABOUT_THE_IMAGE = ("choices", "rating", "textarea", "taxonomy", "number", "date
 
 def begins(head: str) -> bool:
     """Whether a file with this beginning is a Label Studio JSON."""
-    tasks = '"annotations"' in head and '"data"' in head
+    tasks = ('"annotations"' in head or '"predictions"' in head) and '"data"' in head
     return head.startswith("[") and (tasks or '"annotation_id"' in head or '"annotator"' in head)
 
 
@@ -71,6 +73,9 @@ def _image(task: dict[str, Any]) -> str:
     names += [value for value in data.values() if isinstance(value, str) and "." in value]
     if not names:
         raise ValueError("names no image")
+    kind = (mimetypes.guess_type(names[0])[0] or "").partition("/")[0]
+    if kind in ("video", "audio"):
+        raise ValueError(f"is {kind}, not an image; annotate single images")
     return names[0]
 
 
@@ -81,9 +86,9 @@ def _results(task: dict[str, Any], keys: set[str]) -> list[dict[str, Any]]:
     """
     if "data" not in task:
         return _results_of_json_min(task, keys)
-    done = [each for each in as_list(task["annotations"]) if not each.get("was_cancelled")]
+    done = [each for each in as_list(task.get("annotations") or []) if not each.get("was_cancelled")]
     if not done:
-        raise ValueError("is not annotated")
+        raise ValueError("has predictions but no annotation" if task.get("predictions") else "is not annotated")
     if len(done) > 1:
         raise ValueError(f"has {len(done)} annotations; export one for each task")
     return _with_labels([result for result in as_list(done[0]["result"]) if result.get("type") != "relation"])
@@ -126,6 +131,9 @@ def _find(name: str, folders: list[Path]) -> Path:
 
 
 def _face(result: dict[str, Any]) -> BoxAnnotation:
+    (turned,) = numbers([result.get("image_rotation") or 0])
+    if turned % 360:
+        raise ValueError(f"a shape on the image turned by {turned:g} degrees; turn it back in Label Studio")
     value, (width, height) = result["value"], numbers((result["original_width"], result["original_height"]))
     labels = next((v for key, v in value.items() if key.endswith("labels") and isinstance(v, list)), [])
     return _corners(value, width / 100, height / 100), False, str(labels[0]) if labels else ""
