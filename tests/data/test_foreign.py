@@ -164,6 +164,9 @@ CASES = {
     "YOLO predictions of tracks": replace(
         YOLO, files={"labels/a.txt": "yolo_tracks.txt"}, expected={"images/b.jpg": []}, lost=("7 columns: not a box",)
     ),
+    "YOLO in pixels": replace(
+        YOLO, files={"labels/a.txt": "yolo_pixels.txt"}, expected={"images/b.jpg": []}, lost=("look like pixels",)
+    ),
     "YOLO pose with pairs": Case(
         {"data.yaml": "yolo_pose.yaml", "labels/train/a.txt": "yolo_pairs.txt", "labels/val/b.txt": "yolo_pairs.txt"},
         ("images/train/a.jpg", "images/val/b.jpg"),

@@ -4,8 +4,9 @@ An image without a label file has no faces. The format cannot mark ignored faces
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from os.path import exists, isdir
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import yaml
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import Ambiguous, locate
 from facedet.data.formats.parsing import BoxAnnotation, Faces, make_photo, read_text
-from facedet.data.formats.yolo_rows import Rows, corners, decide, parse
+from facedet.data.formats.yolo_rows import corners, decide, parse, usual_columns
 from facedet.data.image import SUFFIXES, image_size
 from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
@@ -67,8 +68,9 @@ def read(path: Path, images: Path | None, losses: list[Loss], split: str | None 
             labels[image] = _read_labels(image, files)
         except UserError as error:
             losses.append(Loss.of_error(Lost.IMAGE, image, error))
-    kind = decide((row for each in labels.values() for row in each.rows), points, file or path)
-    return [_photo(image, each, kind, names) for image, each in labels.items()]
+    rows = [row for each in labels.values() for row in each.rows]
+    box_of = partial(corners, kind=decide(rows, points, file or path), points=points, usual=usual_columns(rows))
+    return [_photo(image, each, box_of, names) for image, each in labels.items()]
 
 
 def _find_data_yaml(folder: Path) -> Path | None:
@@ -219,11 +221,11 @@ def _read_labels(image: Path, candidates: Iterable[Path]) -> _Labels:
     return labels
 
 
-def _photo(image: Path, labels: _Labels, kind: Rows, names: dict[int, str]) -> Photo:
+def _photo(image: Path, labels: _Labels, box_of: Callable[[list[float]], list[float]], names: dict[int, str]) -> Photo:
     width, height = labels.size
 
     def face(row: list[float]) -> BoxAnnotation:
-        x1, y1, x2, y2 = corners(row, kind)
+        x1, y1, x2, y2 = box_of(row)
         class_id = int(row[0])
         return [x1 * width, y1 * height, x2 * width, y2 * height], False, names.get(class_id, str(class_id))
 
