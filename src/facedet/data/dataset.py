@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from facedet.common.errors import UserError
 from facedet.data.classes import check_classes, only_classes
 from facedet.data.formats.recognise import find_annotations, recognise
 from facedet.data.formats.table import FORMATS, TABLE
-from facedet.data.image import image_size
+from facedet.data.image import SUFFIXES, image_size
 from facedet.data.losses import Loss, Lost, refuse_many
 from facedet.data.names import common_end, parts_of
 from facedet.data.structures import AnnotatedDataset, Photo
@@ -93,6 +93,7 @@ def read_every_class(source: DatasetSource) -> AnnotatedDataset:
     losses: list[Loss] = []
     photos: list[Photo] = []
     annotated = read_annotations(source, losses)
+    losses = [loss for loss in losses if loss.kind != Lost.REMARK]
     read = len(losses)
     counted = [loss for loss in losses if loss.kind == Lost.NAME or not source.names]  # others may not be in the list
     for photo in annotated:
@@ -115,14 +116,19 @@ def read_every_class(source: DatasetSource) -> AnnotatedDataset:
 def read_annotations(source: DatasetSource, losses: list[Loss]) -> list[Photo]:
     """The annotated images of a dataset, unchecked: opens no image file, checks no box. Raises UserError.
 
-    Adds what cannot be read to `losses`; a photo whose annotation cannot be read completely says so in `unread`. YOLO
+    Adds what cannot be read to `losses`, with a list of names only what is about a file of one of its images, or about
+    the annotations as a whole; a photo whose annotation cannot be read completely says so in `unread`. YOLO
     is the exception: its boxes are fractions, so the reader needs the header of each image and leaves out unreadable
     ones.
     """
     format, path = find_annotations(source.path, source.format)
     split = (source.split,) if TABLE[format].has_splits else ()
     photos = _one_annotation_each(TABLE[format].module.read(path, source.images, losses, *split))
-    return _select(photos, source.names, losses) if source.names else photos
+    if not source.names:
+        return photos
+    lines = _read_names(source.names)
+    losses[:] = [loss for loss in losses if loss.kind == Lost.NAME or loss.file == path or _is_listed(loss.file, lines)]
+    return _select(photos, source.names, lines, losses)
 
 
 def _one_annotation_each(photos: list[Photo]) -> list[Photo]:
@@ -161,7 +167,16 @@ def _check_photo(photo: Photo, losses: list[Loss]) -> Photo:
     return Photo(photo.path, width, height, clipped[usable], photo.ignored[usable], classes)
 
 
-def _select(photos: list[Photo], names: Path, losses: list[Loss]) -> list[Photo]:
+def _is_listed(file: Path, lines: Sequence[str]) -> bool:
+    """Whether a list names an image, or the one that an annotation file is named after, in another folder."""
+    for *folders, name in filter(None, map(parts_of, lines)):
+        same = {file.name, file.stem} & {name, PurePath(name).stem}
+        if same and (not folders or file.suffix.lower() not in SUFFIXES or common_end(file.parent.parts, folders)):
+            return True
+    return False
+
+
+def _select(photos: list[Photo], names: Path, lines: Sequence[str], losses: list[Loss]) -> list[Photo]:
     """The photos in a list of names. Raises UserError.
 
     A name is the end of a path, with or without suffix. An absolute one may come from another machine: then the photo
@@ -172,7 +187,7 @@ def _select(photos: list[Photo], names: Path, losses: list[Loss]) -> list[Photo]
         by_name[photo.path.name].add(k)
         by_name[photo.path.stem].add(k)
     selected: set[int] = set()
-    for line in _read_names(names):
+    for line in lines:
         parts = parts_of(line)
         same = sorted(by_name[parts[-1]]) if parts else []
         ends = [1 + common_end(photos[k].path.absolute().parent.parts, parts[:-1]) for k in same]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facedet.common.errors import UserError, first_line
-from facedet.data.formats.locate import image_folders, locate
+from facedet.data.formats.locate import image_folders, locate, names_another, stale_names
 from facedet.data.formats.parsing import (
     MALFORMED,
     BoxAnnotation,
@@ -37,18 +37,22 @@ def is_folder(folder: Path) -> bool:
 def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     """Read the JSON files of a folder. Raises UserError if it has none.
 
-    An image is next to its JSON, in images/ or in `images`. Adds each malformed JSON to `losses`. Images without a JSON
-    are not used: LabelMe writes none for an image that nobody annotated.
+    An image is next to its JSON, in images/ or in `images`. Adds each malformed JSON to `losses`, and how many state
+    another image than theirs. Images without a JSON are not used: LabelMe writes none for an image that nobody
+    annotated.
     """
     files = _files(path)
     if not any(map(_is_annotation, files)):
         raise UserError(f"{path}: contains no .json annotations of LabelMe")
-    photos = []
+    photos, others = [], []
     for file in files:
         try:
-            photos.append(_photo(file, images))
+            photo, stated = _photo(file, images)
+            photos.append(photo)
+            others += [f"{file.name}: {stated}"] if names_another(stated, photo.path) else []
         except UserError as error:
             losses.append(Loss.of_error(Lost.IMAGE, file, error))
+    losses += stale_names(path, others)
     return photos
 
 
@@ -61,7 +65,8 @@ def _is_annotation(file: Path) -> bool:
     return head.startswith("{") and '"shapes"' in head
 
 
-def _photo(file: Path, images: Path | None) -> Photo:
+def _photo(file: Path, images: Path | None) -> tuple[Photo, str]:
+    """The photo of a JSON, and the file name that it states. Raises UserError."""
     content = read_json(file, _FORMAT)
     try:
         size = int(content.get("imageWidth") or 0), int(content.get("imageHeight") or 0)
@@ -72,7 +77,7 @@ def _photo(file: Path, images: Path | None) -> Photo:
         image = own if own.is_file() else locate(name, folders)
     except MALFORMED as error:
         raise UserError(f"{file}: not {_FORMAT} ({type(error).__name__}: {first_line(error)})") from error
-    return make_photo(image, size, faces)
+    return make_photo(image, size, faces), name
 
 
 def _face(shape: dict[str, Any]) -> BoxAnnotation:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from facedet.common.errors import UserError
+from facedet.data.formats.locate import names_another, stale_names
 from facedet.data.formats.parsing import (
     BoxAnnotation,
     Faces,
@@ -47,7 +48,8 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     """Read a VOC folder, sorted by annotation file. Raises UserError if it is not a VOC folder.
 
     The image of an annotation is the one with its name. If there is none, it is the one in its <filename>, which stays
-    as it was when files are renamed. Adds to `losses` each annotation file that is malformed or has not one image.
+    as it was when files are renamed. Adds to `losses` each annotation file that is malformed or has not one image, and
+    how many state another image than theirs.
     """
     annotations = _subfolder(path, _ANNOTATIONS)
     files = sorted(_xml_in(annotations, nested=annotations != path))
@@ -55,16 +57,19 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
         raise UserError(f"{annotations}: contains no .xml annotations")
     found = _Images.of(images or _subfolder(path, _IMAGES))
     photos: dict[Path, list[tuple[Path, Photo]]] = defaultdict(list)
+    others: list[str] = []
     for file in files:
         try:
             size, faces, stated = _parse(file)
             photo = make_photo(found.find(file.relative_to(annotations), stated), size, faces)
             photos[photo.path].append((file, photo))
+            others += [f"{file.name}: {stated}"] if names_another(stated, photo.path) else []
         except UserError as error:
             losses.append(Loss.of_error(Lost.IMAGE, file, error))
-    for image, (first, *others) in photos.items():
-        if others:
-            losses.append(Loss(Lost.IMAGE, image, f"{first[0].name} and {others[0][0].name} both describe it"))
+    losses += stale_names(path, others)
+    for image, (first, *more) in photos.items():
+        if more:
+            losses.append(Loss(Lost.IMAGE, image, f"{first[0].name} and {more[0][0].name} both describe it"))
     return [described[0][1] for described in photos.values() if len(described) == 1]
 
 

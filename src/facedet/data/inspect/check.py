@@ -19,7 +19,7 @@ from facedet.data.inspect.duplicates import DatasetImage, check_duplicates
 from facedet.data.inspect.findings import KINDS, Finding
 from facedet.data.inspect.hashing import MAX_DIFFERING_BITS
 from facedet.data.inspect.images import InspectedImage, inspect_images
-from facedet.data.losses import Loss
+from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
 
 HEIGHTS = (0, 8, 16, 32, 64, 128, 256, 512)  # lower edges of the bins of face heights, pixels of the input
@@ -155,7 +155,7 @@ def _check_one(
 
 def _loss_finding(loss: Loss, role: str) -> Finding:
     # readers of formats with relative boxes open the images, so an unreadable image can be among the losses
-    kind = "picture" if loss.reason.startswith(UNREADABLE) else "entry"
+    kind = "picture" if loss.reason.startswith(UNREADABLE) else "remark" if loss.kind == Lost.REMARK else "entry"
     return Finding(kind, role, loss.file, loss.reason)
 
 
