@@ -1,6 +1,7 @@
 """Each tool's export is read as it is: names, sizes and boxes, or the refusal."""
 
 import shutil
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from facedet.common.errors import UserError
-from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.dataset import DatasetSource, read_annotations, read_dataset
 
 FOREIGN = Path(__file__).parent / "foreign"
 BOX = [10, 20, 40, 60]
@@ -276,6 +277,29 @@ def test_an_export_is_read_as_its_tool_means_it(name: str, tmp_path: Path) -> No
     assert tuple(ignored) == case.ignored
     assert len(dataset.losses) == len(case.lost), dataset.skipped
     assert all(any(reason in str(loss) for loss in dataset.losses) for reason in case.lost), dataset.skipped
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("CVAT", {"box": 1, "rotated box": 1, "polygon": 1, "ellipse": 1, "mask": 1, "skeleton": 1}),
+        ("COCO of CVAT's rotated boxes", {"box": 2, "rotated box": 1}),
+        ("COCO of segmentations", {"polygon": 1, "mask": 1}),
+        ("Datumaro of rotated shapes", {"box": 2, "rotated box": 3, "ellipse": 1, "polygon": 1, "cuboid": 1}),
+        ("VOC of CVAT's rotated boxes", {"rotated box": 1}),
+        ("LabelMe", {"box": 1, "polygon": 1, "circle": 1}),
+        ("Label Studio", {"box": 2, "rotated box": 1, "ellipse": 1, "polygon": 1}),
+        ("VIA project", {"box": 1, "circle": 1, "ellipse": 1, "polygon": 1}),
+        ("YOLO segmentation", {"polygon": 1}),
+        ("YOLO pose with triples", {}),
+        ("labelImg", {}),
+        ("WIDER", {}),
+    ],
+)
+def test_a_box_knows_its_shape(name: str, shapes: dict, tmp_path: Path) -> None:
+    photos = [photo for photo in read_annotations(write(CASES[name], tmp_path), []) if not photo.unread]
+    assert all(len(photo.shapes) in (0, len(photo.boxes)) for photo in photos)
+    assert Counter(shape for photo in photos for shape in photo.shapes) == shapes
 
 
 def test_every_foreign_file_is_read() -> None:

@@ -11,6 +11,7 @@ from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import image_folders, located_photo, subset_of
 from facedet.data.formats.parsing import (
     MALFORMED,
+    ROTATED,
     BoxAnnotation,
     Faces,
     box_of_turned,
@@ -20,9 +21,9 @@ from facedet.data.formats.parsing import (
     rotation,
     xywh_to_corners,
 )
-from facedet.data.formats.segmentation import box_of_segmentation
+from facedet.data.formats.segmentation import box_of_segmentation, kind_of_segmentation
 from facedet.data.losses import Loss, Lost
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 _FORMAT = "a COCO JSON"
 
@@ -92,11 +93,13 @@ def _face(annotation: dict, classes: dict[object, str]) -> BoxAnnotation:
     box, shape = annotation.get("bbox"), annotation.get("segmentation")
     if box is None and not shape:
         raise ValueError(f"annotation {annotation.get('id')} has neither a bbox nor a segmentation")
+    name = classes.get(category, f"category {category}")
     if shape and not box:
-        corners = box_of_segmentation(shape)
-    else:  # a segmentation is turned already, and so is the box around it
-        corners = box_of_turned(xywh_to_corners(box), 0 if shape else rotation(annotation.get("attributes")))
-    return corners, ignored, classes.get(category, f"category {category}")
+        return BoxAnnotation(box_of_segmentation(shape), ignored, name, kind_of_segmentation(shape))
+    angle = (
+        0 if shape else rotation(annotation.get("attributes"))
+    )  # a segmentation is turned already, and so is its box
+    return BoxAnnotation(box_of_turned(xywh_to_corners(box), angle), ignored, name, ROTATED if angle else BOX)
 
 
 def _size(image: dict) -> tuple[int, int]:

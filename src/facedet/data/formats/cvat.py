@@ -12,6 +12,7 @@ from pathlib import Path
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import image_folders, located_photo
 from facedet.data.formats.parsing import (
+    ROTATED,
     TWICE,
     BoxAnnotation,
     Faces,
@@ -23,7 +24,7 @@ from facedet.data.formats.parsing import (
     xywh_to_corners,
 )
 from facedet.data.losses import Loss, Lost
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 _FORMAT = "a CVAT for images 1.1 XML"
 _ABOUT_THE_FILE = ("version", "meta")
@@ -89,7 +90,8 @@ def _face(shape: ET.Element) -> BoxAnnotation | None:
         return None
     if shape.tag not in _BOXES:
         raise ValueError(f"<{shape.tag}> '{shape.get('label', '')}' is no box and encloses none")
-    return _BOXES[shape.tag](shape), False, shape.get("label", "")
+    kind = ROTATED if shape.tag == BOX and _angle(shape) else shape.tag
+    return BoxAnnotation(_BOXES[shape.tag](shape), False, shape.get("label", ""), kind)
 
 
 def _box(shape: ET.Element) -> list[float]:

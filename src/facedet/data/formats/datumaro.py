@@ -13,6 +13,7 @@ from facedet.common.errors import UserError
 from facedet.data.formats.locate import image_folders, located_photo
 from facedet.data.formats.parsing import (
     MALFORMED,
+    ROTATED,
     TWICE,
     BoxAnnotation,
     Faces,
@@ -31,10 +32,11 @@ from facedet.data.formats.parsing import (
 )
 from facedet.data.formats.segmentation import box_of_segmentation
 from facedet.data.losses import Loss, Lost
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 _FORMAT = "a Datumaro JSON"
 _WITHOUT_PLACE = ("label", "caption")
+_SHAPES = {"bbox": BOX, "rotated_bbox": ROTATED, "cuboid_2d": "cuboid"}
 _ABSENT = [0]  # visibility of a joint of a skeleton
 
 
@@ -86,7 +88,9 @@ def _face(annotation: dict, classes: list[str]) -> BoxAnnotation | None:
     attributes = annotation.get("attributes") or {}
     label = annotation.get("label_id")
     name = classes[label] if isinstance(label, int) and 0 <= label < len(classes) else f"label {label}"
-    return _corners(kind, annotation, rotation(attributes)), flag(attributes.get("is_crowd")), name
+    angle = rotation(attributes)
+    shape = _SHAPES.get(kind, kind) if kind != "bbox" or not angle else ROTATED
+    return BoxAnnotation(_corners(kind, annotation, angle), flag(attributes.get("is_crowd")), name, shape)
 
 
 def _corners(kind: str, annotation: dict, angle: float) -> list[float]:

@@ -12,6 +12,7 @@ from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import image_folders, locate, names_another, stale_names
 from facedet.data.formats.parsing import (
     MALFORMED,
+    ROTATED,
     BoxAnnotation,
     Faces,
     as_list,
@@ -23,9 +24,10 @@ from facedet.data.formats.parsing import (
     read_json,
 )
 from facedet.data.losses import Loss, Lost
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 _FORMAT = "a LabelMe JSON"
+_SHAPES = {"rectangle": BOX, "rotation": ROTATED}
 _OUTLINES = ("rectangle", "rotation", "mask", "linestrip", "line", "quadrilateral")
 
 
@@ -92,4 +94,4 @@ def _face(shape: dict[str, Any]) -> BoxAnnotation:
         box = enclosing([value for point in points for value in point])
     else:
         raise ValueError(f"a {kind} '{label}' with {len(points)} points is no box and encloses none")
-    return box, flag(shape.get("difficult")), label
+    return BoxAnnotation(box, flag(shape.get("difficult")), label, _SHAPES.get(kind, kind))

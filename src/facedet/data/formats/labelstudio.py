@@ -16,6 +16,7 @@ from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import image_folders, locate
 from facedet.data.formats.parsing import (
     MALFORMED,
+    ROTATED,
     BoxAnnotation,
     Faces,
     as_list,
@@ -28,7 +29,7 @@ from facedet.data.formats.parsing import (
     read_json,
 )
 from facedet.data.losses import Loss, Lost
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 _FORMAT = "a Label Studio JSON"
 _UPLOADED = re.compile(r"[0-9a-f]{8}-")  # before the name of an uploaded file
@@ -136,7 +137,20 @@ def _face(result: dict[str, Any]) -> BoxAnnotation:
         raise ValueError(f"a shape on the image turned by {turned:g} degrees; turn it back in Label Studio")
     value, (width, height) = result["value"], numbers((result["original_width"], result["original_height"]))
     labels = next((v for key, v in value.items() if key.endswith("labels") and isinstance(v, list)), [])
-    return _corners(value, width / 100, height / 100), False, str(labels[0]) if labels else ""
+    corners = _corners(value, width / 100, height / 100)
+    return BoxAnnotation(corners, False, str(labels[0]) if labels else "", _shape(value))
+
+
+def _shape(value: dict[str, Any]) -> str:
+    return (
+        "ellipse"
+        if "radiusX" in value
+        else "polygon"
+        if "points" in value
+        else ROTATED
+        if value.get("rotation")
+        else BOX
+    )
 
 
 def _corners(value: dict[str, Any], sx: float, sy: float) -> list[float]:

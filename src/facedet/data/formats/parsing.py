@@ -6,16 +6,16 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from facedet.common.errors import UserError, first_line
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # raised by malformed JSON
 
-BoxAnnotation = tuple[list[float], bool, str]  # corners x1 y1 x2 y2 in pixels, ignored, class
+ROTATED = "rotated box"  # a shape
 TWICE = "it is there twice"
 _YES, _NO = ("1", "true", "yes", "y"), ("", "0", "false", "no", "n", "none", "unspecified")
 
@@ -40,6 +40,15 @@ def xml_root(head: str) -> str | None:
     """The name of the outermost element of an XML, from its beginning."""
     root = _XML_ROOT.search(head) if head.startswith("<") else None
     return root[1] if root else None
+
+
+class BoxAnnotation(NamedTuple):
+    """A face. corners: x1 y1 x2 y2 in pixels. name: its class. shape: what the box was made from."""
+
+    corners: list[float]
+    ignored: bool
+    name: str
+    shape: str = BOX
 
 
 @dataclass
@@ -72,9 +81,10 @@ class Faces:
 
 def make_photo(path: Path, size: tuple[int, int], faces: Faces) -> Photo:
     """Make a photo from its annotations. size: width and height, 0 if the annotation does not state them."""
-    boxes = np.array([box for box, _, _ in faces.found], np.float64).reshape(-1, 4)
-    ignored = np.array([ignored for _, ignored, _ in faces.found], bool)
-    return Photo(path, *size, boxes, ignored, tuple(name for _, _, name in faces.found), faces.reason)
+    corners, ignored, names, shapes = zip(*faces.found, strict=True) if faces.found else ((), (), (), ())
+    boxes = np.array(corners, np.float64).reshape(-1, 4)
+    drawn = () if all(shape == BOX for shape in shapes) else shapes
+    return Photo(path, *size, boxes, np.array(ignored, bool), names, faces.reason, drawn)
 
 
 def malformed(error: Exception) -> str:

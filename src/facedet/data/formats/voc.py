@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from facedet.common.errors import UserError
 from facedet.data.formats.locate import names_another, stale_names
 from facedet.data.formats.parsing import (
+    ROTATED,
     BoxAnnotation,
     Faces,
     beginning,
@@ -26,7 +27,7 @@ from facedet.data.formats.parsing import (
 )
 from facedet.data.image import SUFFIXES
 from facedet.data.losses import Loss, Lost
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 _ANNOTATIONS = ("annotations", "Annotations")
 _IMAGES = ("images", "JPEGImages")
@@ -128,7 +129,9 @@ def _face(node: ET.Element) -> BoxAnnotation:
         raise ValueError(f"an <object> '{name}' has {len(boxes) or 'no'} <bndbox>")
     box = numbers([boxes[0].findtext(side) or "" for side in ("xmin", "ymin", "xmax", "ymax")])
     attributes = {a.findtext("name"): a.findtext("value") for a in node.iterfind("attributes/attribute")}
-    return box_of_turned(box, rotation(attributes)), flag(node.findtext("difficult")), name
+    angle = rotation(attributes)
+    shape = ROTATED if angle else BOX
+    return BoxAnnotation(box_of_turned(box, angle), flag(node.findtext("difficult")), name, shape)
 
 
 def _subfolder(path: Path, names: Sequence[str]) -> Path:

@@ -4,9 +4,8 @@ An image without a label file has no faces. The format cannot mark ignored faces
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from os.path import exists, isdir
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import yaml
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import Ambiguous, locate
 from facedet.data.formats.parsing import BoxAnnotation, Faces, make_photo, read_text
-from facedet.data.formats.yolo_rows import corners, decide, parse, usual_columns
+from facedet.data.formats.yolo_rows import Rows, corners, decide, parse, shape_of, usual_columns
 from facedet.data.image import SUFFIXES, image_size
 from facedet.data.losses import Loss, Lost
 from facedet.data.structures import Photo
@@ -69,8 +68,8 @@ def read(path: Path, images: Path | None, losses: list[Loss], split: str | None 
         except UserError as error:
             losses.append(Loss.of_error(Lost.IMAGE, image, error))
     rows = [row for each in labels.values() for row in each.rows]
-    box_of = partial(corners, kind=decide(rows, points, file or path), points=points, usual=usual_columns(rows))
-    return [_photo(image, each, box_of, names) for image, each in labels.items()]
+    kind, usual = decide(rows, points, file or path), usual_columns(rows)
+    return [_photo(image, each, kind, points, usual, names) for image, each in labels.items()]
 
 
 def _find_data_yaml(folder: Path) -> Path | None:
@@ -221,13 +220,16 @@ def _read_labels(image: Path, candidates: Iterable[Path]) -> _Labels:
     return labels
 
 
-def _photo(image: Path, labels: _Labels, box_of: Callable[[list[float]], list[float]], names: dict[int, str]) -> Photo:
+def _photo(
+    image: Path, labels: _Labels, kind: Rows, points: list[int] | None, usual: int, names: dict[int, str]
+) -> Photo:
     width, height = labels.size
 
     def face(row: list[float]) -> BoxAnnotation:
-        x1, y1, x2, y2 = box_of(row)
+        x1, y1, x2, y2 = corners(row, kind, points, usual)
         class_id = int(row[0])
-        return [x1 * width, y1 * height, x2 * width, y2 * height], False, names.get(class_id, str(class_id))
+        box = [x1 * width, y1 * height, x2 * width, y2 * height]
+        return BoxAnnotation(box, False, names.get(class_id, str(class_id)), shape_of(row, kind))
 
     faces = Faces.read(labels.rows, face)
     return make_photo(image, labels.size, Faces(faces.found, labels.unread + faces.unread))

@@ -12,6 +12,7 @@ from enum import Enum
 
 from facedet.common.errors import UserError
 from facedet.data.formats.parsing import enclosing, numbers
+from facedet.data.structures import BOX
 
 _BOX, _PREDICTION, _FEWEST_POINTS, _CORNERS = 5, 6, 7, 9  # columns
 _PIXELS = 2  # of the image's sides: no fraction is larger
@@ -58,6 +59,11 @@ def corners(row: Sequence[float], kind: Rows, points: Sequence[int] | None = Non
         _check_pose(row, points, usual)
     _, x, y, w, h, *_ = row
     return [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
+
+
+def shape_of(row: Sequence[float], kind: Rows) -> str:
+    """What the box of a row is made from."""
+    return "polygon" if kind is Rows.POLYGONS and len(row) > _BOX else BOX
 
 
 def _check_polygon(row: Sequence[float], points: Sequence[int] | None) -> None:
