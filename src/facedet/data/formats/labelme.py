@@ -33,7 +33,7 @@ _OUTLINES = ("rectangle", "rotation", "mask", "linestrip", "line", "quadrilatera
 
 def is_folder(folder: Path) -> bool:
     """Whether a folder, or its annotations/, has JSON files of LabelMe."""
-    return any(_is_annotation(file) for file in _files(folder))
+    return any(is_part(file) for file in _files(folder))
 
 
 def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
@@ -44,7 +44,7 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     annotated.
     """
     files = _files(path)
-    if not any(map(_is_annotation, files)):
+    if not any(map(is_part, files)):
         raise UserError(f"{path}: contains no .json annotations of LabelMe")
     photos, others = [], []
     for file in files:
@@ -62,7 +62,8 @@ def _files(folder: Path) -> list[Path]:
     return [file for name in ("", "annotations", "labels") for file in sorted((folder / name).glob("*.json"))]
 
 
-def _is_annotation(file: Path) -> bool:
+def is_part(file: Path) -> bool:
+    """Whether a file is the annotation of one image."""
     head = beginning(file)
     return head.startswith("{") and '"shapes"' in head
 

@@ -38,7 +38,12 @@ def is_folder(folder: Path) -> bool:
     first = next((file for name in _ANNOTATIONS for file in _xml_in(folder / name)), None)
     if first is not None:
         return xml_root(beginning(first)) != "annotations"
-    return any(xml_root(beginning(file)) == "annotation" for file in _xml_in(folder, nested=False))
+    return any(is_part(file) for file in _xml_in(folder, nested=False))
+
+
+def is_part(file: Path) -> bool:
+    """Whether a file is the annotation of one image."""
+    return xml_root(beginning(file)) == "annotation"
 
 
 def _xml_in(folder: Path, *, nested: bool = True) -> Iterator[Path]:

@@ -95,6 +95,11 @@ def has_train_and_val(path: Path) -> bool:
     return file is not None and file.is_file() and is_data_yaml(file) and {"train", "val"} <= _load(file).keys()
 
 
+def is_part(file: Path) -> bool:
+    """Whether a file is the annotation of one image."""
+    return file.suffix.lower() == ".txt" and is_label_file(file)
+
+
 def is_label_file(file: Path) -> bool:
     """Whether the first line of a text file is a face."""
     with file.open(encoding="utf-8-sig", errors="replace") as stream:
