@@ -133,3 +133,14 @@ def test_a_folder_of_images_that_is_missing_is_refused(tmp_path: Path) -> None:
     folder = voc(tmp_path / "set", [(1, 2, 30, 40)])
     with pytest.raises(UserError, match="gone: is not a folder; give the folder of the images"):
         read_dataset(DatasetSource(folder, images=tmp_path / "gone"))
+
+
+def test_the_check_says_how_many_images_have_no_annotation(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "set", [(1, 2, 30, 40)])
+    add_image(folder, "b.jpg", "b.jpg")
+    (folder / "annotations" / "b.xml").write_text("damaged")
+    for name in ("c.jpg", "d.png"):
+        Image.new("RGB", (100, 80)).save(folder / "images" / name)
+    (remark,) = check_dataset(DatasetSource(folder), 640).of_kind("remark")
+    first = folder / "images" / "c.jpg"
+    assert remark.detail == f"2 images have no annotation file, and are not used (first: {first})"

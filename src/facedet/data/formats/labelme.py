@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facedet.common.errors import UserError, first_line
-from facedet.data.formats.locate import image_folders, locate, names_another, stale_names
+from facedet.data.formats.locate import image_folders, locate, names_another, stale_names, without_annotation
 from facedet.data.formats.parsing import (
     MALFORMED,
     ROTATED,
@@ -23,6 +23,7 @@ from facedet.data.formats.parsing import (
     numbers,
     read_json,
 )
+from facedet.data.image import SUFFIXES
 from facedet.data.losses import Loss, Lost
 from facedet.data.structures import BOX, Photo
 
@@ -55,6 +56,10 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
         except UserError as error:
             losses.append(Loss.of_error(Lost.IMAGE, file, error))
     losses += stale_names(path, others)
+    used = {photo.path.with_suffix("") for photo in photos} | {file.with_suffix("") for file in files}
+    there = (each for folder in {photo.path.parent for photo in photos} for each in folder.glob("*"))
+    unused = (each for each in there if each.suffix.lower() in SUFFIXES and each.with_suffix("") not in used)
+    losses += without_annotation(path, unused)
     return photos
 
 

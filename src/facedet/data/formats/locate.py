@@ -77,6 +77,13 @@ def stale_names(folder: Path, others: Sequence[str]) -> list[Loss]:
     return [Loss(Lost.REMARK, folder, f"{len(others)} {reason} (first: {others[0]})")] if others else []
 
 
+def without_annotation(folder: Path, images: Iterable[Path]) -> list[Loss]:
+    """One line for all images of a dataset that have no annotation file."""
+    first, *more = [*sorted(images), None]
+    reason = f"{len(more)} images have no annotation file, and are not used (first: {first})"
+    return [Loss(Lost.REMARK, folder, reason)] if more else []
+
+
 def _different(files: Iterable[Path]) -> list[Path]:
     """The files, each under its first name: the same one has several where the case of letters does not count."""
     names: dict[tuple[int, int], Path] = {}

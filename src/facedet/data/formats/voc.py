@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from facedet.common.errors import UserError
-from facedet.data.formats.locate import names_another, stale_names
+from facedet.data.formats.locate import names_another, stale_names, without_annotation
 from facedet.data.formats.parsing import (
     ROTATED,
     BoxAnnotation,
@@ -73,6 +73,9 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
         except UserError as error:
             losses.append(Loss.of_error(Lost.IMAGE, file, error))
     losses += stale_names(path, others)
+    stems = {file.stem for file in files}
+    unused = (each for same in found.by_path.values() for each in same if each not in photos)
+    losses += without_annotation(path, (each for each in unused if each.stem not in stems))
     for image, (first, *more) in photos.items():
         if more:
             losses.append(Loss(Lost.IMAGE, image, f"{first[0].name} and {more[0][0].name} both describe it"))

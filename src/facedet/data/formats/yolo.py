@@ -1,6 +1,7 @@
 """YOLO: one label file (.txt) per image, one row for each face, see `yolo_rows`, in fractions of the image size.
 
-An image without a label file has no faces. The format cannot mark ignored faces. Image sizes come from the image files.
+An image without a label file has no faces, unless one with its name lies elsewhere in the dataset. The format cannot
+mark ignored faces. Image sizes come from the image files.
 """
 
 from collections import defaultdict
@@ -15,6 +16,7 @@ import yaml
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import Ambiguous, locate
 from facedet.data.formats.parsing import BoxAnnotation, Faces, make_photo, read_text
+from facedet.data.formats.yolo_labels import labels_elsewhere, with_folder
 from facedet.data.formats.yolo_rows import Rows, corners, decide, parse, shape_of, usual_columns
 from facedet.data.image import SUFFIXES, image_size
 from facedet.data.losses import Loss, Lost
@@ -62,9 +64,14 @@ def read(path: Path, images: Path | None, losses: list[Loss], split: str | None 
         candidates = _candidates(path, images)
     losses += _without_image(candidates)
     labels: dict[Path, _Labels] = {}
+    elsewhere = labels_elsewhere(path if path.is_dir() else path.parent, candidates, is_label_file)
     for image, files in candidates.items():
         try:
             labels[image] = _read_labels(image, files)
+            if image in elsewhere:
+                labels[image].unread.append(
+                    f"its label file may be {elsewhere[image]}, which is not where it is expected"
+                )
         except UserError as error:
             losses.append(Loss.of_error(Lost.IMAGE, image, error))
     rows = [row for each in labels.values() for row in each.rows]
@@ -201,12 +208,8 @@ def _without_image(candidates: dict[Path, list[Path]]) -> Iterator[Loss]:
 
 def _label_candidates(image: Path) -> list[Path]:
     """Where the label file of an image may be: its path with the last images/ replaced by labels/, or next to it."""
-    adjacent = image.with_suffix(".txt")
-    folders = adjacent.parts[:-1]
-    if "images" not in folders:
-        return [adjacent]
-    last = len(folders) - 1 - folders[::-1].index("images")
-    return [Path(*folders[:last], "labels", *adjacent.parts[last + 1 :]), adjacent]
+    folders = dict.fromkeys((with_folder(image.parent, "images", "labels"), image.parent))
+    return [folder / image.with_suffix(".txt").name for folder in folders]
 
 
 def _images_in(folder: Path) -> Iterator[Path]:
