@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,15 +13,16 @@ from PIL import Image
 
 from facedet.cli import main
 from facedet.common.errors import UserError
-from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.dataset import DatasetSource, read_annotations, read_dataset
 
 FOREIGN = Path(__file__).parent / "foreign"
 BOX = [10, 20, 40, 60]
 FIRST, SECOND = [10, 20, 40, 60], [65, 30, 75, 50]
 POLYGON = [10, 10, 30, 40]
+TURNED = [17.679, 21.340, 62.321, 58.660]  # [20, 30, 60, 50] by 330 degrees
 SHAPES = [
     [10, 20, 40.5, 60],
-    [17.679, 21.340, 62.321, 58.660],
+    TURNED,
     POLYGON,
     [40, 20, 60, 60],
     [5, 6, 12, 14],
@@ -131,6 +133,29 @@ CASES = {
         ignored=(("images/train/a.jpg", 3),),
         lost=("a.jpg: a label", "'points' is no box"),
     ),
+    "Datumaro of rotated shapes": Case(
+        {"annotations/default.json": "datumaro_rotated.json"},
+        ("images/default/a.jpg",),
+        {
+            "images/default/a.jpg": [
+                [30, 20, 50, 60],
+                TURNED,
+                BOX,
+                [40, 20, 60, 60],
+                POLYGON,
+                [30, 20, 50, 60],
+                [10, 16, 40, 60],
+                BOX,
+            ]
+        },
+    ),
+    "COCO of CVAT's rotated boxes": Case(
+        {"annotations/instances_default.json": "coco_rotated.json"},
+        ("images/default/a.jpg",),
+        {"images/default/a.jpg": [TURNED, BOX, POLYGON]},
+        path="annotations",
+    ),
+    "VOC of CVAT's rotated boxes": replace(VOC, files={"a.xml": "voc_rotated.xml"}, expected={"a.jpg": [TURNED]}),
     "labelImg": VOC,
     "VOC": Case(
         {"Annotations/a.xml": "voc_labelimg.xml", "ImageSets/Main/default.txt": "yolo_classes.txt"},
@@ -212,6 +237,9 @@ CASES = {
     "YOLO predictions of tracks": replace(
         YOLO, files={"labels/a.txt": "yolo_tracks.txt"}, expected={"images/b.jpg": []}, lost=("7 columns: not a box",)
     ),
+    "YOLO in pixels": replace(
+        YOLO, files={"labels/a.txt": "yolo_pixels.txt"}, expected={"images/b.jpg": []}, lost=("look like pixels",)
+    ),
     "YOLO pose with pairs": Case(
         {"data.yaml": "yolo_pose.yaml", "labels/train/a.txt": "yolo_pairs.txt", "labels/val/b.txt": "yolo_pairs.txt"},
         ("images/train/a.jpg", "images/val/b.jpg"),
@@ -230,6 +258,15 @@ CASES = {
             "images/b.jpg": [],
         },
         lost=("a.jpg: choices", "task 3: is not annotated", "task 4: has 2 annotations", "task 5: is not annotated"),
+    ),
+    "Label Studio with turned images and a video": Case(
+        {"project-1.json": "labelstudio_turned.json"},
+        ("a.jpg", "b.jpg", "d.jpg"),
+        {"b.jpg": [BOX]},
+        lost=("turned by 90 degrees", "task 3: is video", "task 4: has predictions but no annotation"),
+    ),
+    "Label Studio's predictions": Case(
+        {"tasks.json": "labelstudio_predictions.json"}, ("images/a.jpg",), refused="has predictions but no annotation"
     ),
     "Label Studio JSON-MIN": Case(
         {"project-1.json": "labelstudio_min.json"},
@@ -367,6 +404,29 @@ def test_an_export_is_read_as_its_tool_means_it(name: str, form: str, tmp_path: 
     assert not case.classes or dataset.classes == set(case.classes)
     assert len(dataset.losses) == len(case.lost), dataset.skipped
     assert all(any(reason in str(loss) for loss in dataset.losses) for reason in case.lost), dataset.skipped
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("CVAT", {"box": 1, "rotated box": 1, "polygon": 1, "ellipse": 1, "mask": 1, "skeleton": 1}),
+        ("COCO of CVAT's rotated boxes", {"box": 2, "rotated box": 1}),
+        ("COCO of segmentations", {"polygon": 1, "mask": 1}),
+        ("Datumaro of rotated shapes", {"box": 2, "rotated box": 3, "ellipse": 1, "polygon": 1, "cuboid": 1}),
+        ("VOC of CVAT's rotated boxes", {"rotated box": 1}),
+        ("LabelMe", {"box": 1, "polygon": 1, "circle": 1}),
+        ("Label Studio", {"box": 2, "rotated box": 1, "ellipse": 1, "polygon": 1}),
+        ("VIA project", {"box": 1, "circle": 1, "ellipse": 1, "polygon": 1}),
+        ("YOLO segmentation", {"polygon": 1}),
+        ("YOLO pose with triples", {}),
+        ("labelImg", {}),
+        ("WIDER", {}),
+    ],
+)
+def test_a_box_knows_its_shape(name: str, shapes: dict, tmp_path: Path) -> None:
+    photos = [photo for photo in read_annotations(write(CASES[name], tmp_path), []) if not photo.unread]
+    assert all(len(photo.shapes) in (0, len(photo.boxes)) for photo in photos)
+    assert Counter(shape for photo in photos for shape in photo.shapes) == shapes
 
 
 def test_every_foreign_file_is_read() -> None:

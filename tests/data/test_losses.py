@@ -10,7 +10,7 @@ from helpers.formats import FACES, facedet, find_file, replace_in
 from PIL import Image
 
 from facedet.common.errors import UserError
-from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.dataset import DatasetSource, read_annotations, read_dataset
 from facedet.data.inspect.check import check_dataset
 from facedet.data.losses import Loss, Lost, too_many
 
@@ -156,6 +156,32 @@ def test_every_loss_fails_the_check(tmp_path: Path) -> None:
         ("set.json", "annotation 9: no image 'gone'"),
         ("set.json", "1.png is there under several ids; their faces are merged"),
     }
+
+
+@pytest.mark.parametrize("listed", ["a.jpg", "images/a.jpg", "a"])
+def test_the_check_of_a_list_is_about_its_images_only(listed: str, made: Callable, tmp_path: Path) -> None:
+    yolo, voc = made("yolo"), made("voc")
+    (yolo / "images" / "b.png").write_bytes(b"no image")
+    (yolo / "labels" / "gone.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (voc / "annotations" / "b.xml").write_text("<annotation>")
+    names = tmp_path / "names.txt"
+    names.write_text(f"{listed}\n")
+    for folder in (yolo, voc):
+        assert check_dataset(DatasetSource(folder, names=names), 64).findings == []
+        assert check_dataset(DatasetSource(folder), 64).hurts
+    names.write_text("b\n")
+    for folder, lost in ((yolo, ["b.png", "names.txt"]), (voc, ["b.xml", "names.txt"])):
+        losses: list[Loss] = []
+        read_annotations(DatasetSource(folder, names=names), losses)
+        assert sorted(loss.file.name for loss in losses) == lost
+
+
+def test_the_check_of_a_list_keeps_what_is_about_the_annotation_file(made: Callable, tmp_path: Path) -> None:
+    folder = made("cvat")
+    replace_in(folder / "annotations.xml", '<image id="1" name="b.png"', '<image id="1"')
+    (tmp_path / "names.txt").write_text("a.jpg\n")
+    (finding,) = check_dataset(DatasetSource(folder, names=tmp_path / "names.txt"), 64).findings
+    assert finding.detail == "image 1: malformed (KeyError: 'name')"
 
 
 def test_an_annotation_with_a_malformed_flag_removes_its_image(made: Callable) -> None:

@@ -98,7 +98,7 @@ def test_the_reason_names_the_key(keys: tuple[str, ...], value: Any, message: st
 
 @pytest.mark.parametrize("text", ["[]", "1", "{}", '{"model": ' * 3000, '{"input_size": 10000000, "model": {}}', "NaN"])
 def test_text_that_describes_no_network_is_damaged(text: str) -> None:
-    with pytest.raises(ValueError, match="config|input_size|not a number|JSON|Expecting"):
+    with pytest.raises(ValueError, match=r"config|input_size|not a number|JSON|Expecting"):
         StoredNetwork.from_json(text)
 
 

@@ -43,6 +43,41 @@ def test_invalid_predictions_are_refused(tmp_path: Path) -> None:
         read_predictions(tmp_path / "nowhere")
 
 
+def found(score: float) -> Detections:
+    return Detections(np.array([[1, 2, 3, 4]]), np.array([score]))
+
+
+@pytest.mark.parametrize(
+    ("names", "paths", "scores"),
+    [
+        (["a.jpg", "b.jpg"], ["s/b.jpg", "s/a.jpg"], [0.2, 0.1]),
+        (["1/a.jpg", "2/a.jpg"], ["s/2/a.jpg", "s/1/a.jpg"], [0.2, 0.1]),
+        (["2/a.jpg"], ["s/1/a.jpg", "s/2/a.jpg"], [None, 0.1]),
+        (["old/1/a.jpg"], ["s/1/a.jpg", "s/2/a.jpg"], [0.1, None]),
+        (["a.jpg", "b.jpg"], ["s/a.jpg", "s/a.png"], [0.1, None]),
+        (["0--P/a"], ["s/0--P/a.jpg", "s/1--Q/a.jpg"], [0.1, None]),
+    ],
+)
+def test_the_longest_end_of_a_path_finds_the_detections(names: list, paths: list, scores: list) -> None:
+    predictions = {name: found(score) for name, score in zip(names, (0.1, 0.2), strict=False)}
+    matched, missing = match_predictions(predictions, [Path(path) for path in paths], Path("p"))
+    assert [each.scores.tolist() for each in matched] == [[] if score is None else [score] for score in scores]
+    assert missing == scores.count(None)
+
+
+@pytest.mark.parametrize(
+    ("names", "paths", "message"),
+    [
+        (["a.jpg"], ["1/a.jpg", "2/a.jpg"], r"p: 'a\.jpg' matches 1/a\.jpg and 2/a\.jpg; evaluate their folders"),
+        (["1/a.jpg", "a.jpg"], ["1/a.jpg"], r"p: '1/a\.jpg' and 'a\.jpg' both match 1/a\.jpg; remove one of them"),
+        (["1/a.jpg"], ["2/a.jpg"], r"p: no detections for any image of the dataset \(its first entry: 1/a\.jpg\)"),
+    ],
+)
+def test_detections_that_fit_two_images_or_none_are_refused(names: list, paths: list, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        match_predictions({name: found(0.1) for name in names}, [Path(path) for path in paths], Path("p"))
+
+
 def test_detections_are_the_same_after_writing_and_reading(golden_wider: GoldenWider, tmp_path: Path) -> None:
     truth, found = golden_wider
     some = [k for k, name in enumerate(truth.names) if name.startswith(("0--", "1--"))]

@@ -10,6 +10,7 @@ from PIL import Image
 
 from facedet.common.errors import UserError
 from facedet.data.image import read_image
+from facedet.evaluation.predictions import match_predictions, read_predictions
 from facedet.inference.detect import detect_image, detect_images
 from facedet.inference.session import open_session
 
@@ -62,5 +63,54 @@ def test_detect_never_writes_into_the_folder_of_its_input_images(
     found, left_out = detect_images(exported["onnx"], [tmp_path / "mine"], tmp_path / "out")
     assert len(found) == 5
     assert damaged.name in left_out[0]
-    with pytest.raises(UserError, match=r"held-out-\d+\.png: 2 images have this name"):
-        detect_images(exported["onnx"], [unseen_images, tmp_path / "mine"], tmp_path / "out")
+
+
+def test_images_with_the_same_name_keep_the_folders_by_which_they_differ(
+    exported: dict[str, Path], unseen_images: Path, tmp_path: Path
+) -> None:
+    (first, second), session = sorted(unseen_images.iterdir())[:2], open_session(exported["fp32"])
+    for name, image in (("one", first), ("two", second)):
+        (tmp_path / name).mkdir()
+        shutil.copy(image, tmp_path / name / "a.png")
+    shutil.copy(first, tmp_path / "two" / "b.png")
+    sources = [tmp_path / "one", tmp_path / "two", tmp_path / "two" / "b.png"]
+    found, _ = detect_images(exported["fp32"], sources, tmp_path / "out", threshold=0)
+    assert [image.path.relative_to(tmp_path).as_posix() for image in found] == ["one/a.png", "two/a.png", "two/b.png"]
+    rows = json.loads((tmp_path / "out" / "detections.json").read_text())
+    assert {row["file_name"] for row in rows} == {"one/a.png", "two/a.png", "b.png"}
+    assert {p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.png")} == {
+        "one/a.png",
+        "two/a.png",
+        "b.png",
+    }
+    matched, missing = match_predictions(read_predictions(tmp_path / "out"), [i.path for i in found], tmp_path)
+    assert missing == 0
+    for path, detections in zip((first, second, first), matched, strict=True):
+        np.testing.assert_allclose(detections.scores, detect_image(session, read_image(path)).scores, atol=1e-6)
+    with pytest.raises(UserError, match="contains the input images"):
+        detect_images(exported["fp32"], sources, tmp_path)
+
+
+def test_ids_are_found_by_the_longest_end_of_the_path(
+    exported: dict[str, Path], unseen_images: Path, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        shutil.copy(sorted(unseen_images.iterdir())[0], tmp_path / name / "a.png")
+    sources = [tmp_path / "one", tmp_path / "two"]
+
+    def ids(*names: str) -> Path:
+        images = [{"id": k, "file_name": name} for k, name in enumerate(names, start=5)]
+        (tmp_path / "ids.json").write_text(json.dumps({"images": images, "annotations": []}))
+        return tmp_path / "ids.json"
+
+    listed = ids("two/a.png", "C:\\faces\\one\\a.png")
+    detect_images(exported["fp32"], sources, tmp_path / "out", threshold=0, ids=listed)
+    rows = json.loads((tmp_path / "out" / "detections.json").read_text())
+    assert {(row["file_name"], row["image_id"]) for row in rows} == {("one/a.png", 6), ("two/a.png", 5)}
+    with pytest.raises(UserError, match=r"a\.png can be .*one.* or .*two"):
+        detect_images(exported["fp32"], sources, tmp_path / "out", ids=ids("a.png"))
+    with pytest.raises(UserError, match=r"does not list a\.png"):
+        detect_images(exported["fp32"], sources, tmp_path / "out", ids=ids("two/a.png", "three/a.png"))
+    with pytest.raises(UserError, match=r"can be a\.png or one/a\.png; give more of the path"):
+        detect_images(exported["fp32"], sources[:1], tmp_path / "out", ids=ids("a.png", "one/a.png"))

@@ -20,7 +20,8 @@ def only_classes(photo: Photo, classes: Sequence[str]) -> Photo:
         return photo
     kept = np.array([name in classes for name in photo.classes], bool)
     names = tuple(name for name in photo.classes if name in classes)
-    return replace(photo, boxes=photo.boxes[kept], ignored=photo.ignored[kept], classes=names)
+    shapes = tuple(shape for shape, keep in zip(photo.shapes, kept, strict=False) if keep)
+    return replace(photo, boxes=photo.boxes[kept], ignored=photo.ignored[kept], classes=names, shapes=shapes)
 
 
 def check_classes(chosen: Sequence[str], found: Collection[str], where: Path) -> None:

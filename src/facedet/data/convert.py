@@ -2,15 +2,14 @@
 
 import json
 import shutil
-from collections import defaultdict
-from collections.abc import Callable, Iterable
-from os.path import abspath, commonpath
+from collections.abc import Callable
 from pathlib import Path
 
 from facedet.common.errors import UserError
 from facedet.common.files import refuse_inputs, write_beside
 from facedet.common.progress import Progress, silent
 from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.names import distinct_names
 from facedet.data.structures import Photo
 
 _FACE = "face"  # the class of faces that have none
@@ -29,7 +28,7 @@ def to_coco(
     dataset = read_dataset(source)
     for line in dataset.skipped:
         tell(line)
-    targets = _targets(photo.path for photo in dataset.photos)
+    targets = distinct_names(photo.path for photo in dataset.photos)
     for image, target in progress(targets.items(), "copy"):
         with write_beside(folder / "images" / target) as temporary:
             shutil.copyfile(image, temporary)
@@ -43,18 +42,6 @@ def _check_target(source: DatasetSource, folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: is not an empty folder; choose another one for the converted dataset")
     refuse_inputs([folder], [source.path, source.images])
-
-
-def _targets(images: Iterable[Path]) -> dict[Path, Path]:
-    """Target of each image, relative to images/. Targets differ even on file systems that ignore case."""
-    by_name: dict[str, dict[Path, Path]] = defaultdict(dict)
-    for image in images:
-        by_name[image.name.casefold()][image] = Path(abspath(image))  # resolves '..', which could lead out of images/
-    targets: dict[Path, Path] = {}
-    for same_name in by_name.values():
-        shared = commonpath([path.parent for path in same_name.values()])
-        targets |= {image: path.relative_to(shared) for image, path in same_name.items()}
-    return targets
 
 
 def _content(photos: list[Photo], targets: dict[Path, Path]) -> dict[str, list]:

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -93,6 +93,7 @@ def read_every_class(source: DatasetSource) -> AnnotatedDataset:
     losses: list[Loss] = []
     photos: list[Photo] = []
     annotated = read_annotations(source, losses)
+    losses = [loss for loss in losses if loss.kind != Lost.REMARK]
     read = len(losses)
     counted = [loss for loss in losses if loss.kind == Lost.NAME or not source.names]  # others may not be in the list
     for photo in annotated:
@@ -115,16 +116,25 @@ def read_every_class(source: DatasetSource) -> AnnotatedDataset:
 def read_annotations(source: DatasetSource, losses: list[Loss]) -> list[Photo]:
     """The annotated images of a dataset, unchecked: opens no image file, checks no box. Raises UserError.
 
-    Adds what cannot be read to `losses`; a photo whose annotation cannot be read completely says so in `unread`. YOLO
+    Adds what cannot be read to `losses`, with a list of names only what is about a file of one of its images, or about
+    the annotations as a whole; a photo whose annotation cannot be read completely says so in `unread`. YOLO
     is the exception: its boxes are fractions, so the reader needs the header of each image and leaves out unreadable
     ones.
     """
     photos: list[Photo] = []
-    for format, path in find_annotations(source.path, source.format, source.split):
+    parts = find_annotations(source.path, source.format, source.split)
+    for format, path in parts:
         split = (source.split,) if TABLE[format].has_splits else ()
         photos += TABLE[format].module.read(path, source.images, losses, *split)
     photos = _one_annotation_each(photos)
-    return _select(photos, source.names, losses) if source.names else photos
+    if not source.names:
+        return photos
+    lines, whole = _read_names(source.names), {path for _, path in parts}
+    listed = _by_name(lines)
+    losses[:] = [
+        each for each in losses if each.kind == Lost.NAME or each.file in whole or _is_listed(each.file, listed)
+    ]
+    return _select(photos, source.names, lines, losses)
 
 
 def _one_annotation_each(photos: list[Photo]) -> list[Photo]:
@@ -163,7 +173,25 @@ def _check_photo(photo: Photo, losses: list[Loss]) -> Photo:
     return Photo(photo.path, width, height, clipped[usable], photo.ignored[usable], classes)
 
 
-def _select(photos: list[Photo], names: Path, losses: list[Loss]) -> list[Photo]:
+def _by_name(lines: Sequence[str]) -> dict[str, list[list[str]]]:
+    """The folders of each name in a list, by the name with and without suffix."""
+    listed: dict[str, list[list[str]]] = defaultdict(list)
+    for *folders, name in filter(None, map(parts_of, lines)):
+        for key in {name, PurePath(name).stem}:
+            listed[key].append(folders)
+    return listed
+
+
+def _is_listed(file: Path, listed: dict[str, list[list[str]]]) -> bool:
+    """Whether a list names an image, or the one that an annotation file is named after, in another folder."""
+    return any(
+        not folders or not is_image_name(file) or common_end(file.parent.parts, folders)
+        for key in {file.name, file.stem}
+        for folders in listed.get(key, ())
+    )
+
+
+def _select(photos: list[Photo], names: Path, lines: Sequence[str], losses: list[Loss]) -> list[Photo]:
     """The photos in a list of names. Raises UserError.
 
     A name is the end of a path, with or without suffix. An absolute one may come from another machine: then the photo
@@ -174,7 +202,7 @@ def _select(photos: list[Photo], names: Path, losses: list[Loss]) -> list[Photo]
         by_name[photo.path.name].add(k)
         by_name[photo.path.stem].add(k)
     selected: set[int] = set()
-    for line in _read_names(names):
+    for line in lines:
         parts = parts_of(line)
         same = sorted(by_name[parts[-1]]) if parts else []
         ends = [1 + common_end(photos[k].path.absolute().parent.parts, parts[:-1]) for k in same]

@@ -16,13 +16,16 @@ class Lost(StrEnum):
 
     An image that is missing, unreadable, or whose annotation could not be read completely: it is not used, not even as
     background. A box without area or outside its image, which stays, or that belongs to no image. An annotation that is
-    no box and stands for no face, such as a tag of the image. A name in a list that no image has.
+    no box and stands for no face, such as a tag of the image. A name in a list that no image has. A remark costs
+    nothing that is annotated, such as a name that contradicts another one, or images without an annotation: only a
+    check shows it.
     """
 
     IMAGE = "image"
     BOX = "box"
     ANNOTATION = "annotation"
     NAME = "listed name"
+    REMARK = "remark"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import numpy as np
 
 from facedet.data.losses import Loss
 
+BOX = "box"
+
 
 @dataclass(frozen=True)
 class Photo:
@@ -15,6 +17,7 @@ class Photo:
     boxes [n, 4]; ignored [n] is true for faces excluded from training and evaluation (COCO `iscrowd`, VOC `difficult`).
     classes: class name of each box in the annotation, if it has names. unread: why the
     annotation could not be read completely, so that the image may have other faces; empty if it could.
+    shapes: what each box was made from, such as `BOX` or polygon; empty if all are boxes, and after reading.
     """
 
     path: Path
@@ -24,6 +27,7 @@ class Photo:
     ignored: np.ndarray
     classes: tuple[str, ...] = ()
     unread: str = ""
+    shapes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from facedet.common.errors import UserError, first_line
 from facedet.common.files import write_beside
+from facedet.data.names import nearest, parts_of
 from facedet.data.structures import NO_DETECTIONS, Detections
 
 
@@ -40,7 +41,7 @@ def read_predictions(source: Path) -> dict[str, Detections]:
     """Read the detections of each image by name, in descending order of score. Raises UserError.
 
     Boxes are x1 y1 x2 y2 in pixels of the image. source: a folder in the official layout (names are `event/file`), or a
-    detections.json or its folder (names are file names with suffix).
+    detections.json or its folder (names are ends of paths, with suffix).
     """
     if not source.exists():
         raise UserError(f"{source}: no such file or folder")
@@ -55,20 +56,30 @@ def read_predictions(source: Path) -> dict[str, Detections]:
 def match_predictions(
     predictions: Mapping[str, Detections], paths: Sequence[Path], source: Path
 ) -> tuple[list[Detections], int]:
-    """Find the stored detections of each image path by name.
+    """Find the stored detections of each image path, by the longest end of the path that a name fits.
 
     Returns the detections of each image, and how many images have no entry. source: where the predictions are from, for
-    messages. Raises UserError if no name matches any image, or one matches two images.
+    messages. Raises UserError if no name fits any image, one fits two images equally well, or two fit one image.
     """
-    names = [next((n for n in (wider_image_name(p), p.name, p.stem) if n in predictions), None) for p in paths]
-    used: dict[str, Path] = {}
-    for name, path in zip(names, paths, strict=True):
-        if name is not None and used.setdefault(name, path) != path:
-            raise UserError(f"{source}: '{name}' matches {used[name]} and {path}; evaluate their folders separately")
-    if paths and not used:
+    by_file: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        for key in {path.name, path.stem}:
+            by_file[key].append(path)
+    names: dict[Path, str] = {}
+    for name in predictions:
+        same = by_file["".join(parts_of(name)[-1:])]
+        chosen = [same[k] for k in nearest(name, [path.absolute() for path in same])]
+        if len(chosen) > 1:
+            raise UserError(
+                f"{source}: '{name}' matches {chosen[0]} and {chosen[1]}; evaluate their folders separately"
+            )
+        if chosen and names.setdefault(chosen[0], name) != name:
+            raise UserError(f"{source}: '{names[chosen[0]]}' and '{name}' both match {chosen[0]}; remove one of them")
+    if paths and not names:
         first = next(iter(predictions), "none")
         raise UserError(f"{source}: no detections for any image of the dataset (its first entry: {first})")
-    return [NO_DETECTIONS if name is None else predictions[name] for name in names], names.count(None)
+    found = [predictions[names[path]] if path in names else NO_DETECTIONS for path in paths]
+    return found, sum(path not in names for path in paths)
 
 
 def _read_text(path: Path) -> Detections:

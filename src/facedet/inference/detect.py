@@ -4,6 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os.path import abspath
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from facedet.common.files import write_beside
 from facedet.common.progress import Progress, silent
 from facedet.data.formats.coco import read_ids
 from facedet.data.image import find_images, read_image, to_tensor, write_png
-from facedet.data.names import nearest, parts_of
+from facedet.data.names import distinct_names, nearest, parts_of
 from facedet.data.structures import Detections
 from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.draw import draw_boxes
@@ -44,9 +45,9 @@ def detect_images(
 ) -> tuple[list[ImageDetections], list[str]]:
     """Detect faces with a score above `threshold` in image files or folders of them.
 
-    Writes each image with boxes drawn as PNG, and detections.json, into `folder`. Returns the detections, and one line
-    for each image that cannot be read and for each folder that has other files. Raises UserError if no image can be
-    read.
+    Writes each image with boxes drawn as PNG, and detections.json, into `folder`. Images with the same file name keep
+    the folders by which they differ. Returns the detections, and one line for each image that cannot be read and for
+    each folder that has other files. Raises UserError if no image can be read.
 
     ids: a COCO JSON that lists the images; detections.json then holds its ids, for pycocotools. config: of a
     checkpoint, as for `load_network`.
@@ -54,15 +55,15 @@ def detect_images(
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
     left_out: list[str] = []
-    paths = [path for source in sources for path in find_images(source, left_out.append)]
-    if any(path.parent.resolve() == folder.resolve() for path in paths):
+    given = [path for source in sources for path in find_images(source, left_out.append)]
+    paths = list({abspath(path): path for path in given}.values())
+    names = distinct_names(paths)
+    outputs = {(folder / name).parent.resolve() for name in names.values()}
+    if any(path.parent.resolve() in outputs for path in paths):
         raise UserError(f"{folder}: contains the input images; choose another folder")
-    (name, count), *_ = Counter(path.name for path in paths).most_common(1)
-    if count > 1:
-        raise UserError(f"{name}: {count} images have this name; give their folders one at a time")
     image_ids, category = _read_ids(ids, paths) if ids else ({}, 0)
     session = open_session(model, config=config)
-    stems = Counter(path.stem for path in paths)
+    stems = Counter(name.with_suffix("") for name in names.values())
     found = []
     for path in progress(paths, "detect"):
         try:
@@ -71,40 +72,48 @@ def detect_images(
             left_out.append(str(error))
             continue
         detections = detect_image(session, image).above(threshold)
-        write_png(draw_boxes(image, detections), folder / f"{path.stem if stems[path.stem] == 1 else path.name}.png")
+        name, stem = names[path], names[path].with_suffix("")
+        write_png(draw_boxes(image, detections), folder / f"{stem if stems[stem] == 1 else name}.png")
         found.append(ImageDetections(path, detections))
     if not found:
         raise UserError(left_out[-1])
-    _write_json(found, folder / "detections.json", image_ids, category)
+    _write_json(found, names, folder / "detections.json", image_ids, category)
     return found, left_out
 
 
-def _read_ids(ids: Path, paths: Sequence[Path]) -> tuple[dict[str, int], int]:
-    """The id of each image by its name, and that of the category. Raises UserError."""
+def _read_ids(ids: Path, paths: Sequence[Path]) -> tuple[dict[Path, int], int]:
+    """The id of each image, and that of the category. Raises UserError."""
     listed, category = read_ids(ids)
-    by_name = defaultdict(list)
-    for name in listed:
-        by_name["".join(parts_of(name)[-1:])].append(name)
-    image_ids = {}
+    by_file = defaultdict(list)
     for path in paths:
-        same = by_name[path.name]
-        chosen = nearest(path.resolve(), same)
-        if not chosen:
-            raise UserError(f"{ids}: does not list {path.name}; give the images of this file only")
+        by_file[path.name].append(path)
+    found: dict[Path, list[str]] = defaultdict(list)
+    for name in listed:
+        same = by_file["".join(parts_of(name)[-1:])]
+        chosen = nearest(name, [path.resolve() for path in same])
         if len(chosen) > 1:
-            raise UserError(f"{ids}: {path} can be {same[chosen[0]]} or {same[chosen[1]]}; give more of the path")
-        image_ids[path.name] = listed[same[chosen[0]]]
-    return image_ids, category
+            raise UserError(f"{ids}: {name} can be {same[chosen[0]]} or {same[chosen[1]]}; give one folder at a time")
+        if chosen:
+            found[same[chosen[0]]].append(name)
+    for path in paths:
+        if not found[path]:
+            raise UserError(f"{ids}: does not list {path.name}; give the images of this file only")
+        if len(found[path]) > 1:
+            first, second = found[path][:2]
+            raise UserError(f"{ids}: {path} can be {first} or {second}; give more of the path")
+    return {path: listed[names[0]] for path, names in found.items()}, category
 
 
-def _write_json(found: list[ImageDetections], path: Path, image_ids: dict[str, int], category: int) -> None:
+def _write_json(
+    found: list[ImageDetections], names: dict[Path, Path], file: Path, image_ids: dict[Path, int], category: int
+) -> None:
     rows = []
     for image in found:
-        name = image.path.name
-        known = {"image_id": image_ids[name]} if image_ids else {}
+        name = names[image.path].as_posix()
+        known = {"image_id": image_ids[image.path]} if image_ids else {}
         boxes, scores = image.detections.boxes.tolist(), image.detections.scores.tolist()
         for (x1, y1, x2, y2), score in zip(boxes, scores, strict=True):
             box = [round(v, 3) for v in (x1, y1, x2 - x1, y2 - y1)]
             rows.append({"file_name": name, "bbox": box, "score": round(score, 6), "category_id": category, **known})
-    with write_beside(path) as temporary:
+    with write_beside(file) as temporary:
         temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

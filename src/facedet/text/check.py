@@ -41,6 +41,7 @@ def _details(result: CheckResult, dataset: DatasetStatistics) -> list[str]:
         f"{title}: images by number of faces: " + ", ".join(f"{n:,} with {label}" for label, n in counts if n),
         f"{title}: boxes by class",
         columns(classes, numbers=True),
+        *([f"{title}: {dataset.drawn}"] if dataset.drawn else []),
     ]
 
 

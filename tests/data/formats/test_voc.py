@@ -7,6 +7,8 @@ from PIL import Image
 
 from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.inspect.check import check_dataset
+from facedet.data.inspect.findings import KINDS
 from facedet.data.losses import Loss, Lost
 
 
@@ -96,6 +98,25 @@ def test_an_image_with_two_voc_annotations_is_left_out(tmp_path: Path) -> None:
     assert dataset.losses == [Loss(Lost.IMAGE, folder / "images" / "a.jpg", "a.xml and c.xml both describe it")]
 
 
+def test_the_check_says_once_that_renamed_images_are_stated_under_another_name(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "set", [(1, 2, 30, 40)])
+    for k in range(20):
+        add_image(folder, f"new-{k:02d}.jpg", f"old-{k}.jpg")
+    add_image(folder, "c.jpg", "c")
+    result = check_dataset(DatasetSource(folder), 640)
+    assert [(f.path, f.detail) for f in result.of_kind("remark")] == [
+        (
+            folder,
+            "20 annotation files state another image than the one with their own name, which is used "
+            "(first: new-00.xml: old-0.jpg)",
+        )
+    ]
+    assert not KINDS["remark"].hurts
+    dataset = read_dataset(DatasetSource(folder))
+    assert len(dataset.photos) == 22
+    assert dataset.losses == []
+
+
 def test_two_images_with_the_name_of_a_voc_annotation_are_told_apart_by_the_stated_one(tmp_path: Path) -> None:
     folder = voc(tmp_path / "set", [(1, 2, 30, 40)])
     Image.new("RGB", (100, 80)).save(folder / "images" / "a.png")
@@ -112,3 +133,14 @@ def test_a_folder_of_images_that_is_missing_is_refused(tmp_path: Path) -> None:
     folder = voc(tmp_path / "set", [(1, 2, 30, 40)])
     with pytest.raises(UserError, match="gone: is not a folder; give the folder of the images"):
         read_dataset(DatasetSource(folder, images=tmp_path / "gone"))
+
+
+def test_the_check_says_how_many_images_have_no_annotation(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "set", [(1, 2, 30, 40)])
+    add_image(folder, "b.jpg", "b.jpg")
+    (folder / "annotations" / "b.xml").write_text("damaged")
+    for name in ("c.jpg", "d.png"):
+        Image.new("RGB", (100, 80)).save(folder / "images" / name)
+    (remark,) = check_dataset(DatasetSource(folder), 640).of_kind("remark")
+    first = folder / "images" / "c.jpg"
+    assert remark.detail == f"2 images have no annotation file, and are not used (first: {first})"

@@ -9,6 +9,7 @@ from helpers.formats import WRITERS, replace_in
 
 from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource, read_dataset, recognise
+from facedet.data.inspect.check import check_dataset
 from facedet.data.losses import Loss, Lost
 
 
@@ -129,3 +130,25 @@ def test_evaluation_and_training_take_their_own_split(splits: Path) -> None:
     names = splits.parent / "names.txt"
     names.write_text("a.jpg\n")
     assert len(read_dataset(DatasetSource.of(DatasetSource(splits, names=names), "val")).photos) == 1
+
+
+@pytest.mark.parametrize("target", ["labels2/a.txt", "labels/extra/a.txt", "more/deep/a.txt"])
+def test_an_image_whose_label_file_is_elsewhere_is_not_background(target: str, made: Callable) -> None:
+    folder = made("yolo")
+    (folder / target).parent.mkdir(parents=True)
+    (folder / "labels" / "a.txt").rename(folder / target)
+    dataset = read_dataset(DatasetSource(folder))
+    assert [p.path.name for p in dataset.photos] == ["b.png", "c.jpg"]
+    (loss,) = dataset.losses
+    assert (loss.kind, loss.file.name) == (Lost.IMAGE, "a.jpg")
+    assert loss.reason.endswith(f"its label file may be {folder / target}, which is not where it is expected")
+    assert check_dataset(DatasetSource(folder), 64).of_kind("entry")[0].path.name == "a.jpg"
+
+
+def test_the_label_file_of_another_image_with_the_same_name_is_not_taken_for_a_lost_one(splits: Path) -> None:
+    images = splits.parent / "train" / "images"
+    shutil.copy(
+        images / "c.jpg", images / "b.png"
+    )  # without a label file, like c.jpg; valid/ has a b.txt for its b.png
+    assert names(DatasetSource(splits, split="train")) == ["a.jpg", "b.png", "c.jpg"]
+    assert read_dataset(DatasetSource(splits, split="train")).losses == []

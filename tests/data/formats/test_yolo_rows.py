@@ -7,7 +7,7 @@ import pytest
 
 from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource, read_dataset
-from facedet.data.formats.yolo_rows import Rows, corners, decide, parse
+from facedet.data.formats.yolo_rows import Rows, corners, decide, parse, usual_columns
 
 BOX = [0, 0.5, 0.5, 0.2, 0.4]
 EYES = [0.45, 0.4, 0.55, 0.4]
@@ -105,6 +105,78 @@ def test_a_damaged_row_does_not_change_what_the_others_are(damaged: list, kind: 
     rng = np.random.default_rng(0)
     others = [pose(rng, 5, 2) if kind is Rows.POSES else polygon(rng, 4) for _ in range(20)]
     assert decide([damaged, *others], None, "set") is kind
+
+
+def oriented(rng: np.random.Generator) -> list[float]:
+    """A row of a rectangle that is turned about its centre."""
+    centre, half, angle = rng.uniform(0.3, 0.7, 2), rng.uniform(0.02, 0.2, 2), rng.choice([0, rng.uniform(0, np.pi)])
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    corners_of_it = centre + np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half @ turn
+    return [0, *corners_of_it.ravel().round(6).tolist()]
+
+
+def face(rng: np.random.Generator, values: int) -> list[float]:
+    """A row of a face with eyes, nose and corners of the mouth, where they are in faces. values: of each point."""
+    w, h = rng.uniform(0.05, 0.3, 2)
+    x, y = rng.uniform(0.2, 0.8, 2)
+    usual = np.array([[-0.22, -0.12], [0.22, -0.12], [0, 0.08], [-0.17, 0.27], [0.17, 0.27]])
+    points = [x, y] + (usual + rng.normal(0, 0.04, (5, 2))) * [w, h]
+    return [0, x, y, w, h, *(value for px, py in points.tolist() for value in [px, py, 2][:values])]
+
+
+KINDS = {
+    "pairs": lambda rng: face(rng, 2),
+    "triples": lambda rng: face(rng, 3),
+    "polygons": lambda rng: polygon(rng, int(rng.integers(5, 60))),
+    "oriented": oriented,
+}
+
+
+def box_of(kind: str, row: list[float]) -> list[float]:
+    """The box of a row whose kind is known."""
+    if kind in ("pairs", "triples"):
+        return [row[1] - row[3] / 2, row[2] - row[4] / 2, row[1] + row[3] / 2, row[2] + row[4] / 2]
+    return [min(row[1::2]), min(row[2::2]), max(row[1::2]), max(row[2::2])]
+
+
+@pytest.mark.parametrize(
+    ("counts", "lost"),
+    [({"oriented": 1}, 0), ({"oriented": 3}, 0), ({"oriented": 40}, 0), ({"oriented": 20, "polygons": 20}, 0),
+     ({"pairs": 20, "triples": 20}, 1), ({"pairs": 40, "polygons": 1}, 1), ({"triples": 40, "polygons": 1}, 1),
+     ({"polygons": 40, "pairs": 1}, 1), ({"polygons": 40, "triples": 1}, 1)],
+    ids=str,
+)  # fmt: skip
+def test_no_row_of_a_mixed_dataset_is_read_as_what_it_is_not(counts: dict, lost: int) -> None:
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        rows = [(kind, KINDS[kind](rng)) for kind, count in counts.items() for _ in range(count)]
+        plain = [row for _, row in rows]
+        decided, usual, unread = decide([*plain, BOX, BOX], None, "set"), usual_columns(plain), 0
+        assert corners(BOX, decided, None, usual) == pytest.approx([0.4, 0.3, 0.6, 0.7])
+        for kind, row in rows:
+            try:
+                assert corners(row, decided, None, usual) == pytest.approx(box_of(kind, row))
+            except ValueError:
+                unread += 1
+        assert unread <= lost
+
+
+@pytest.mark.parametrize("shares", [(20, 20), (30, 10), (10, 30)])
+def test_a_dataset_of_polygons_and_boxes_with_points_is_refused(shares: tuple) -> None:
+    rng = np.random.default_rng(0)
+    rows = [KINDS[kind](rng) for kind, count in zip(("pairs", "polygons"), shares, strict=True) for _ in range(count)]
+    with pytest.raises(UserError, match="some of its rows look like boxes with points, others like polygons"):
+        decide(rows, None, "set")
+    assert decide(rows, [5, 2], "set") is Rows.POSES
+    with pytest.raises(ValueError, match="columns instead of the 15 of kpt_shape"):
+        corners(polygon(rng, 8), Rows.POSES, [5, 2])
+
+
+@pytest.mark.parametrize("row", [[0, 320, 240, 64, 80], [0, 10, 20, 60, 20, 60, 70, 10, 70]])
+@pytest.mark.parametrize("kind", Rows)
+def test_pixels_are_no_fractions(row: list, kind: Rows) -> None:
+    with pytest.raises(ValueError, match="look like pixels, not fractions"):
+        corners(row, kind)
 
 
 @pytest.mark.parametrize("rows", [[], [BOX], [BOX] * 3])

@@ -22,8 +22,10 @@ from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource
 from facedet.data.image import read_image, write_png
 from facedet.data.inspect.check import CheckResult, check_dataset
+from facedet.data.inspect.check_report import write_check
 from facedet.data.inspect.findings import KINDS
 from facedet.data.synthetic import draw_image
+from facedet.text.check import check_table
 
 SIZE = 640  # input size in pixels
 
@@ -43,7 +45,7 @@ def test_every_problem_is_found_once_and_nothing_else(tmp_path: Path) -> None:
     before = digests(tmp_path)
     result = check_dataset(source, SIZE)
     assert kinds_and_names(result) == Counter(expected.items())
-    assert set(expected) | {"no-faces", "leak", "near-leak"} == set(KINDS)  # these three are tested below
+    assert set(expected) | {"no-faces", "leak", "near-leak", "remark"} == set(KINDS)  # these are tested below
     assert result.hurts
     assert digests(tmp_path) == before
 
@@ -120,6 +122,22 @@ def test_a_dataset_without_faces_is_found(tmp_path: Path) -> None:
 def test_a_dataset_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"set\.json: no annotated images; give another dataset or list of names"):
         check_dataset(DatasetBuilder(tmp_path, 1).save(), SIZE)
+
+
+def test_the_statistics_say_what_boxes_were_made_from(tmp_path: Path) -> None:
+    builder = DatasetBuilder(tmp_path, 1)
+    builder.add("a.png", (10, 10, 40, 80), (100, 10, 40, 20))
+    assert check_dataset(builder.save(), SIZE).as_dict()["sets"][0].get("shapes") is None
+    mask = {"size": [HEIGHT, WIDTH], "counts": [HEIGHT * 10 + 20, 30, HEIGHT * (WIDTH - 10) - 50]}
+    for segmentation in ([[10, 20, 40, 20, 40, 60]], [[10, 20, 40, 20, 40, 60]], mask):
+        builder.add(f"{len(builder.content['images'])}.png", GOOD_BOX)
+        builder.content["annotations"][-1].update(bbox=None, segmentation=segmentation)
+    result = check_dataset(builder.save(), SIZE)
+    assert result.as_dict()["sets"][0]["shapes"] == {"box": 2, "polygon": 2, "mask": 1}
+    assert result.datasets[0].drawn == "5 boxes, 2 of them from polygon, 1 from mask"
+    assert "dataset: 5 boxes, 2 of them from polygon, 1 from mask" in check_table(result)
+    write_check(result, tmp_path / "report")
+    assert "Dataset: 5 boxes, 2 of them from polygon" in (tmp_path / "report" / "check.html").read_text()
 
 
 def test_statistics_are_those_of_the_resized_image(tmp_path: Path) -> None:

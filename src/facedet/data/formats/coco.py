@@ -1,6 +1,7 @@
 """COCO JSON: `images`, and `annotations` with `bbox` x y w h in pixels. Faces with `iscrowd` are ignored.
 
 A face without `bbox` gets the box around its `segmentation`: polygons, or the mask's runs in pixels, also compressed.
+CVAT writes the angle of a rotated box into its attributes: it becomes the box around it.
 """
 
 from collections import Counter, defaultdict
@@ -10,16 +11,19 @@ from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import image_folders, located_photo, subset_of
 from facedet.data.formats.parsing import (
     MALFORMED,
+    ROTATED,
     BoxAnnotation,
     Faces,
+    box_of_turned,
     first_key,
     flag,
     read_json,
+    rotation,
     xywh_to_corners,
 )
-from facedet.data.formats.segmentation import box_of_segmentation
+from facedet.data.formats.segmentation import box_of_segmentation, kind_of_segmentation
 from facedet.data.losses import Loss, Lost
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 _FORMAT = "a COCO JSON"
 
@@ -90,8 +94,13 @@ def _face(annotation: dict, classes: dict[object, str]) -> BoxAnnotation:
     box, shape = annotation.get("bbox"), annotation.get("segmentation")
     if box is None and not shape:
         raise ValueError(f"annotation {annotation.get('id')} has neither a bbox nor a segmentation")
-    corners = box_of_segmentation(shape) if shape and not box else xywh_to_corners(box)
-    return corners, ignored, classes.get(category, f"category {category}")
+    name = classes.get(category, f"category {category}")
+    if shape and not box:
+        return BoxAnnotation(box_of_segmentation(shape), ignored, name, kind_of_segmentation(shape))
+    angle = (
+        0 if shape else rotation(annotation.get("attributes"))
+    )  # a segmentation is turned already, and so is its box
+    return BoxAnnotation(box_of_turned(xywh_to_corners(box), angle), ignored, name, ROTATED if angle else BOX)
 
 
 def _size(image: dict) -> tuple[int, int]:

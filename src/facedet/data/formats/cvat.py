@@ -12,10 +12,12 @@ from pathlib import Path
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import image_folders, located_photo
 from facedet.data.formats.parsing import (
+    ROTATED,
     TWICE,
     BoxAnnotation,
     Faces,
     box_of_ellipse,
+    box_of_turned,
     enclosing,
     numbers,
     xml_root,
@@ -23,7 +25,7 @@ from facedet.data.formats.parsing import (
 )
 from facedet.data.losses import Loss, Lost
 from facedet.data.storage import opened
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 _FORMAT = "a CVAT for images 1.1 XML"
 _ABOUT_THE_FILE = ("version", "meta")
@@ -90,17 +92,12 @@ def _face(shape: ET.Element) -> BoxAnnotation | None:
         return None
     if shape.tag not in _BOXES:
         raise ValueError(f"<{shape.tag}> '{shape.get('label', '')}' is no box and encloses none")
-    return _BOXES[shape.tag](shape), False, shape.get("label", "")
+    kind = ROTATED if shape.tag == BOX and _angle(shape) else shape.tag
+    return BoxAnnotation(_BOXES[shape.tag](shape), False, shape.get("label", ""), kind)
 
 
 def _box(shape: ET.Element) -> list[float]:
-    x1, y1, x2, y2 = _values(shape, "xtl", "ytl", "xbr", "ybr")
-    if not shape.get("rotation"):
-        return [x1, y1, x2, y2]
-    cos, sin = math.cos(_angle(shape)), math.sin(_angle(shape))
-    half = [(abs(a * cos) + abs(b * sin)) / 2 for a, b in ((x2 - x1, y2 - y1), (y2 - y1, x2 - x1))]
-    x, y = (x1 + x2) / 2, (y1 + y2) / 2
-    return [x - half[0], y - half[1], x + half[0], y + half[1]]
+    return box_of_turned(_values(shape, "xtl", "ytl", "xbr", "ybr"), _angle(shape))
 
 
 def _ellipse(shape: ET.Element) -> list[float]:

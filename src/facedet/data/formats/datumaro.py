@@ -1,9 +1,11 @@
 """Datumaro JSON: `items` with `annotations` of type bbox, x y w h in pixels. Faces with `is_crowd` are ignored.
 
-Polygons, lines, ellipses, masks and skeletons become the boxes around them. Points enclose no box, so their image
-cannot be used. Labels and captions are about the image, and no faces.
+Polygons, lines, ellipses, masks, skeletons, projected cuboids and rotated boxes become the boxes around them; CVAT puts
+the angle into the attributes. Points enclose no box, so their image cannot be used. Labels and captions are about the
+image, and no faces.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +13,30 @@ from facedet.common.errors import UserError
 from facedet.data.formats.locate import image_folders, located_photo
 from facedet.data.formats.parsing import (
     MALFORMED,
+    ROTATED,
     TWICE,
     BoxAnnotation,
     Faces,
     as_list,
+    box_of_ellipse,
+    box_of_turned,
     enclosing,
     first_key,
     flag,
     malformed,
     numbers,
     read_json,
+    rotation,
+    turned,
     xywh_to_corners,
 )
 from facedet.data.formats.segmentation import box_of_segmentation
 from facedet.data.losses import Loss, Lost
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 _FORMAT = "a Datumaro JSON"
 _WITHOUT_PLACE = ("label", "caption")
+_SHAPES = {"bbox": BOX, "rotated_bbox": ROTATED, "cuboid_2d": "cuboid"}
 _ABSENT = [0]  # visibility of a joint of a skeleton
 
 
@@ -80,21 +88,29 @@ def _face(annotation: dict, classes: list[str]) -> BoxAnnotation | None:
     attributes = annotation.get("attributes") or {}
     label = annotation.get("label_id")
     name = classes[label] if isinstance(label, int) and 0 <= label < len(classes) else f"label {label}"
-    return _corners(kind, annotation), flag(attributes.get("is_crowd")), name
+    angle = rotation(attributes)
+    shape = _SHAPES.get(kind, kind) if kind != "bbox" or not angle else ROTATED
+    return BoxAnnotation(_corners(kind, annotation, angle), flag(attributes.get("is_crowd")), name, shape)
 
 
-def _corners(kind: str, annotation: dict) -> list[float]:
+def _corners(kind: str, annotation: dict, angle: float) -> list[float]:
     if kind == "bbox":
-        return xywh_to_corners(annotation["bbox"])
+        return box_of_turned(xywh_to_corners(annotation["bbox"]), angle)
+    if kind == "rotated_bbox":
+        x, y, w, h, degrees = numbers(annotation["points"], 5)
+        return box_of_turned([x - w / 2, y - h / 2, x + w / 2, y + h / 2], math.radians(degrees))
     if kind in ("polygon", "polyline"):
-        return enclosing(numbers(annotation["points"]))
+        return enclosing(turned(numbers(annotation["points"]), angle))
+    if kind == "cuboid_2d":
+        return enclosing([side for point in annotation["points"] for side in numbers(point, 2)])
     if kind == "ellipse":
-        return numbers(annotation["points"], 4)
+        x1, y1, x2, y2 = numbers(annotation["points"], 4)
+        return box_of_ellipse((x1 + x2) / 2, (y1 + y2) / 2, (x2 - x1) / 2, (y2 - y1) / 2, angle)
     if kind == "mask":
-        return box_of_segmentation(annotation["rle"])
+        return box_of_turned(box_of_segmentation(annotation["rle"]), angle)
     if kind == "skeleton":
         joints = (joint for joint in annotation["elements"] if joint.get("visibility") != _ABSENT)
-        return enclosing([value for joint in joints for value in numbers(joint["points"], 2)])
+        return enclosing(turned([value for joint in joints for value in numbers(joint["points"], 2)], angle))
     raise ValueError(f"an annotation of the type {kind!r} is no box and encloses none")
 
 

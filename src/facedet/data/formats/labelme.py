@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from facedet.common.errors import UserError, first_line
-from facedet.data.formats.locate import image_folders, locate, searched
+from facedet.data.formats.locate import image_folders, locate, names_another, searched, stale_names, without_annotation
 from facedet.data.formats.parsing import (
     MALFORMED,
+    ROTATED,
     BoxAnnotation,
     Faces,
     as_list,
@@ -22,34 +23,44 @@ from facedet.data.formats.parsing import (
     numbers,
     read_json,
 )
+from facedet.data.image import is_image_name
 from facedet.data.losses import Loss, Lost
 from facedet.data.storage import files_in, is_file
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 _FORMAT = "a LabelMe JSON"
+_SHAPES = {"rectangle": BOX, "rotation": ROTATED}
 _OUTLINES = ("rectangle", "rotation", "mask", "linestrip", "line", "quadrilateral")
 
 
 def is_folder(folder: Path) -> bool:
     """Whether a folder, or its annotations/, has JSON files of LabelMe."""
-    return any(_is_annotation(file) for file in _files(folder))
+    return any(is_part(file) for file in _files(folder))
 
 
 def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     """Read the JSON files of a folder. Raises UserError if it has none.
 
-    An image is next to its JSON, in images/ or in `images`. Adds each malformed JSON to `losses`. Images without a JSON
-    are not used: LabelMe writes none for an image that nobody annotated.
+    An image is next to its JSON, in images/ or in `images`. Adds each malformed JSON to `losses`, and how many state
+    another image than theirs. Images without a JSON are not used: LabelMe writes none for an image that nobody
+    annotated.
     """
     files = _files(path)
-    if not any(map(_is_annotation, files)):
+    if not any(map(is_part, files)):
         raise UserError(f"{path}: contains no .json annotations of LabelMe")
-    photos = []
+    photos, others = [], []
     for file in files:
         try:
-            photos.append(_photo(file, images))
+            photo, stated = _photo(file, images)
+            photos.append(photo)
+            others += [f"{file.name}: {stated}"] if names_another(stated, photo.path) else []
         except UserError as error:
             losses.append(Loss.of_error(Lost.IMAGE, file, error))
+    losses += stale_names(path, others)
+    used = {photo.path.with_suffix("") for photo in photos} | {file.with_suffix("") for file in files}
+    there = (each for folder in {photo.path.parent for photo in photos} for each in files_in(folder, nested=False))
+    unused = (each for each in there if is_image_name(each) and each.with_suffix("") not in used)
+    losses += without_annotation(path, unused)
     return photos
 
 
@@ -61,12 +72,14 @@ def _json_in(folder: Path) -> list[Path]:
     return [file for file in files_in(folder, nested=False) if file.suffix == ".json"]
 
 
-def _is_annotation(file: Path) -> bool:
+def is_part(file: Path) -> bool:
+    """Whether a file is the annotation of one image."""
     head = beginning(file)
     return head.startswith("{") and '"shapes"' in head
 
 
-def _photo(file: Path, images: Path | None) -> Photo:
+def _photo(file: Path, images: Path | None) -> tuple[Photo, str]:
+    """The photo of a JSON, and the file name that it states. Raises UserError."""
     content = read_json(file, _FORMAT)
     try:
         size = int(content.get("imageWidth") or 0), int(content.get("imageHeight") or 0)
@@ -77,7 +90,7 @@ def _photo(file: Path, images: Path | None) -> Photo:
         image = own if is_file(own) else locate(name, folders)
     except MALFORMED as error:
         raise UserError(f"{file}: not {_FORMAT} ({type(error).__name__}: {first_line(error)})") from error
-    return searched(make_photo(image, size, faces), folders)
+    return searched(make_photo(image, size, faces), folders), name
 
 
 def _face(shape: dict[str, Any]) -> BoxAnnotation:
@@ -92,4 +105,4 @@ def _face(shape: dict[str, Any]) -> BoxAnnotation:
         box = enclosing([value for point in points for value in point])
     else:
         raise ValueError(f"a {kind} '{label}' with {len(points)} points is no box and encloses none")
-    return box, flag(shape.get("difficult")), label
+    return BoxAnnotation(box, flag(shape.get("difficult")), label, _SHAPES.get(kind, kind))

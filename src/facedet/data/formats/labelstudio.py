@@ -1,10 +1,12 @@
 """Label Studio's JSON and JSON-MIN: a list of tasks, with shapes in per cent of the image.
 
 Polygons, ellipses and rotated rectangles become the boxes around them. Points and brushes give no box, so their image
-cannot be used. A task without an annotation is an image that nobody annotated, not one without faces.
+cannot be used. A task without an annotation is an image that nobody annotated, not one without faces. Neither can an
+image be used that was shown turned: the first versions of Label Studio turned the shapes with it, later ones do not.
 """
 
 import math
+import mimetypes
 import re
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,12 @@ from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import image_folders, locate, searched
 from facedet.data.formats.parsing import (
     MALFORMED,
+    ROTATED,
     BoxAnnotation,
     Faces,
     as_list,
     box_of_ellipse,
+    box_of_turned,
     enclosing,
     make_photo,
     malformed,
@@ -25,7 +29,7 @@ from facedet.data.formats.parsing import (
 )
 from facedet.data.losses import Loss, Lost
 from facedet.data.storage import is_file
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 _FORMAT = "a Label Studio JSON"
 _UPLOADED = re.compile(r"[0-9a-f]{8}-")  # before the name of an uploaded file
@@ -35,7 +39,7 @@ _ABOUT_THE_IMAGE = ("choices", "rating", "textarea", "taxonomy", "number", "date
 
 def begins(head: str) -> bool:
     """Whether a file with this beginning is a Label Studio JSON."""
-    tasks = '"annotations"' in head and '"data"' in head
+    tasks = ('"annotations"' in head or '"predictions"' in head) and '"data"' in head
     return head.startswith("[") and (tasks or '"annotation_id"' in head or '"annotator"' in head)
 
 
@@ -70,6 +74,9 @@ def _image(task: dict[str, Any]) -> str:
     names += [value for value in data.values() if isinstance(value, str) and "." in value]
     if not names:
         raise ValueError("names no image")
+    kind = (mimetypes.guess_type(names[0])[0] or "").partition("/")[0]
+    if kind in ("video", "audio"):
+        raise ValueError(f"is {kind}, not an image; annotate single images")
     return names[0]
 
 
@@ -80,9 +87,9 @@ def _results(task: dict[str, Any], keys: set[str]) -> list[dict[str, Any]]:
     """
     if "data" not in task:
         return _results_of_json_min(task, keys)
-    done = [each for each in as_list(task["annotations"]) if not each.get("was_cancelled")]
+    done = [each for each in as_list(task.get("annotations") or []) if not each.get("was_cancelled")]
     if not done:
-        raise ValueError("is not annotated")
+        raise ValueError("has predictions but no annotation" if task.get("predictions") else "is not annotated")
     if len(done) > 1:
         raise ValueError(f"has {len(done)} annotations; export one for each task")
     return _with_labels([result for result in as_list(done[0]["result"]) if result.get("type") != "relation"])
@@ -125,15 +132,30 @@ def _find(name: str, folders: list[Path]) -> Path:
 
 
 def _face(result: dict[str, Any]) -> BoxAnnotation:
+    (turned,) = numbers([result.get("image_rotation") or 0])
+    if turned % 360:
+        raise ValueError(f"a shape on the image turned by {turned:g} degrees; turn it back in Label Studio")
     value, (width, height) = result["value"], numbers((result["original_width"], result["original_height"]))
     labels = next((v for key, v in value.items() if key.endswith("labels") and isinstance(v, list)), [])
-    return _corners(value, width / 100, height / 100), False, str(labels[0]) if labels else ""
+    corners = _corners(value, width / 100, height / 100)
+    return BoxAnnotation(corners, False, str(labels[0]) if labels else "", _shape(value))
+
+
+def _shape(value: dict[str, Any]) -> str:
+    return (
+        "ellipse"
+        if "radiusX" in value
+        else "polygon"
+        if "points" in value
+        else ROTATED
+        if value.get("rotation")
+        else BOX
+    )
 
 
 def _corners(value: dict[str, Any], sx: float, sy: float) -> list[float]:
     """The box in pixels around a shape in per cent. sx, sy: pixels of one per cent."""
     angle = math.radians(numbers([value.get("rotation") or 0])[0])
-    cos, sin = math.cos(angle), math.sin(angle)
     if "radiusX" in value:
         x, y, rx, ry = numbers([value[key] for key in ("x", "y", "radiusX", "radiusY")])
         return box_of_ellipse(x * sx, y * sy, rx * sx, ry * sy, angle)
@@ -143,8 +165,4 @@ def _corners(value: dict[str, Any], sx: float, sy: float) -> list[float]:
     if not {"x", "y", "width", "height"} <= value.keys() or "keypointlabels" in value:
         raise ValueError(f"a shape with {', '.join(sorted(value)) or 'nothing'} is no box and encloses none")
     x, y, w, h = numbers([value[key] for key in ("x", "y", "width", "height")])
-    corner, size = (x * sx, y * sy), (w * sx, h * sy)  # turned about its upper left corner
-    corners = [
-        (corner[0] + a * cos - b * sin, corner[1] + a * sin + b * cos) for a in (0, size[0]) for b in (0, size[1])
-    ]
-    return enclosing([side for point in corners for side in point])
+    return box_of_turned([x * sx, y * sy, (x + w) * sx, (y + h) * sy], angle, about=(x * sx, y * sy))

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from facedet.data.formats.parsing import Faces, make_photo
 from facedet.data.image import SUFFIXES
+from facedet.data.losses import Loss, Lost
 from facedet.data.storage import identity, is_file
 from facedet.data.structures import Photo
 
@@ -74,6 +75,24 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
             if found:
                 return found[0]
     return folders[0] / plain.lstrip("/")
+
+
+def names_another(stated: str, image: Path) -> bool:
+    """Whether an annotation file states another image than the one that it is used for, by its own name."""
+    return bool(stated) and image.stem.casefold() not in {stated.casefold(), PurePosixPath(stated).stem.casefold()}
+
+
+def stale_names(folder: Path, others: Sequence[str]) -> list[Loss]:
+    """One line for all annotation files that state another image. others: the file and that image."""
+    reason = "annotation files state another image than the one with their own name, which is used"
+    return [Loss(Lost.REMARK, folder, f"{len(others)} {reason} (first: {others[0]})")] if others else []
+
+
+def without_annotation(folder: Path, images: Iterable[Path]) -> list[Loss]:
+    """One line for all images of a dataset that have no annotation file."""
+    first, *more = [*sorted(images), None]
+    reason = f"{len(more)} images have no annotation file, and are not used (first: {first})"
+    return [Loss(Lost.REMARK, folder, reason)] if more else []
 
 
 def _different(files: Iterable[Path]) -> list[Path]:

@@ -6,17 +6,17 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from facedet.common.errors import UserError, first_line
 from facedet.data.storage import opened
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # raised by malformed JSON
 
-BoxAnnotation = tuple[list[float], bool, str]  # corners x1 y1 x2 y2 in pixels, ignored, class
+ROTATED = "rotated box"  # a shape
 TWICE = "it is there twice"
 _YES, _NO = ("1", "true", "yes", "y"), ("", "0", "false", "no", "n", "none", "unspecified")
 
@@ -41,6 +41,15 @@ def xml_root(head: str) -> str | None:
     """The name of the outermost element of an XML, from its beginning."""
     root = _XML_ROOT.search(head) if head.startswith("<") else None
     return root[1] if root else None
+
+
+class BoxAnnotation(NamedTuple):
+    """A face. corners: x1 y1 x2 y2 in pixels. name: its class. shape: what the box was made from."""
+
+    corners: list[float]
+    ignored: bool
+    name: str
+    shape: str = BOX
 
 
 @dataclass
@@ -73,9 +82,10 @@ class Faces:
 
 def make_photo(path: Path, size: tuple[int, int], faces: Faces) -> Photo:
     """Make a photo from its annotations. size: width and height, 0 if the annotation does not state them."""
-    boxes = np.array([box for box, _, _ in faces.found], np.float64).reshape(-1, 4)
-    ignored = np.array([ignored for _, ignored, _ in faces.found], bool)
-    return Photo(path, *size, boxes, ignored, tuple(name for _, _, name in faces.found), faces.reason)
+    corners, ignored, names, shapes = zip(*faces.found, strict=True) if faces.found else ((), (), (), ())
+    boxes = np.array(corners, np.float64).reshape(-1, 4)
+    drawn = () if all(shape == BOX for shape in shapes) else shapes
+    return Photo(path, *size, boxes, np.array(ignored, bool), names, faces.reason, drawn)
 
 
 def malformed(error: Exception) -> str:
@@ -127,6 +137,37 @@ def box_of_ellipse(x: float, y: float, rx: float, ry: float, angle: float) -> li
     cos, sin = math.cos(angle), math.sin(angle)
     width, height = math.hypot(rx * cos, ry * sin), math.hypot(rx * sin, ry * cos)
     return [x - width, y - height, x + width, y + height]
+
+
+def box_of_turned(box: Sequence[float], angle: float, about: Sequence[float] = ()) -> list[float]:
+    """The box around a box x1 y1 x2 y2 turned clockwise by an angle, in radians. about: x y; else its centre."""
+    x1, y1, x2, y2 = box
+    return enclosing(turned([x1, y1, x2, y1, x2, y2, x1, y2], angle, about)) if angle else [x1, y1, x2, y2]
+
+
+def turned(points: Sequence[float], angle: float, about: Sequence[float] = ()) -> list[float]:
+    """Points x1 y1 x2 y2 ... that are turned clockwise by an angle, in radians. about: x y; else the centre of the box
+    around them. Raises ValueError like `enclosing`.
+    """
+    x1, y1, x2, y2 = enclosing(points)
+    if not angle:
+        return list(points)
+    x, y = about or ((x1 + x2) / 2, (y1 + y2) / 2)
+    cos, sin = math.cos(angle), math.sin(angle)
+    pairs = [(a - x, b - y) for a, b in zip(points[::2], points[1::2], strict=True)]
+    return [side for a, b in pairs for side in (x + a * cos - b * sin, y + a * sin + b * cos)]
+
+
+def rotation(attributes: Any) -> float:
+    """The angle, in radians, of a shape whose attributes hold the `rotation` in degrees, as CVAT writes it into several
+    formats. A word, such as frontal, is another attribute. Raises ValueError for a number that is not finite.
+    """
+    value = attributes.get("rotation") if isinstance(attributes, dict) else None
+    try:
+        degrees = float(value or 0)
+    except (TypeError, ValueError):
+        return 0.0
+    return math.radians(numbers([degrees])[0])
 
 
 def flag(value: Any) -> bool:

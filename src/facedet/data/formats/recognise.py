@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facedet.common.errors import UserError
+from facedet.data.formats.not_read import is_not_read, refuse_not_read
 from facedet.data.formats.parsing import beginning
 from facedet.data.formats.table import FORMATS, NAMES, TABLE
 from facedet.data.formats.yolo import has_train_and_val as lists_train_and_val
@@ -33,7 +34,7 @@ def find_annotations(path: Path, format: str | None = None, split: str | None = 
     if not exists(path):
         raise UserError(f"{path}: no such file or folder")
     if is_file(path):
-        return [(format or _format_of_given_file(path), path)]
+        return [(_checked_format(path, format) if format else _format_of_given_file(path), path)]
     if format is not None and not TABLE[format].single_file and TABLE[format].module.is_folder(path):
         return [(format, path)]
     found = [candidate for candidate in _datasets_in(path) if format in (None, candidate[0])]
@@ -52,6 +53,7 @@ def find_annotations(path: Path, format: str | None = None, split: str | None = 
         return find_annotations(folders[0], format, split)
     if format is not None and not TABLE[format].single_file:
         return [(format, path)]  # its reader says what is missing
+    refuse_not_read(path)
     expected = f"the format {format}" if format else "any known format"
     raise UserError(f"{path}: not a dataset of {expected}; {_GIVE_FORMAT}")
 
@@ -87,13 +89,28 @@ def _split_of(name: str) -> str | None:
     return _SPLITS.get(subset[1]) if subset else None
 
 
+def _checked_format(file: Path, format: str) -> str:
+    """The given format of a file. Raises UserError if a dataset of this format is a folder."""
+    if TABLE[format].single_file or file.suffix.lower() in TABLE[format].suffixes:
+        return format
+    raise _is_part(file, format)
+
+
 def _format_of_given_file(file: Path) -> str:
+    refuse_not_read(file)
     if format := _format_of(file):
         return format
+    for each in TABLE.values():
+        if not each.single_file and each.module.is_part(file):
+            raise _is_part(file, each.name)
     for each in TABLE.values():
         if file.suffix.lower() in each.suffixes:
             return each.name
     raise UserError(f"{file}: not a dataset of any known format; {_GIVE_FORMAT}")
+
+
+def _is_part(file: Path, format: str) -> UserError:
+    return UserError(f"{file}: is not a whole dataset of the format {format}; give the folder of the dataset")
 
 
 def _datasets_in(folder: Path) -> list[Annotations]:
@@ -110,6 +127,8 @@ def _datasets_in(folder: Path) -> list[Annotations]:
 def _format_of(file: Path) -> str | None:
     """The format of a single file, from its beginning."""
     head = beginning(file)
+    if is_not_read(file, head):
+        return None
     return next((each.name for each in TABLE.values() if each.single_file and each.module.begins(head)), None)
 
 

@@ -20,6 +20,11 @@ def box_of_segmentation(segmentation: Any) -> list[float]:
     return _box_of_runs(runs, height, width)
 
 
+def kind_of_segmentation(segmentation: Any) -> str:
+    """What `box_of_segmentation` makes the box from."""
+    return "polygon" if isinstance(segmentation, list) else "mask"
+
+
 def _decompress(text: str) -> list[int]:
     """The lengths of runs from COCO's text: groups of five bits, and from the third run on differences to the last but
     one (maskApi.c of pycocotools, rleFrString)."""

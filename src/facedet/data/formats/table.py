@@ -1,7 +1,8 @@
 """The annotation formats. Imports nothing heavy: help texts list their names.
 
 A format is a module next to this one, with the format's name. Its `read` reads a dataset. It recognises a dataset by
-`begins(head)` if that is a single file, from the beginning of the file, and by `is_folder(folder)` if not.
+`begins(head)` if that is a single file, from the beginning of the file, and by `is_folder(folder)` if not; then
+`is_part(file)` recognises the annotation of one image.
 """
 
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ from facedet.data.formats.parsing import (
     xywh_to_corners,
 )
 from facedet.data.losses import Loss, Lost
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 _FORMAT = "a VIA JSON"
 _PROJECT = "_via_img_metadata"
@@ -55,7 +55,8 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
 
 def _face(region: dict[str, Any]) -> BoxAnnotation:
     shape = region["shape_attributes"]
-    return _corners(shape), False, _class(region.get("region_attributes") or {})
+    corners, kind = _corners(shape), shape["name"]
+    return BoxAnnotation(corners, False, _class(region.get("region_attributes") or {}), BOX if kind == "rect" else kind)
 
 
 def _corners(shape: dict[str, Any]) -> list[float]:

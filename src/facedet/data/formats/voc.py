@@ -1,7 +1,8 @@
 """Pascal VOC folder: `images/` or `JPEGImages/`, `annotations/` or `Annotations/`, or labelImg's: XML next to images.
 
 `difficult` faces are ignored. Both folders may have the same subfolders. Corners are used as written:
-VOC itself counts pixels from one, but current tools count from zero.
+VOC itself counts pixels from one, but current tools count from zero. CVAT writes the angle of a rotated box into its
+attributes: it becomes the box around it.
 """
 
 import xml.etree.ElementTree as ET
@@ -11,11 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from facedet.common.errors import UserError
-from facedet.data.formats.parsing import BoxAnnotation, Faces, beginning, flag, make_photo, numbers, xml_root
+from facedet.data.formats.locate import names_another, stale_names, without_annotation
+from facedet.data.formats.parsing import (
+    ROTATED,
+    BoxAnnotation,
+    Faces,
+    beginning,
+    box_of_turned,
+    flag,
+    make_photo,
+    numbers,
+    rotation,
+    xml_root,
+)
 from facedet.data.image import is_image_name
 from facedet.data.losses import Loss, Lost
 from facedet.data.storage import files_in, is_dir, opened
-from facedet.data.structures import Photo
+from facedet.data.structures import BOX, Photo
 
 _ANNOTATIONS = ("annotations", "Annotations", "labels")  # the last and the last of the next are FiftyOne's
 _IMAGES = ("images", "JPEGImages", "data")
@@ -26,7 +39,12 @@ def is_folder(folder: Path) -> bool:
     first = next((file for name in _ANNOTATIONS for file in _xml_in(folder / name)), None)
     if first is not None:
         return xml_root(beginning(first)) != "annotations"
-    return any(xml_root(beginning(file)) == "annotation" for file in _xml_in(folder, nested=False))
+    return any(is_part(file) for file in _xml_in(folder, nested=False))
+
+
+def is_part(file: Path) -> bool:
+    """Whether a file is the annotation of one image."""
+    return xml_root(beginning(file)) == "annotation"
 
 
 def _xml_in(folder: Path, *, nested: bool = True) -> Iterator[Path]:
@@ -37,7 +55,8 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     """Read a VOC folder, sorted by annotation file. Raises UserError if it is not a VOC folder.
 
     The image of an annotation is the one with its name. If there is none, it is the one in its <filename>, which stays
-    as it was when files are renamed. Adds to `losses` each annotation file that is malformed or has not one image.
+    as it was when files are renamed. Adds to `losses` each annotation file that is malformed or has not one image, and
+    how many state another image than theirs.
     """
     annotations = _subfolder(path, _ANNOTATIONS)
     files = sorted(_xml_in(annotations, nested=annotations != path))
@@ -45,16 +64,22 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
         raise UserError(f"{annotations}: contains no .xml annotations")
     found = _Images.of(images or _subfolder(path, _IMAGES))
     photos: dict[Path, list[tuple[Path, Photo]]] = defaultdict(list)
+    others: list[str] = []
     for file in files:
         try:
             size, faces, stated = _parse(file)
             photo = make_photo(found.find(file.relative_to(annotations), stated), size, faces)
             photos[photo.path].append((file, photo))
+            others += [f"{file.name}: {stated}"] if names_another(stated, photo.path) else []
         except UserError as error:
             losses.append(Loss.of_error(Lost.IMAGE, file, error))
-    for image, (first, *others) in photos.items():
-        if others:
-            losses.append(Loss(Lost.IMAGE, image, f"{first[0].name} and {others[0][0].name} both describe it"))
+    losses += stale_names(path, others)
+    stems = {file.stem for file in files}
+    unused = (each for same in found.by_path.values() for each in same if each not in photos)
+    losses += without_annotation(path, (each for each in unused if each.stem not in stems))
+    for image, (first, *more) in photos.items():
+        if more:
+            losses.append(Loss(Lost.IMAGE, image, f"{first[0].name} and {more[0][0].name} both describe it"))
     return [described[0][1] for described in photos.values() if len(described) == 1]
 
 
@@ -113,7 +138,10 @@ def _face(node: ET.Element) -> BoxAnnotation:
     if len(boxes := node.findall("bndbox")) != 1:
         raise ValueError(f"an <object> '{name}' has {len(boxes) or 'no'} <bndbox>")
     box = numbers([boxes[0].findtext(side) or "" for side in ("xmin", "ymin", "xmax", "ymax")])
-    return box, flag(node.findtext("difficult")), name
+    attributes = {a.findtext("name"): a.findtext("value") for a in node.iterfind("attributes/attribute")}
+    angle = rotation(attributes)
+    shape = ROTATED if angle else BOX
+    return BoxAnnotation(box_of_turned(box, angle), flag(node.findtext("difficult")), name, shape)
 
 
 def _subfolder(path: Path, names: Sequence[str]) -> Path:

@@ -103,4 +103,4 @@ def _photo(path: Path, lines: list[str]) -> Photo:
 
 def _face(line: str) -> BoxAnnotation:
     values = numbers(line.split(), _COLUMNS)
-    return xywh_to_corners(values[:4]), values[_INVALID] == 1, "face"
+    return BoxAnnotation(xywh_to_corners(values[:4]), values[_INVALID] == 1, "face")

@@ -1,6 +1,7 @@
 """YOLO: one label file (.txt) per image, one row for each face, see `yolo_rows`, in fractions of the image size.
 
-An image without a label file has no faces. The format cannot mark ignored faces. Image sizes come from the image files.
+An image without a label file has no faces, unless one with its name lies elsewhere in the dataset. The format cannot
+mark ignored faces. Image sizes come from the image files.
 """
 
 from collections import defaultdict
@@ -14,7 +15,8 @@ import yaml
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import Ambiguous, locate
 from facedet.data.formats.parsing import BoxAnnotation, Faces, make_photo, read_text
-from facedet.data.formats.yolo_rows import Rows, corners, decide, parse
+from facedet.data.formats.yolo_labels import labels_elsewhere, with_folder
+from facedet.data.formats.yolo_rows import Rows, corners, decide, parse, shape_of, usual_columns
 from facedet.data.image import image_size, is_image_name, is_unread_name
 from facedet.data.losses import Loss, Lost
 from facedet.data.storage import exists, files_in, is_dir, is_file, opened
@@ -64,13 +66,19 @@ def read(path: Path, images: Path | None, losses: list[Loss], split: str | None 
         candidates = _candidates(path, images)
     losses += _without_image(candidates)
     labels: dict[Path, _Labels] = {}
+    elsewhere = labels_elsewhere(path if is_dir(path) else path.parent, candidates, is_label_file)
     for image, files in candidates.items():
         try:
             labels[image] = _read_labels(image, files)
+            if image in elsewhere:
+                labels[image].unread.append(
+                    f"its label file may be {elsewhere[image]}, which is not where it is expected"
+                )
         except UserError as error:
             losses.append(Loss.of_error(Lost.IMAGE, image, error))
-    kind = decide((row for each in labels.values() for row in each.rows), points, file or path)
-    return [_photo(image, each, kind, names) for image, each in labels.items()]
+    rows = [row for each in labels.values() for row in each.rows]
+    kind, usual = decide(rows, points, file or path), usual_columns(rows)
+    return [_photo(image, each, kind, points, usual, names) for image, each in labels.items()]
 
 
 def _find_data_yaml(folder: Path) -> Path | None:
@@ -98,6 +106,11 @@ def has_train_and_val(path: Path) -> bool:
     """Whether a data.yaml, or the one in a folder, lists both a training and a validation split."""
     file = path if path.suffix in (".yaml", ".yml") else _find_data_yaml(path) if is_dir(path) else None
     return file is not None and is_file(file) and is_data_yaml(file) and {"train", "val"} <= _load(file).keys()
+
+
+def is_part(file: Path) -> bool:
+    """Whether a file is the annotation of one image."""
+    return file.suffix.lower() == ".txt" and is_label_file(file)
 
 
 def is_label_file(file: Path) -> bool:
@@ -202,12 +215,8 @@ def _without_image(candidates: dict[Path, list[Path]]) -> Iterator[Loss]:
 
 def _label_candidates(image: Path) -> list[Path]:
     """Where the label file of an image may be: its path with the last images/ replaced by labels/, or next to it."""
-    adjacent = image.with_suffix(".txt")
-    folders = adjacent.parts[:-1]
-    if "images" not in folders:
-        return [adjacent]
-    last = len(folders) - 1 - folders[::-1].index("images")
-    return [Path(*folders[:last], "labels", *adjacent.parts[last + 1 :]), adjacent]
+    folders = dict.fromkeys((with_folder(image.parent, "images", "labels"), image.parent))
+    return [folder / image.with_suffix(".txt").name for folder in folders]
 
 
 def _images_in(folder: Path) -> Iterator[Path]:
@@ -226,13 +235,16 @@ def _read_labels(image: Path, candidates: Iterable[Path]) -> _Labels:
     return labels
 
 
-def _photo(image: Path, labels: _Labels, kind: Rows, names: dict[int, str]) -> Photo:
+def _photo(
+    image: Path, labels: _Labels, kind: Rows, points: list[int] | None, usual: int, names: dict[int, str]
+) -> Photo:
     width, height = labels.size
 
     def face(row: list[float]) -> BoxAnnotation:
-        x1, y1, x2, y2 = corners(row, kind)
+        x1, y1, x2, y2 = corners(row, kind, points, usual)
         class_id = int(row[0])
-        return [x1 * width, y1 * height, x2 * width, y2 * height], False, names.get(class_id, str(class_id))
+        box = [x1 * width, y1 * height, x2 * width, y2 * height]
+        return BoxAnnotation(box, False, names.get(class_id, str(class_id)), shape_of(row, kind))
 
     faces = Faces.read(labels.rows, face)
     return make_photo(image, labels.size, Faces(faces.found, labels.unread + faces.unread))

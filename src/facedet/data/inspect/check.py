@@ -19,8 +19,8 @@ from facedet.data.inspect.duplicates import DatasetImage, check_duplicates
 from facedet.data.inspect.findings import KINDS, Finding
 from facedet.data.inspect.hashing import MAX_DIFFERING_BITS
 from facedet.data.inspect.images import InspectedImage, inspect_images
-from facedet.data.losses import Loss
-from facedet.data.structures import Photo
+from facedet.data.losses import Loss, Lost
+from facedet.data.structures import BOX, Photo
 
 HEIGHTS = (0, 8, 16, 32, 64, 128, 256, 512)  # lower edges of the bins of face heights, pixels of the input
 FACE_COUNTS = (0, 1, 2, 3, 5, 10, 20, 50, 100)  # lower edges of the bins of faces per image
@@ -33,7 +33,8 @@ class DatasetStatistics:
     """A dataset in numbers. role: "set" or "val". classes: number of boxes by class name; all are used as `face`.
 
     faces: faces that training can use. ignored: faces excluded from training and evaluation. heights, in_pictures:
-    histograms with the bins `HEIGHTS` (number of faces) and `FACE_COUNTS` (number of images).
+    histograms with the bins `HEIGHTS` (number of faces) and `FACE_COUNTS` (number of images). shapes: number of boxes
+    by what they were made from.
     """
 
     role: str
@@ -45,6 +46,14 @@ class DatasetStatistics:
     classes: dict[str, int]
     heights: tuple[int, ...]
     in_pictures: tuple[int, ...]
+    shapes: dict[str, int]
+
+    @property
+    def drawn(self) -> str:
+        """ "120 boxes, 30 of them from polygon, 4 from mask"; empty if all are drawn as boxes."""
+        first, *rest = [f"{n:,} from {shape}" for shape, n in self.shapes.items() if shape != BOX] or [""]
+        of_them = first.replace(" from", " of them from", 1)
+        return ", ".join([f"{sum(self.shapes.values()):,} boxes", of_them, *rest]) if first else ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,7 @@ class CheckResult:
         }
         histograms = {"heights_from": HEIGHTS, "faces_in_picture_from": FACE_COUNTS}
         kinds = {k: {**asdict(KINDS[k]), "findings": n, "boxes": boxes} for k, n, boxes in self.kinds()}
-        sets = [{**asdict(d), "path": str(d.path), "mapped": dict.fromkeys(d.classes, "face")} for d in self.datasets]
+        sets = [_statistics_as_dict(statistics) for statistics in self.datasets]
         common = {"hurts": self.hurts, "input_size": self.size, "limits": limits, **histograms}
         return {**common, "sets": sets, "kinds": kinds, "findings": [_as_dict(finding) for finding in self.findings]}
 
@@ -155,7 +164,7 @@ def _check_one(
 
 def _loss_finding(loss: Loss, role: str) -> Finding:
     # readers of formats with relative boxes open the images, so an unreadable image can be among the losses
-    kind = "picture" if loss.reason.startswith(UNREADABLE) else "entry"
+    kind = "picture" if loss.reason.startswith(UNREADABLE) else "remark" if loss.kind == Lost.REMARK else "entry"
     return Finding(kind, role, loss.file, loss.reason)
 
 
@@ -180,7 +189,9 @@ def _statistics(
     path: Path, role: str, photos: list[Photo], heights: np.ndarray, face_counts: np.ndarray
 ) -> DatasetStatistics:
     classes: Counter[str] = Counter()
+    shapes: Counter[str] = Counter()
     for photo in photos:
+        shapes.update(photo.shapes or [BOX] * len(photo.boxes))
         classes.update(photo.classes or [_NO_CLASS_NAME] * len(photo.boxes))
     return DatasetStatistics(
         role,
@@ -192,11 +203,19 @@ def _statistics(
         classes=dict(classes.most_common()),
         heights=_histogram(heights, HEIGHTS),
         in_pictures=_histogram(face_counts, FACE_COUNTS),
+        shapes=dict(shapes.most_common()),
     )
 
 
 def _histogram(values: np.ndarray, edges: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(np.histogram(values, [*edges, math.inf])[0].tolist())
+
+
+def _statistics_as_dict(statistics: DatasetStatistics) -> dict:
+    values = {**asdict(statistics), "path": str(statistics.path), "mapped": dict.fromkeys(statistics.classes, "face")}
+    if not statistics.drawn:
+        del values["shapes"]
+    return values
 
 
 def _as_dict(finding: Finding) -> dict:

@@ -41,7 +41,7 @@ def _section(result: CheckResult, kind: str) -> dict:
 
 def _example(finding: Finding) -> str | None:
     """Base64 JPEG of the image, next to `other` if there is one; None if there is no image to show."""
-    if finding.kind in ("entry", "picture", "no-faces"):
+    if finding.kind in ("entry", "remark", "picture", "no-faces"):
         return None
     try:
         images = [_thumbnail(path, finding) for path in (finding.path, finding.other) if path]

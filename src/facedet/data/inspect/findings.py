@@ -54,6 +54,7 @@ KINDS = {
     ),
     "duplicate": Kind("same image twice", False, "It counts twice in training."),
     "near-duplicate": Kind("near-duplicate", False, "It counts almost twice. Keep both on one side of a split."),
+    "remark": Kind("remark on the annotations", False, "Training goes on. Is it what you mean?"),
     "cut": Kind("box partly outside the image", False, "Training clips it to the image."),
     "small": Kind("small face", False, "Hard to detect at this input size."),
     "turned": Kind("image rotated by EXIF", False, "Boxes must refer to the image as it is displayed."),
