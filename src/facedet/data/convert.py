@@ -6,6 +6,7 @@ from pathlib import Path
 
 from facedet.common.errors import UserError
 from facedet.common.files import refuse_inputs, write_beside
+from facedet.common.parallel import map_ahead
 from facedet.common.progress import Progress, silent
 from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.losses import Loss, Lost, refuse_many
@@ -75,8 +76,9 @@ def write_dataset(
         tell(str(loss))
     names = target_names((photo.path for photo in fitted), target.flat)
     entries = [Entry(photo, names[photo.path], VAL if photo.path in val else TRAIN) for photo in fitted]
-    for entry in progress(entries, "copy"):
-        copy_image(entry.photo.path, folder / target.images / entry.name)
+    copies = ((entry.photo.path, folder / target.images / entry.name) for entry in progress(entries, "copy"))
+    for _ in map_ahead(lambda copy: copy_image(*copy), copies):
+        pass
     for part in (TRAIN, VAL) if val else ():
         listed = [f"./{target.images}/{entry.name}" for entry in entries if entry.part == part]
         write_text(folder / f"{part}.txt", lines(listed))

@@ -9,7 +9,8 @@ from facedet.data.writers.entry import Entry, write_text
 
 def write(folder: Path, entries: Sequence[Entry], classes: Sequence[str]) -> Path:
     """Write annotations.json; returns its path. Raises UserError if it cannot be written."""
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     categories = {name: number for number, name in enumerate(classes, start=1)}
     for number, entry in enumerate(entries, start=1):
         photo = entry.photo

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from xml.sax.saxutils import escape
 
-from facedet.data.writers.entry import TRAIN, VAL, Entry, lines, write_text
+from facedet.data.writers.entry import TRAIN, VAL, Entry, lines, write_text, write_texts
 
 
 def write(folder: Path, entries: Sequence[Entry], classes: Sequence[str]) -> Path:
     """Write the annotations; returns the folder. Raises UserError if a file cannot be written."""
-    for entry in entries:
-        write_text(folder / "Annotations" / f"{_stem(entry)}.xml", _annotation(entry))
+    write_texts((folder / "Annotations" / f"{_stem(entry)}.xml", _annotation(entry)) for entry in entries)
     for part in (TRAIN, VAL):
         stems = [_stem(entry) for entry in entries if entry.part == part]
         if stems:

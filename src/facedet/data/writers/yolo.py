@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from facedet.data.writers.entry import TRAIN, VAL, Entry, lines, write_text
+from facedet.data.writers.entry import TRAIN, VAL, Entry, lines, write_text, write_texts
 
 
 def write(folder: Path, entries: Sequence[Entry], classes: Sequence[str]) -> Path:
@@ -17,8 +17,8 @@ def write(folder: Path, entries: Sequence[Entry], classes: Sequence[str]) -> Pat
     If some of the entries are for validation, data.yaml names the lists train.txt and val.txt.
     """
     numbers = {name: number for number, name in enumerate(classes)}
-    for entry in entries:
-        write_text(folder / "labels" / f"{PurePosixPath(entry.name).stem}.txt", lines(_rows(entry, numbers)))
+    labels = ((folder / "labels" / f"{PurePosixPath(entry.name).stem}.txt", entry) for entry in entries)
+    write_texts((file, lines(_rows(entry, numbers))) for file, entry in labels)
     write_text(folder / "classes.txt", lines(classes))
     is_split = any(entry.part == VAL for entry in entries)
     parts = {TRAIN: f"{TRAIN}.txt", VAL: f"{VAL}.txt"} if is_split else {TRAIN: "images"}
