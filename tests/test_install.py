@@ -27,6 +27,7 @@ def light_verbs(exported: dict[str, Path], drawn: Path, unseen_images: Path, out
         "data check": ["data", "check", val, "--report", out / "checked"],
         "data split": ["data", "split", val, "--val", "0.5", "-o", out / "split"],
         "data convert": ["data", "convert", val, "--to", "coco", "-o", out / "converted"],
+        "data merge": ["data", "merge", val, drawn / "train.json", "-o", out / "merged"],
         "fetch": ["fetch", "unpublished"],
         "info IR": ["info", ir],
         "info ONNX": ["info", onnx],

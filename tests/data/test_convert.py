@@ -9,7 +9,7 @@ from helpers.formats import SIZES, as_rows, facedet, find_file
 from PIL import Image
 
 from facedet.common.errors import UserError
-from facedet.data.convert import to_coco
+from facedet.data.convert import convert_dataset
 from facedet.data.dataset import FORMATS, DatasetSource, read_dataset
 
 
@@ -23,7 +23,7 @@ def test_a_converted_dataset_reads_the_same_and_the_source_is_unchanged(
 ) -> None:
     path = made(format)
     before = contents(tmp_path / format)
-    assert to_coco(DatasetSource(path), tmp_path / "out") == tmp_path / "out" / "annotations.json"
+    assert convert_dataset(DatasetSource(path), tmp_path / "out") == tmp_path / "out" / "annotations.json"
     assert as_rows(read_dataset(DatasetSource(tmp_path / "out"))) == as_rows(read_dataset(DatasetSource(path)))
     assert contents(tmp_path / format) == before
     copied = contents(tmp_path / "out" / "images")
@@ -31,7 +31,7 @@ def test_a_converted_dataset_reads_the_same_and_the_source_is_unchanged(
 
 
 def test_a_converted_dataset_is_valid_coco(made: Callable, tmp_path: Path) -> None:
-    content = json.loads(to_coco(DatasetSource(made("voc")), tmp_path / "out").read_text())
+    content = json.loads(convert_dataset(DatasetSource(made("voc")), tmp_path / "out").read_text())
     assert content["categories"] == [{"id": 1, "name": "face"}]
     assert content["images"][0] == {"id": 1, "file_name": "a.jpg", "width": 100, "height": 80}
     crowd = {"id": 2, "image_id": 1, "category_id": 1, "bbox": [50, 8, 25, 16], "area": 400, "iscrowd": 1}
@@ -43,7 +43,7 @@ def test_images_with_equal_file_names_keep_their_folders(tmp_path: Path) -> None
     for folder, name in (("one", "1.jpg"), ("two", "1.JPG"), ("two", "2.jpg")):
         (tmp_path / "set" / folder).mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 8)).save(tmp_path / "set" / folder / name)
-    to_coco(DatasetSource(tmp_path / "set", format="yolo"), tmp_path / "out")
+    convert_dataset(DatasetSource(tmp_path / "set", format="yolo"), tmp_path / "out")
     assert sorted(map(str, contents(tmp_path / "out" / "images"))) == ["2.jpg", "one/1.jpg", "two/1.JPG"]
     assert len(read_dataset(DatasetSource(tmp_path / "out")).photos) == 3
 
@@ -54,7 +54,7 @@ def test_no_file_name_leads_out_of_the_folder(tmp_path: Path) -> None:
         Image.new("RGB", (8, 8)).save(tmp_path / "set" / name)
     images = [{"id": k, "file_name": name} for k, name in enumerate(("deep/a.png", "deep/../a.png"))]
     (tmp_path / "set" / "set.json").write_text(json.dumps({"images": images, "annotations": []}))
-    to_coco(DatasetSource(tmp_path / "set"), tmp_path / "out")
+    convert_dataset(DatasetSource(tmp_path / "set"), tmp_path / "out")
     assert sorted(map(str, contents(tmp_path / "out"))) == ["annotations.json", "images/a.png", "images/deep/a.png"]
 
 
@@ -62,9 +62,9 @@ def test_a_folder_that_is_not_empty_or_inside_the_dataset_is_refused(made: Calla
     folder = made("voc")
     before = contents(folder)
     with pytest.raises(UserError, match=r"would change .* only read"):
-        to_coco(DatasetSource(folder), folder / "out")
+        convert_dataset(DatasetSource(folder), folder / "out")
     with pytest.raises(UserError, match="is not an empty folder"):
-        to_coco(DatasetSource(folder), folder / "images")
+        convert_dataset(DatasetSource(folder), folder / "images")
     assert contents(folder) == before
 
 

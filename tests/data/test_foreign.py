@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from helpers.odd import held
 from PIL import Image
 
 from facedet.cli import main
 from facedet.common.errors import UserError
+from facedet.data.convert import convert_dataset
 from facedet.data.dataset import DatasetSource, read_annotations, read_dataset
+from facedet.data.writers.table import TARGETS
 
 FOREIGN = Path(__file__).parent / "foreign"
 BOX = [10, 20, 40, 60]
@@ -454,3 +457,17 @@ def test_the_command_of_the_page_reads_the_export(
     sets = json.loads((tmp_path / "check.json").read_text())["sets"]
     checked = [boxes for name, boxes in case.expected.items() if not name.startswith("test/")]  # train and val
     assert sum(each["faces"] + each["ignored"] for each in sets) == sum(map(len, checked))
+
+
+@pytest.mark.parametrize("to", TARGETS)
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.refused])
+def test_an_export_is_written_in_every_format(name: str, to: str, tmp_path: Path) -> None:
+    source = write(CASES[name], tmp_path / "set")
+    before = read_dataset(source).photos
+    after = read_dataset(DatasetSource(convert_dataset(source, tmp_path / "out", to))).photos
+    assert len(after) == len(before)
+    wanted = sorted((held(photo, to)[0].tolist(), held(photo, to)[2]) for photo in before)
+    found = sorted((photo.boxes.tolist(), photo.classes) for photo in after)
+    for (boxes, classes), (found_boxes, found_classes) in zip(wanted, found, strict=True):
+        np.testing.assert_allclose(np.reshape(found_boxes, (-1, 4)), np.reshape(boxes, (-1, 4)), rtol=0, atol=0.01)
+        assert found_classes == classes

@@ -1,35 +1,76 @@
-"""The commands `facedet data ...`: check, convert and split datasets."""
+"""The commands `facedet data ...`: check, convert, merge and split datasets."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from facedet.commands.options import FILE, dataset_options, echo_left_out, format_option, list_option
+from facedet.commands.options import (
+    FILE,
+    dataset_options,
+    echo_left_out,
+    format_option,
+    list_option,
+    reading_options,
+)
+from facedet.data.writers.table import TARGETS
 
 
 @click.group()
 def data() -> None:
-    """Check, convert and split datasets of annotated images."""
+    """Check, convert, merge and split datasets of annotated images."""
 
 
 @data.command()
 @click.argument("source", type=FILE, metavar="DATASET")
-@click.option("-o", "--output", type=FILE, required=True, help="Folder for annotations.json and images/.")
-@click.option("--to", type=click.Choice(["coco"]), required=True, help="Format to write.")
+@click.option("-o", "--output", type=FILE, required=True, help="Empty folder for the annotations and the images.")
+@click.option("--to", type=click.Choice(list(TARGETS)), required=True, help="Format to write.")
 @dataset_options
 def convert(source: Path, output: Path, to: str, classes: tuple[str, ...], **options: Any) -> None:
-    """Write DATASET, in any format, as COCO, with its classes. Images are copied unchanged."""
+    """Write DATASET in another format, with its classes. Images are copied unchanged."""
     from facedet.data.classes import ALL
-    from facedet.data.convert import to_coco
+    from facedet.data.convert import convert_dataset
     from facedet.data.dataset import DatasetSource
     from facedet.progress_bars import bar
 
     left_out: list[str] = []
-    path = to_coco(DatasetSource(source, classes=classes or (ALL,), **options), output, bar, left_out.append)
+    chosen = DatasetSource(source, classes=classes or (ALL,), **options)
+    path = convert_dataset(chosen, output, to, bar, left_out.append)
     echo_left_out(left_out)
     click.echo(f"wrote {path}")
+
+
+@data.command()
+@click.argument("sources", type=FILE, metavar="DATASET...", nargs=-1, required=True)
+@click.option("-o", "--output", type=FILE, required=True, help="Empty folder for the annotations and the images.")
+@click.option("--to", type=click.Choice(list(TARGETS)), default="coco", show_default=True, help="Format to write.")
+@click.option("--val", "share", type=float, help="Share of the images for validation: also writes train.txt, val.txt.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random split.")
+@reading_options
+def merge(
+    sources: tuple[Path, ...],
+    output: Path,
+    to: str,
+    share: float | None,
+    seed: int,
+    classes: tuple[str, ...],
+    allow_losses: bool,
+) -> None:
+    """Write several DATASETs, in any formats, as one. Near-duplicates stay on one side of --val."""
+    from facedet.data.classes import ALL
+    from facedet.data.dataset import DatasetSource
+    from facedet.data.merge import merge_datasets
+    from facedet.progress_bars import bar
+
+    left_out: list[str] = []
+    given = [DatasetSource(path, classes=classes or (ALL,), allow_losses=allow_losses) for path in sources]
+    path = merge_datasets(given, output, to, share, seed, bar, left_out.append)
+    echo_left_out(left_out)
+    click.echo(f"wrote {path}")
+    if share is not None:
+        echo_lists(output / f"{part}.txt" for part in ("train", "val"))
 
 
 @data.command()
@@ -102,5 +143,10 @@ def split(source: Path, share: float, output: Path, seed: int, **options: Any) -
     left_out: list[str] = []
     files = split_dataset(DatasetSource(source, **options), output, share, seed, bar, left_out.append)
     echo_left_out(left_out)
+    echo_lists(files)
+
+
+def echo_lists(files: Iterable[Path]) -> None:
+    """Print how many images each list names."""
     for path in files:
         click.echo(f"wrote {path}: {len(path.read_text(encoding='utf-8').splitlines())} images")

@@ -1,64 +1,93 @@
-"""Convert a dataset of any format to COCO. The image files are copied unchanged."""
+"""Convert a dataset of any format to another one. The image files are copied unchanged."""
 
-import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from facedet.common.errors import UserError
 from facedet.common.files import refuse_inputs, write_beside
+from facedet.common.parallel import map_ahead
 from facedet.common.progress import Progress, silent
 from facedet.data.dataset import DatasetSource, read_dataset
-from facedet.data.names import distinct_names
+from facedet.data.losses import Loss, Lost, refuse_many
+from facedet.data.storage import opened
 from facedet.data.structures import Photo
+from facedet.data.writers.entry import TRAIN, VAL, Entry, lines, write_text
+from facedet.data.writers.fitting import FACE, fit
+from facedet.data.writers.naming import target_names
+from facedet.data.writers.table import TARGETS
 
-_FACE = "face"  # the class of faces that have none
+Tell = Callable[[str], None]
 
 
-def to_coco(
-    source: DatasetSource, folder: Path, progress: Progress = silent, tell: Callable[[str], None] = lambda line: None
+def quiet(line: str) -> None:
+    """Tell nobody."""
+
+
+def convert_dataset(
+    source: DatasetSource, folder: Path, to: str = "coco", progress: Progress = silent, tell: Tell = quiet
 ) -> Path:
-    """Write `folder`/annotations.json and copy the images to `folder`/images; returns the path of the JSON file.
+    """Write a dataset and copies of its images into `folder`; returns the path to pass to a command.
 
-    Images keep their file names, and also their folders if file names collide. Ignored faces get `iscrowd`. Classes
-    keep their names, and faces without one become `face`. tell: called with a line for each image or box that is left
-    out. Raises UserError, for example if the folder is not empty or is inside the dataset.
+    to: one of `TARGETS`. Images keep their file names, and also their folders if file names collide. Classes keep their
+    names, and faces without one become `face`. tell: called with a line for each thing that is left out. Raises
+    UserError, for example if the folder is not empty or is inside the dataset, or if the target cannot hold more than
+    1 % of the images, boxes or class names and the source does not allow losses.
     """
-    _check_target(source, folder)
+    check_target([source], folder, to)
     dataset = read_dataset(source)
     for line in dataset.skipped:
         tell(line)
-    targets = distinct_names(photo.path for photo in dataset.photos)
-    for image, target in progress(targets.items(), "copy"):
-        with write_beside(folder / "images" / target) as temporary:
-            shutil.copyfile(image, temporary)
-    path = folder / "annotations.json"
-    with write_beside(path) as temporary:
-        temporary.write_text(json.dumps(_content(dataset.photos, targets)), encoding="utf-8")
-    return path
+    return write_dataset(dataset.photos, folder, to, source.allow_losses, progress=progress, tell=tell)
 
 
-def _check_target(source: DatasetSource, folder: Path) -> None:
+def check_target(sources: Iterable[DatasetSource], folder: Path, to: str) -> None:
+    """Raise UserError if a dataset cannot be written as `to` into this folder."""
+    if to not in TARGETS:
+        raise UserError(f"'{to}' cannot be written; choose one of {', '.join(TARGETS)}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: is not an empty folder; choose another one for the converted dataset")
-    refuse_inputs([folder], [source.path, source.images])
+    for source in sources:
+        refuse_inputs([folder], [source.path, source.images])
 
 
-def _content(photos: list[Photo], targets: dict[Path, Path]) -> dict[str, list]:
-    ids = {path: k for k, path in enumerate(dict.fromkeys(photo.path for photo in photos), start=1)}
-    sizes = {photo.path: (photo.width, photo.height) for photo in photos}
-    images = [
-        {"id": k, "file_name": targets[path].as_posix(), "width": sizes[path][0], "height": sizes[path][1]}
-        for path, k in ids.items()
-    ]
-    annotations: list[dict] = []
-    categories: dict[str, int] = {}
-    for photo in photos:
-        names = [name or _FACE for name in photo.classes] or [_FACE] * len(photo.boxes)
-        for (x1, y1, x2, y2), ignored, name in zip(photo.boxes.tolist(), photo.ignored.tolist(), names, strict=True):
-            box = [x1, y1, x2 - x1, y2 - y1]
-            category = categories.setdefault(name, len(categories) + 1)
-            common = {"id": len(annotations) + 1, "image_id": ids[photo.path], "category_id": category}
-            annotations.append({**common, "bbox": box, "area": box[2] * box[3], "iscrowd": int(ignored)})
-    named = [{"id": number, "name": name} for name, number in (categories or {_FACE: 1}).items()]
-    return {"images": images, "annotations": annotations, "categories": named}
+def write_dataset(
+    photos: Sequence[Photo],
+    folder: Path,
+    to: str,
+    allow_losses: bool,
+    val: Collection[Path] = (),
+    progress: Progress = silent,
+    tell: Tell = quiet,
+) -> Path:
+    """Write photos as `to`; returns the path to pass to a command. Raises UserError before it writes anything if the
+    target can hold too few of them.
+
+    val: the images to validate on; with any, train.txt and val.txt list the images.
+    """
+    target, losses = TARGETS[to], list[Loss]()
+    fitted = fit(photos, target, losses)
+    boxes = sum(len(photo.boxes) for photo in fitted)
+    if not fitted:
+        raise UserError(f"{folder}: no image can be written as {to} (first reason: {losses[0]})")
+    if not allow_losses:
+        used = {Lost.IMAGE: len(fitted), Lost.BOX: boxes, Lost.CLASS: boxes}
+        refuse_many(losses, used, folder, f"cannot be written as {to}", "choose another format")
+    for loss in losses:
+        tell(str(loss))
+    names = target_names((photo.path for photo in fitted), target.flat)
+    entries = [Entry(photo, names[photo.path], VAL if photo.path in val else TRAIN) for photo in fitted]
+    copies = ((entry.photo.path, folder / target.images / entry.name) for entry in progress(entries, "copy"))
+    for _ in map_ahead(lambda copy: copy_image(*copy), copies):
+        pass
+    for part in (TRAIN, VAL) if val else ():
+        listed = [f"./{target.images}/{entry.name}" for entry in entries if entry.part == part]
+        write_text(folder / f"{part}.txt", lines(listed))
+    classes = list(dict.fromkeys(name for photo in fitted for name in photo.classes)) or [FACE]
+    return Path(target.module.write(folder, entries, classes))
+
+
+def copy_image(image: Path, target: Path) -> None:
+    """Copy an image file. Raises UserError if it cannot be read or written."""
+    with write_beside(target) as temporary, opened(image) as file, temporary.open("wb") as copy:
+        shutil.copyfileobj(file, copy)

@@ -11,7 +11,7 @@ from facedet.common.errors import UserError
 from facedet.data.classes import check_classes, only_classes
 from facedet.data.formats.recognise import find_annotations, recognise
 from facedet.data.formats.table import FORMATS, TABLE
-from facedet.data.image import image_size
+from facedet.data.image import image_size, is_image_name
 from facedet.data.losses import Loss, Lost, refuse_many
 from facedet.data.names import common_end, parts_of
 from facedet.data.structures import AnnotatedDataset, Photo

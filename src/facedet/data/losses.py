@@ -16,15 +16,16 @@ class Lost(StrEnum):
 
     An image that is missing, unreadable, or whose annotation could not be read completely: it is not used, not even as
     background. A box without area or outside its image, which stays, or that belongs to no image. An annotation that is
-    no box and stands for no face, such as a tag of the image. A name in a list that no image has. A remark costs
-    nothing that is annotated, such as a name that contradicts another one, or images without an annotation: only a
-    check shows it.
+    no box and stands for no face, such as a tag of the image. A name in a list that no image has. The class name of a
+    box, which stays, that a format cannot hold. A remark costs nothing that is annotated, such as a name that
+    contradicts another one, or images without an annotation: only a check shows it.
     """
 
     IMAGE = "image"
     BOX = "box"
     ANNOTATION = "annotation"
     NAME = "listed name"
+    CLASS = "class name"
     REMARK = "remark"
 
 
@@ -50,17 +51,22 @@ def too_many(lost: int, total: int) -> bool:
     return lost > 1 and lost > _SHARE * total
 
 
-def refuse_many(losses: Sequence[Loss], used: dict[Lost, int], where: Path) -> None:
-    """Raise UserError if too many images, boxes or listed names were lost. used: how many of each kind were not."""
+def refuse_many(
+    losses: Sequence[Loss],
+    used: dict[Lost, int],
+    where: Path,
+    problem: str = "cannot be used",
+    advice: str = "repair them (`facedet data check` lists all)",
+) -> None:
+    """Raise UserError if too many things of a kind were lost. used: how many of each kind were not."""
     for kind, count in used.items():
         lost = [loss for loss in losses if loss.kind == kind]
         total = len(lost) + count
         if too_many(len(lost), total):
             reasons = "; ".join(str(loss) for loss in lost[:_SHOWN])
             raise UserError(
-                f"{where}: {len(lost)} of {total} {_plural(kind)} cannot be used, more than 1 % ({reasons}"
-                f"{'; ...' if len(lost) > _SHOWN else ''}); repair them (`facedet data check` lists all), or go on "
-                "without them: --allow-losses"
+                f"{where}: {len(lost)} of {total} {_plural(kind)} {problem}, more than 1 % ({reasons}"
+                f"{'; ...' if len(lost) > _SHOWN else ''}); {advice}, or go on without them: --allow-losses"
             )
 
 

@@ -1,5 +1,6 @@
 """The files of a dataset, in folders or in a zip. A file in a zip has the path of the zip and its name in it."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from io import BufferedReader
@@ -53,6 +54,20 @@ def identity(path: Path) -> tuple:
         return facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size, name
     facts = path.stat()
     return facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size, ""
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file. Raises OSError."""
+    if found := archive_of(path):
+        archive, name = found
+        return archive.files[name].file_size
+    return path.stat().st_size
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, as hexadecimal digits. Raises OSError."""
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def files_in(folder: Path, *, nested: bool = True) -> list[Path]:

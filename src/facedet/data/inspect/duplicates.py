@@ -46,7 +46,7 @@ def _check_exact(group: list[DatasetImage]) -> Iterator[Finding]:
     for images in (train, val):
         for copy in images[1:]:
             faces, first_faces = (int((~image.photo.ignored).sum()) for image in (copy, images[0]))
-            if _same_boxes(images[0].photo, copy.photo):
+            if same_boxes(images[0].photo, copy.photo):
                 yield _finding("duplicate", copy, images[0], "identical files")
             else:
                 detail = f"identical files; faces: {faces} in this one, {first_faces} in the other"
@@ -76,7 +76,8 @@ def _finding(kind: str, image: DatasetImage, other: DatasetImage, detail: str, w
     return Finding(kind, image.role, image.photo.path, detail, other=other.photo.path, weight=weight)
 
 
-def _same_boxes(one: Photo, other: Photo) -> bool:
+def same_boxes(one: Photo, other: Photo) -> bool:
+    """Whether two photos have the same faces that are not ignored, in any order, to a pixel."""
     first, second = (photo.boxes[~photo.ignored] for photo in (one, other))
     if first.shape != second.shape:
         return False

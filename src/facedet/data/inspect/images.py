@@ -1,6 +1,5 @@
 """Read every image of a dataset once, in parallel."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from facedet.common.parallel import map_ahead
 from facedet.common.progress import Progress
 from facedet.data.image import image_orientation, read_image
 from facedet.data.inspect.hashing import Fingerprint, fingerprint
-from facedet.data.storage import opened
+from facedet.data.storage import digest
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,6 @@ def _inspect(path: Path) -> InspectedImage:
     try:
         image = read_image(path)
         height, width = image.shape[:2]
-        return InspectedImage(width, height, image_orientation(path), _digest(path), fingerprint(image))
+        return InspectedImage(width, height, image_orientation(path), digest(path), fingerprint(image))
     except (UserError, OSError) as error:
         return InspectedImage(error=str(error).removeprefix(f"{path}: "))
-
-
-def _digest(path: Path) -> str:
-    with opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -53,20 +53,31 @@ def split_names(
     give the same names. Images that training cannot use are left out; tell: called with a line for each loss. Raises
     UserError, also for too many losses, like `read_dataset`.
     """
-    if not 0 < share < 1:
-        raise UserError(f"the share of validation images must be between 0 and 1, not {share:g}; give for example 0.2")
+    check_share(share)
     dataset = read_dataset(replace(source, classes=source.classes or (ALL,)))
     for line in dataset.skipped:
         tell(line)
     paths = sorted(photo.path for photo in dataset.photos)
     names = shortest_names(paths)
-    inspected = inspect_images(paths, progress, f"compare {source.path.name}")
-    groups = _group_all([image.fingerprint for image in inspected])
-    val_images = choose_groups(groups, round(share * len(paths)), seed)
-    if not val_images:
-        raise UserError(f"{source.path}: cannot be split: all images are near-duplicates of one; add other images")
+    val_images = choose_images(paths, share, seed, source.path, progress)
     train, val = ([name for k, name in enumerate(names) if (k in val_images) == held] for held in (False, True))
     return train, val
+
+
+def check_share(share: float) -> None:
+    """Raise UserError if it is no share of validation images."""
+    if not 0 < share < 1:
+        raise UserError(f"the share of validation images must be between 0 and 1, not {share:g}; give for example 0.2")
+
+
+def choose_images(paths: Sequence[Path], share: float, seed: int, where: Path, progress: Progress) -> set[int]:
+    """The positions of the images to validate on, as `split_names` chooses them. Raises UserError."""
+    inspected = inspect_images(paths, progress, f"compare {where.name}")
+    groups = _group_all([image.fingerprint for image in inspected])
+    chosen = choose_groups(groups, round(share * len(paths)), seed)
+    if not chosen:
+        raise UserError(f"{where}: cannot be split: all images are near-duplicates of one; add other images")
+    return chosen
 
 
 def list_text(names: Sequence[str]) -> str:
