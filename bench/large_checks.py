@@ -6,13 +6,13 @@ Prints seconds and peak memory of each check, in a process of its own, and write
 fingerprints are drawn at random; decoding the images, which takes longer, is not part of it.
 """
 
-import json
 import platform
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import click
@@ -26,45 +26,42 @@ from facedet.data.inspect.duplicates import DatasetImage, check_duplicates
 from facedet.data.inspect.images import InspectedImage
 from facedet.data.structures import Photo
 
+BOXES = "boxes in one image"
+FRAMES = {
+    "frames of a video": prints.chain,
+    "frames of one scene": prints.still,
+    "unrelated images": prints.unrelated,
+}
+CASES = {**dict.fromkeys(FRAMES, (20_000, 60_000)), BOXES: (20_000,)}
 _NONE = Photo(Path(), 0, 0, np.zeros((0, 4)), np.zeros(0, bool))
 
 
 @click.command()
-@click.argument("case", required=False)
-@click.argument("count", type=int, required=False)
-def main(case: str | None, count: int | None) -> None:
-    if case:
-        click.echo(json.dumps(_measure(CASES[case], count)))
-        return
-    cases = [(name, count) for name in list(CASES)[:-1] for count in (20_000, 60_000)] + [(list(CASES)[-1], 20_000)]
+def main() -> None:
     lines = [f"{platform.machine()}: seconds and peak memory, MB (before the check)"]
-    for name, count in cases:
-        command = [sys.executable, __file__, name, str(count)]
-        figures = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        memory = f"{figures['memory_mb']:6.0f} ({figures['before_mb']:.0f})"
-        lines.append(f"{count:7,} {name:22} {figures['seconds']:6.1f} s {memory}; {figures['found']} findings")
-        click.echo(lines[-1])
+    for name, counts in CASES.items():
+        for count in counts:
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+                figures = pool.submit(_measure, name, count).result()
+            memory = f"{figures['memory_mb']:6.0f} ({figures['before_mb']:.0f})"
+            lines.append(f"{count:7,} {name:20} {figures['seconds']:6.1f} s {memory}; {figures['found']} findings")
+            click.echo(lines[-1])
     (Path(__file__).parent / "results" / "large_checks.txt").write_text("\n".join(lines) + "\n")
 
 
-def _measure(case: Callable[[int], Callable[[], int]], count: int) -> dict[str, float]:
-    check = case(count)
+def _measure(name: str, count: int) -> dict[str, float]:
+    check = _boxes(count) if name == BOXES else _images(FRAMES[name], count)
     before, start = _memory_mb(), time.perf_counter()
     found = check()
     seconds = time.perf_counter() - start
     return {"found": found, "seconds": seconds, "memory_mb": _memory_mb(), "before_mb": before}
 
 
-def _images(draw: Callable) -> Callable[[int], Callable[[], int]]:
-    def case(count: int) -> Callable[[], int]:
-        inspected = [
-            InspectedImage(1, 1, digest=str(k), fingerprint=one)
-            for k, one in enumerate(draw(np.random.default_rng(0), count))
-        ]
-        images = [DatasetImage("set", _NONE, each) for each in inspected]
-        return lambda: len(check_duplicates(images))
-
-    return case
+def _images(draw: Callable[[np.random.Generator, int], list], count: int) -> Callable[[], int]:
+    drawn = draw(np.random.default_rng(0), count)
+    inspected = [InspectedImage(1, 1, digest=str(k), fingerprint=one) for k, one in enumerate(drawn)]
+    images = [DatasetImage("set", _NONE, each) for each in inspected]
+    return lambda: len(check_duplicates(images))
 
 
 def _boxes(count: int) -> Callable[[], int]:
@@ -79,14 +76,6 @@ def _boxes(count: int) -> Callable[[], int]:
 
 def _memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-CASES: dict[str, Callable[[int], Callable[[], int]]] = {
-    "frames of a video": _images(prints.chain),
-    "frames of a still": _images(prints.still),
-    "unrelated images": _images(prints.unrelated),
-    "boxes in one image": _boxes,
-}
 
 
 if __name__ == "__main__":

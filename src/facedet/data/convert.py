@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from os.path import abspath, commonpath
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def _targets(images: Iterable[Path]) -> dict[Path, Path]:
     return targets
 
 
-def _content(photos: list[Photo], targets: dict[Path, Path]) -> dict[str, list]:
+def _content(photos: Sequence[Photo], targets: dict[Path, Path]) -> dict[str, list]:
     ids = {path: k for k, path in enumerate(dict.fromkeys(photo.path for photo in photos), start=1)}
     sizes = {photo.path: (photo.width, photo.height) for photo in photos}
     images = [

@@ -13,7 +13,8 @@ def close_pairs(
     values: [n], ascending. reach: [n] or one for all. apart: yield only pairs that are at most this many positions
     apart; nearer ones come first.
     """
-    limit, first = values + reach, np.arange(len(values))
+    limit = values + reach
+    first: np.ndarray = np.arange(len(values))
     for lag in range(1, len(values) if apart is None else apart + 1):
         first = first[: np.searchsorted(first, len(values) - lag)]
         first = first[values[first + lag] <= limit[first]]

@@ -17,6 +17,7 @@ from facedet.data.cache import ImageCache, read_reduced, reduced_size
 from facedet.data.dataset import dataset_source, read_every_class
 from facedet.data.image import to_input
 from facedet.data.mosaic import mosaic
+from facedet.data.photos import Photos
 from facedet.data.structures import AnnotatedDataset, Photo
 from facedet.train.samples.sampler import Place
 
@@ -63,7 +64,7 @@ class FaceDataset(Dataset):
         sets = [read_every_class(source) for source in sources]
         self.classes = first.classes
         self.faces = AnnotatedDataset(
-            [photo for each in sets for photo in each.photos],
+            sets[0].photos if len(sets) == 1 else Photos(photo for each in sets for photo in each.photos),
             [loss for each in sets for loss in each.losses],
             frozenset(name for each in sets for name in each.classes),
         )
