@@ -1,5 +1,7 @@
 """Read a dataset: select images by name, leave out unusable images and boxes."""
 
+import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +11,9 @@ from helpers.formats import coco_content, save_coco
 from PIL import Image
 
 from facedet.common.errors import UserError
+from facedet.data import dataset
 from facedet.data.dataset import FORMATS, DatasetSource, read_annotations, read_dataset
+from facedet.data.image import image_size
 from facedet.data.losses import Loss, Lost
 
 
@@ -140,3 +144,32 @@ def test_an_absolute_list_selects_from_a_relative_dataset(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     photos = read_annotations(replace(source, path=Path("set.json"), names=Path("names.txt")), [])
     assert [photo.path.name for photo in photos] == ["b.png"]
+
+
+def test_headers_are_read_ahead_and_the_order_is_kept(
+    tmp_path: Path, coco: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first image is read last, and one in the middle is missing."""
+    coco["images"] = [{"id": k, "file_name": f"{k}.png", "width": 30, "height": 20} for k in range(4)]
+    coco["annotations"] = [{"id": k, "image_id": k, "category_id": 1, "bbox": [k, 1, 9, 9]} for k in range(4)]
+    for k in (0, 1, 3):
+        Image.new("RGB", (30, 20)).save(tmp_path / f"{k}.png")
+    others_are_read, read = threading.Event(), []
+
+    def size(path: Path) -> tuple[int, int]:
+        if path.name == "0.png":
+            assert others_are_read.wait(10)
+        read.append(path.name)
+        if len(read) == 2:
+            others_are_read.set()
+        return image_size(path)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(dataset, "image_size", size)
+    source = replace(save_coco(tmp_path, coco), allow_losses=True)
+    found = read_dataset(source)
+    assert [(p.path.name, p.boxes.tolist()) for p in found.photos] == [
+        (f"{k}.png", [[k, 1, k + 9, 10]]) for k in (0, 1, 3)
+    ]
+    assert [loss.file.name for loss in found.losses] == ["2.png"]
+    assert sorted(read) == [f"{k}.png" for k in range(4)]

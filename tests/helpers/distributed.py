@@ -14,13 +14,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.dataset import DefaultSampler
 
 from facedet.common.errors import UserError
+from facedet.data import dataset
+from facedet.data.dataset import DatasetSource
+from facedet.data.image import image_size
 from facedet.train import checkpoints, loop, training
 from facedet.train.machine.distributed import LAUNCHERS, gather, processes, world
 from facedet.train.record.metric import FaceAP
 from facedet.train.run import Run
+from facedet.train.samples import datasets
 from facedet.train.samples.dataset import FaceDataset
 from facedet.weights.checkpoint import read_torch_file
 
@@ -117,6 +122,21 @@ def place(rank: int, launcher: str) -> tuple[str, list[int]]:
     """Device, and the ranks of all processes."""
     with processes(launcher, "cpu") as device:
         return device, gather(world()[0])
+
+
+def read_in_processes(rank: int, path: Path) -> tuple[list[tuple], int]:
+    """The photos that a process gets, and how many image headers it read."""
+    read: list[Path] = []
+
+    def size(path: Path) -> tuple[int, int]:
+        read.append(path)
+        return image_size(path)
+
+    dataset.image_size = size
+    cfg = Config({"input_size": 32, "val_dataloader": {"dataset": {"test_mode": True}}})
+    with processes("torchrun", "cpu"):
+        faces = datasets._dataset(cfg, cfg.val_dataloader, [DatasetSource(path)]).faces
+        return [(str(p.path), p.width, p.boxes.tolist()) for p in faces.photos], len(read)
 
 
 def validate_in_processes(rank: int, val: Path) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """A dataset with everything that a format could lose: odd names, many classes, ignored faces, any float32 box."""
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from facedet.data.dataset import DatasetSource
+from facedet.data.storage import digest
 from facedet.data.structures import Photo
 from facedet.data.writers.table import TARGETS
 
@@ -58,7 +58,7 @@ def random_boxes(rng: np.random.Generator, width: int, height: int) -> list[list
 
 def by_content(photos: list[Photo]) -> dict[str, Photo]:
     """The photos by the SHA-256 of their files: their names may change."""
-    found = {hashlib.sha256(photo.path.read_bytes()).hexdigest(): photo for photo in photos}
+    found = {digest(photo.path): photo for photo in photos}
     assert len(found) == len(photos)
     return found
 

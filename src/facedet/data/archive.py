@@ -119,13 +119,14 @@ def _as_os_error() -> Iterator[None]:
         raise OSError(f"damaged in its zip ({first_line(error)})") from error
 
 
-def archive_of(path: Path) -> tuple[Archive, str] | None:
+def archive_of(path: Path | str) -> tuple[Archive, str] | None:
     """The zip that a path leads into, and the name in it, "" for the zip itself; None for any other path.
 
     Raises UserError for a file that ends in .zip and cannot be read as one.
     """
     if ".zip" not in str(path).lower():
         return None
+    path = Path(path)
     for zip_path in (path, *path.parents):
         if zip_path.suffix.lower() == ".zip" and zip_path.is_file():
             facts = zip_path.stat()

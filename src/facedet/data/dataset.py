@@ -1,19 +1,21 @@
 """Read a dataset of annotated face images, whatever its format."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 import numpy as np
 
 from facedet.common.errors import UserError
+from facedet.common.parallel import map_ahead
 from facedet.data.classes import check_classes, only_classes
 from facedet.data.formats.recognise import find_annotations, recognise
 from facedet.data.formats.table import FORMATS, TABLE
 from facedet.data.image import image_size, is_image_name
 from facedet.data.losses import Loss, Lost, refuse_many
 from facedet.data.names import common_end, parts_of
+from facedet.data.photos import Photos
 from facedet.data.structures import AnnotatedDataset, Photo
 
 __all__ = [
@@ -91,16 +93,11 @@ def read_dataset(source: DatasetSource) -> AnnotatedDataset:
 def read_every_class(source: DatasetSource) -> AnnotatedDataset:
     """`read_dataset` without a check of the source's classes, which other datasets may have. Raises UserError."""
     losses: list[Loss] = []
-    photos: list[Photo] = []
     annotated = read_annotations(source, losses)
     losses = [loss for loss in losses if loss.kind != Lost.REMARK]
     read = len(losses)
     counted = [loss for loss in losses if loss.kind == Lost.NAME or not source.names]  # others may not be in the list
-    for photo in annotated:
-        try:
-            photos.append(_check_photo(photo, losses))
-        except UserError as error:
-            losses.append(Loss.of_error(Lost.IMAGE, photo.path, error))
+    photos = Photos(_checked(annotated, losses))
     if not photos:
         why = f" (first reason: {losses[0]})" if losses else ""
         raise UserError(f"{source.path}: no usable image{why}")
@@ -108,8 +105,8 @@ def read_every_class(source: DatasetSource) -> AnnotatedDataset:
         boxes = sum(len(photo.boxes) for photo in photos)
         used = {Lost.IMAGE: len(photos), Lost.BOX: boxes, Lost.NAME: len(annotated)}
         refuse_many([*counted, *losses[read:]], used, source.path)
-    classes = [name for photo in photos for name, out in zip(photo.classes, photo.ignored, strict=False) if not out]
-    chosen = [only_classes(photo, source.classes) for photo in photos]
+    classes = {name for photo in photos for name, out in zip(photo.classes, photo.ignored, strict=False) if not out}
+    chosen = Photos(only_classes(photo, source.classes) for photo in photos) if source.classes else photos
     return AnnotatedDataset(chosen, losses, frozenset(classes))
 
 
@@ -152,11 +149,30 @@ def valid_boxes(boxes: np.ndarray) -> np.ndarray:
     return np.asarray((np.abs(boxes) <= _LARGEST_COORDINATE).all(axis=1))
 
 
-def _check_photo(photo: Photo, losses: list[Loss]) -> Photo:
-    """The photo with its true size and its usable boxes, clipped. Adds each other box to `losses`. Raises UserError."""
+def _checked(photos: Sequence[Photo], losses: list[Loss]) -> Iterator[Photo]:
+    """The usable photos, in order. Adds what is not usable to `losses`. Reads the headers of several images at once."""
+    for photo, size in zip(photos, map_ahead(_size, photos), strict=True):
+        try:
+            yield _check_photo(photo, size, losses)
+        except UserError as error:
+            losses.append(Loss.of_error(Lost.IMAGE, photo.path, error))
+
+
+def _size(photo: Photo) -> tuple[int, int] | UserError:
+    """The true size of the image, or why the photo cannot be used."""
     if photo.unread:
-        raise UserError(f"{photo.path}: {photo.unread}")
-    width, height = image_size(photo.path)
+        return UserError(f"{photo.path}: {photo.unread}")
+    try:
+        return image_size(photo.path)
+    except UserError as error:
+        return error
+
+
+def _check_photo(photo: Photo, size: tuple[int, int] | UserError, losses: list[Loss]) -> Photo:
+    """The photo with its true size and its usable boxes, clipped. Adds each other box to `losses`. Raises UserError."""
+    if isinstance(size, UserError):
+        raise size
+    width, height = size
     if photo.width and photo.height and (photo.width, photo.height) != (width, height):
         raise UserError(
             f"{photo.path}: annotated as {photo.width}x{photo.height} but is {width}x{height}; correct the annotation"

@@ -13,7 +13,7 @@ _SYSTEM = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")  # what systems 
 _RESOURCE = "._"  # begins the files that macOS puts next to others
 
 
-def is_file(path: Path) -> bool:
+def is_file(path: Path | str) -> bool:
     """Whether there is a file; a zip counts as a folder."""
     if found := archive_of(path):
         archive, name = found

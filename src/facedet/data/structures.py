@@ -1,5 +1,6 @@
 """Annotated images and detections, as plain arrays. Boxes are x1 y1 x2 y2 in pixels, float32."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Photo:
 class AnnotatedDataset:
     """Annotated images, and what could not be used. classes: those of all boxes that are not ignored, used or not."""
 
-    photos: list[Photo]
+    photos: Sequence[Photo]
     losses: list[Loss] = field(default_factory=list)
     classes: frozenset[str] = frozenset()
 

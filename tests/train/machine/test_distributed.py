@@ -19,6 +19,7 @@ from helpers.distributed import (
     Acts,
     in_processes,
     place,
+    read_in_processes,
     spoil_the_second,
     stop_while_the_first_writes_slowly,
     terminate_both,
@@ -29,6 +30,7 @@ from helpers.distributed import (
 )
 
 from facedet.common.errors import UserError
+from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.synthetic import draw_dataset
 from facedet.detector.model import build_detector
 from facedet.train import finetune
@@ -195,6 +197,20 @@ def test_processes_measure_the_ap_that_one_does(sets: dict[str, Path], tmp_path:
     assert 0.3 < expected["AP"] < 0.9
     assert in_processes(2, validate_in_processes, tmp_path / "set" / "val.json") == [expected] * 2
     assert in_processes(3, validate_in_processes, tmp_path / "set" / "val.json") == [expected] * 3
+
+
+def test_the_first_process_reads_the_datasets_for_all(sets: dict[str, Path]) -> None:
+    (first, headers), *others = in_processes(3, read_in_processes, sets["val"])
+    assert headers == len(first) == 7
+    assert others == [(first, 0)] * 2
+    assert first == [(str(p.path), p.width, p.boxes.tolist()) for p in read_dataset(DatasetSource(sets["val"])).photos]
+
+
+def test_a_dataset_that_cannot_be_read_ends_all_processes_with_one_message(tmp_path: Path) -> None:
+    ends = in_processes(2, read_in_processes, tmp_path / "no.json")
+    assert [end.code for end in ends] == [2, 2]
+    assert sorted(bool(end.message) for end in ends) == [False, True]
+    assert any(end.message == f"{tmp_path / 'no.json'}: no such file or folder" for end in ends)
 
 
 @pytest.mark.parametrize("launcher", ["slurm", "mpi"])

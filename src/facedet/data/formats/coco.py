@@ -5,9 +5,12 @@ CVAT writes the angle of a rotated box into its attributes: it becomes the box a
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from facedet.common.errors import UserError, first_line
+from facedet.data.formats.coco_rows import boxes_of, image_of, pack, unpack
 from facedet.data.formats.locate import image_folders, located_photo, subset_of
 from facedet.data.formats.parsing import (
     MALFORMED,
@@ -48,12 +51,12 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
         if len(by_id) != len(content["images"]):
             raise ValueError("an image id occurs twice")
         classes = {category["id"]: str(category["name"]) for category in content.get("categories") or []}
-        annotations: dict[str, list[dict]] = defaultdict(list)
+        annotations: dict[str, list[dict | bytes]] = defaultdict(list)
         for annotation in content["annotations"]:
-            number = annotation["image_id"]
+            number = image_of(annotation) if isinstance(annotation, bytes) else annotation["image_id"]
             name = None if isinstance(number, bool) else by_id.get(number)  # for Python, true is 1
             if name is None:
-                reason = f"annotation {annotation.get('id')}: no image {number!r}"
+                reason = f"annotation {_as_dict(annotation).get('id')}: no image {number!r}"
                 losses.append(Loss(Lost.BOX, path, reason))
             else:
                 annotations[name].append(annotation)
@@ -61,10 +64,7 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
         twice = {name for name, count in Counter(by_id.values()).items() if count > 1}
         merged = "is there under several ids; their faces are merged"
         losses += [Loss(Lost.ANNOTATION, path, f"{name} {merged}") for name in sorted(twice)]
-        return [
-            located_photo(name, folders, size, Faces.read(annotations[name], lambda a: _face(a, classes)))
-            for name, size in sizes.items()
-        ]
+        return [_photo(name, folders, size, annotations.pop(name, []), classes) for name, size in sizes.items()]
     except MALFORMED as error:
         raise UserError(f"{path}: not {_FORMAT} ({type(error).__name__}: {first_line(error)})") from error
 
@@ -82,10 +82,32 @@ def read_ids(path: Path) -> tuple[dict[str, int], int]:
 
 
 def _load(path: Path) -> dict[str, list]:
-    content = read_json(path, _FORMAT)
+    content = read_json(path, _FORMAT, pack)
     if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in ("images", "annotations")):
         raise UserError(f'{path}: not {_FORMAT} (it has no lists "images" and "annotations")')
     return content
+
+
+def _photo(
+    name: str,
+    folders: Sequence[Path],
+    size: tuple[int, int],
+    annotations: Sequence[dict | bytes],
+    classes: dict[object, str],
+) -> Photo:
+    rows = [each for each in annotations if isinstance(each, bytes)]
+    if len(rows) < len(annotations):
+        return located_photo(name, folders, size, Faces.read(map(_as_dict, annotations), lambda a: _face(a, classes)))
+    photo = located_photo(name, folders, size, Faces())
+    if photo.unread or not rows:
+        return photo
+    boxes, ignored, categories = boxes_of(rows)
+    names = {category: classes.get(category, f"category {category}") for category in set(categories)}
+    return replace(photo, boxes=boxes, ignored=ignored, classes=tuple(names[category] for category in categories))
+
+
+def _as_dict(annotation: dict | bytes) -> dict:
+    return unpack(annotation) if isinstance(annotation, bytes) else annotation
 
 
 def _face(annotation: dict, classes: dict[object, str]) -> BoxAnnotation:

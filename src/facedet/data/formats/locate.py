@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from os.path import isabs, join, splitext
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
@@ -63,13 +64,13 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
     plain = name.replace("\\", "/")
     if not plain.strip("/. "):
         raise ValueError("names no image")
-    if Path(plain).is_absolute() and is_file(Path(plain)):
+    if isabs(plain) and is_file(plain):
         return Path(plain)
     unquoted = unquote(plain.rpartition("?d=")[2]).replace("\\", "/")  # ?d=: Label Studio's local files
     for text in dict.fromkeys((plain, unquoted)):
-        parts = [part for part in PurePosixPath(text).parts if part not in ("/", ".")]
+        parts = [part for part in text.split("/") if part not in ("", ".")]
         for first in range(len(parts)):
-            found = _different(_files(PurePosixPath(*parts[first:]), folders))
+            found = _different(_files("/".join(parts[first:]), folders))
             if len(found) > 1:
                 raise Ambiguous(f"'{name}' is {found[0]} or {found[1]}; give the folder with --images")
             if found:
@@ -103,9 +104,9 @@ def _different(files: Iterable[Path]) -> list[Path]:
     return list(names.values())
 
 
-def _files(end: PurePosixPath, folders: Sequence[Path]) -> Iterator[Path]:
+def _files(end: str, folders: Sequence[Path]) -> Iterator[Path]:
     """The images that lie at an end of a path in one of the folders."""
-    known = end.suffix.lower() in SUFFIXES
+    known = splitext(end)[1].lower() in SUFFIXES
     suffixes = [""] if known else [each for suffix in sorted(SUFFIXES) for each in (suffix, suffix.upper())]
-    ends = [end.with_name(end.name + suffix) for suffix in suffixes]
-    return (folder / each for folder in folders for each in ends if is_file(folder / each))
+    files = (join(folder, end + suffix) for folder in folders for suffix in suffixes)
+    return (Path(file) for file in files if is_file(file))

@@ -196,9 +196,9 @@ def read_text(path: Path, format: str) -> str:
         raise UserError(f"{path}: not {format} ({first_line(error)})") from error
 
 
-def read_json(path: Path, format: str) -> Any:
-    """Read JSON. Raises UserError like `read_text`."""
+def read_json(path: Path, format: str, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """Read JSON. hook: what to use in place of each object. Raises UserError like `read_text`."""
     try:
-        return json.loads(read_text(path, format))
+        return json.loads(read_text(path, format), object_hook=hook)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not {format} ({first_line(error)})") from error

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from facedet.data.inspect.findings import Finding
-from facedet.data.inspect.hashing import groups_of_near_duplicates, most_similar
 from facedet.data.inspect.images import InspectedImage
+from facedet.data.inspect.near import groups_of_near_duplicates, nearest
 from facedet.data.structures import Photo
 
 _SAME_BOX = 1.0  # pixels: boxes that differ by less are the same
@@ -35,8 +35,9 @@ def check_duplicates(images: Sequence[DatasetImage]) -> list[Finding]:
     findings = [finding for copies in by_digest.values() for finding in _check_exact(copies)]
     # of exact copies within a dataset, only the first is compared for near-duplicates
     distinct = list({(i.inspected.digest, i.role): i for i in reversed(readable)}.values())[::-1]
-    for rows in groups_of_near_duplicates([image.inspected.fingerprint for image in distinct]):
-        findings += _check_near([distinct[k] for k in rows])
+    groups = groups_of_near_duplicates([image.inspected.fingerprint for image in distinct])
+    if groups:
+        findings += _check_near([distinct[k] for rows in groups for k in rows], [len(rows) for rows in groups])
     return findings
 
 
@@ -55,21 +56,23 @@ def _check_exact(group: list[DatasetImage]) -> Iterator[Finding]:
         yield _finding("leak", image, train[0], "identical files")
 
 
-def _check_near(group: list[DatasetImage]) -> Iterator[Finding]:
-    train = [image for image in group if image.role == "set"]
-    train_digests = {image.inspected.digest for image in train}
-    for role in ("set", "val"):
-        images = [image for image in group if image.role == role]
-        for copy in images[1:]:
-            yield _near_finding("near-duplicate", copy, [image for image in images if image is not copy])
-    for image in group:
-        if image.role == "val" and train and image.inspected.digest not in train_digests:
-            yield _near_finding("near-leak", image, train)
-
-
-def _near_finding(kind: str, image: DatasetImage, others: list[DatasetImage]) -> Finding:
-    best, bits = most_similar(image.inspected.fingerprint, [other.inspected.fingerprint for other in others])
-    return _finding(kind, image, others[best], f"{bits} of 256 hash bits differ", weight=-bits)
+def _check_near(images: list[DatasetImage], sizes: list[int]) -> Iterator[Finding]:
+    """The findings about groups of near-duplicates. images: of one group after the other. sizes: of the groups."""
+    prints = [image.inspected.fingerprint for image in images if image.inspected.fingerprint]
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    val = np.array([image.role == "val" for image in images])
+    side = 2 * group + val
+    copies = np.ones(len(images), bool)
+    copies[np.unique(side, return_index=True)[1]] = False
+    train_digests = {image.inspected.digest for image in images if image.role == "set"}
+    leaks = val & [image.inspected.digest not in train_digests for image in images]
+    for kind, section, others, asked in (
+        ("near-duplicate", side, np.ones(len(images), bool), copies),
+        ("near-leak", group, ~val, leaks),
+    ):
+        for image, other, bits in zip(images, *nearest(prints, section, others, asked), strict=True):
+            if other >= 0:
+                yield _finding(kind, image, images[other], f"{bits} of 256 hash bits differ", weight=-int(bits))
 
 
 def _finding(kind: str, image: DatasetImage, other: DatasetImage, detail: str, weight: float = 0.0) -> Finding:

@@ -12,8 +12,9 @@ from facedet.common.files import write_beside
 from facedet.common.progress import Progress, silent
 from facedet.data.classes import ALL
 from facedet.data.dataset import DatasetSource, read_dataset
-from facedet.data.inspect.hashing import Fingerprint, groups_of_near_duplicates
+from facedet.data.inspect.hashing import Fingerprint
 from facedet.data.inspect.images import inspect_images
+from facedet.data.inspect.near import groups_of_near_duplicates
 
 TRAIN, VAL = "train.txt", "val.txt"
 

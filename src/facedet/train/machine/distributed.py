@@ -5,9 +5,9 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import torch
@@ -19,6 +19,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from facedet.common.errors import UserError
 from facedet.common.machine import usable_cores
 from facedet.train.machine.device import choose_device
+
+T = TypeVar("T")
 
 LAUNCHERS = {  # rank, number of processes, rank on this machine, as each launcher names them in the environment
     "torchrun": ("RANK", "WORLD_SIZE", "LOCAL_RANK"),
@@ -199,6 +201,24 @@ def gather(value: Any) -> list[Any]:
     if len(gathered) > 1:
         dist.all_gather_object(gathered, value)
     return gathered
+
+
+def from_first(make: Callable[[], T]) -> T:
+    """What `make` returns in the first process, in all of them; the others do not call it. It must be picklable.
+
+    A UserError that it raises there is raised in all.
+    """
+    made: list[Any] = [None]
+    if is_first():
+        try:
+            made = [make()]
+        except UserError as error:
+            made = [error]
+    if world()[1] > 1:
+        dist.broadcast_object_list(made, device=torch.device("cpu"))
+    if isinstance(made[0], UserError):
+        raise made[0]
+    return made[0]
 
 
 def wait() -> None:

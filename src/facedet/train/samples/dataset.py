@@ -1,6 +1,6 @@
 """Annotated images as training and validation samples of mmdet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from torch.utils.data import Dataset
 from facedet.common.errors import UserError
 from facedet.data.augment import Augment, Augmented
 from facedet.data.cache import ImageCache, read_reduced, reduced_size
-from facedet.data.dataset import dataset_source, read_every_class
+from facedet.data.dataset import DatasetSource, dataset_source, read_every_class
 from facedet.data.image import to_input
 from facedet.data.mosaic import mosaic
+from facedet.data.photos import Photos
 from facedet.data.structures import AnnotatedDataset, Photo
 from facedet.train.samples.sampler import Place
 
@@ -30,7 +31,7 @@ class FaceDataset(Dataset):
     width and height of the input, pixels. augment: settings of `Augment`. mosaic: `p`, the probability that a view is a
     mosaic of four, `until`, the share of the run after which none is, and settings of `data.mosaic.mosaic`. repeat: a
     factor of all weights. reduce_to: larger images are reduced to this many times the input size before augmentation;
-    None keeps them. cache: folder for a cache of decoded images. test_mode: no augmentation.
+    None keeps them. cache: folder for a cache of decoded images. test_mode: no augmentation. read: reads a dataset.
 
     If an image cannot be read, the next one is used in its place, and the sample's `unreadable` states the reason.
     """
@@ -56,14 +57,15 @@ class FaceDataset(Dataset):
         reduce_to: float | None = None,
         cache: str | None = None,
         test_mode: bool = False,
+        read: Callable[[DatasetSource], AnnotatedDataset] = read_every_class,
     ):
         settings = dict(images=images, names=names, format=format, split=split, weight=weight, classes=classes)
         first = dataset_source(path, **settings, allow_losses=allow_losses)  # type: ignore[arg-type]
         sources = [first, *(dataset_source(**each) for each in more)]
-        sets = [read_every_class(source) for source in sources]
+        sets = [read(source) for source in sources]
         self.classes = first.classes
         self.faces = AnnotatedDataset(
-            [photo for each in sets for photo in each.photos],
+            sets[0].photos if len(sets) == 1 else Photos(photo for each in sets for photo in each.photos),
             [loss for each in sets for loss in each.losses],
             frozenset(name for each in sets for name in each.classes),
         )

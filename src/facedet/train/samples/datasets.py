@@ -12,8 +12,10 @@ from mmengine.config import Config
 from facedet.common.errors import UserError
 from facedet.data.augment import Augment
 from facedet.data.classes import check_classes
-from facedet.data.dataset import DatasetSource
+from facedet.data.dataset import DatasetSource, read_every_class
+from facedet.data.structures import AnnotatedDataset
 from facedet.train.configure import config_errors
+from facedet.train.machine.distributed import from_first
 from facedet.train.options import Dataset, TrainingOptions
 from facedet.train.samples.dataset import FaceDataset
 
@@ -57,7 +59,12 @@ def _dataset(cfg: Config, loader: Config, sources: list[DatasetSource]) -> FaceD
     settings = {k: v for k, v in loader.dataset.items() if k != "type"}
     settings["input_size"] = cfg.input_size
     _check_settings(cfg, settings)
-    return FaceDataset(**settings)
+    return FaceDataset(**settings, read=_read_once)
+
+
+def _read_once(source: DatasetSource) -> AnnotatedDataset:
+    """Let the first process read a dataset for all: each of them would open every image."""
+    return from_first(lambda: read_every_class(source))
 
 
 def _check_settings(cfg: Config, settings: Mapping) -> None:

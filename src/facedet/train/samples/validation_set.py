@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from facedet.common.errors import UserError
 from facedet.common.parallel import map_ahead
 from facedet.data.image import read_image
-from facedet.data.inspect.hashing import Fingerprint, fingerprint, groups_of_near_duplicates
+from facedet.data.inspect.hashing import Fingerprint, fingerprint
+from facedet.data.inspect.near import groups_of_near_duplicates
 from facedet.data.structures import AnnotatedDataset, Photo
 
 _FEW = 10
