@@ -149,11 +149,12 @@ def test_an_absolute_list_selects_from_a_relative_dataset(tmp_path: Path, monkey
 def test_headers_are_read_ahead_and_the_order_is_kept(
     tmp_path: Path, coco: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first image is read last, and one in the middle is missing."""
+    """The first image is read last, and one in the middle is broken."""
     coco["images"] = [{"id": k, "file_name": f"{k}.png", "width": 30, "height": 20} for k in range(4)]
     coco["annotations"] = [{"id": k, "image_id": k, "category_id": 1, "bbox": [k, 1, 9, 9]} for k in range(4)]
     for k in (0, 1, 3):
         Image.new("RGB", (30, 20)).save(tmp_path / f"{k}.png")
+    (tmp_path / "2.png").write_bytes(b"no image")
     others_are_read, read = threading.Event(), []
 
     def size(path: Path) -> tuple[int, int]:

@@ -92,11 +92,11 @@ def read_dataset(source: DatasetSource) -> AnnotatedDataset:
 
 def read_every_class(source: DatasetSource) -> AnnotatedDataset:
     """`read_dataset` without a check of the source's classes, which other datasets may have. Raises UserError."""
-    losses: list[Loss] = []
-    annotated = read_annotations(source, losses)
-    losses = [loss for loss in losses if loss.kind != Lost.REMARK]
+    found: list[Loss] = []
+    annotated, whole = _read(source, found)
+    losses = [loss for loss in found if loss.kind != Lost.REMARK]
     read = len(losses)
-    counted = [loss for loss in losses if loss.kind == Lost.NAME or not source.names]  # others may not be in the list
+    counted = [loss for loss in losses if loss.kind == Lost.NAME or not source.names or loss.file not in whole]
     photos = Photos(_checked(annotated, losses))
     if not photos:
         why = f" (first reason: {losses[0]})" if losses else ""
@@ -118,20 +118,25 @@ def read_annotations(source: DatasetSource, losses: list[Loss]) -> list[Photo]:
     is the exception: its boxes are fractions, so the reader needs the header of each image and leaves out unreadable
     ones.
     """
+    return _read(source, losses)[0]
+
+
+def _read(source: DatasetSource, losses: list[Loss]) -> tuple[list[Photo], set[Path]]:
+    """What `read_annotations` returns, and the paths of the annotations as a whole."""
     photos: list[Photo] = []
     parts = find_annotations(source.path, source.format, source.split)
     for format, path in parts:
         split = (source.split,) if TABLE[format].has_splits else ()
         photos += TABLE[format].module.read(path, source.images, losses, *split)
-    photos = _one_annotation_each(photos)
+    photos, whole = _one_annotation_each(photos), {path for _, path in parts}
     if not source.names:
-        return photos
-    lines, whole = _read_names(source.names), {path for _, path in parts}
+        return photos, whole
+    lines = _read_names(source.names)
     listed = _by_name(lines)
     losses[:] = [
         each for each in losses if each.kind == Lost.NAME or each.file in whole or _is_listed(each.file, listed)
     ]
-    return _select(photos, source.names, lines, losses)
+    return _select(photos, source.names, lines, losses), whole
 
 
 def _one_annotation_each(photos: list[Photo]) -> list[Photo]:

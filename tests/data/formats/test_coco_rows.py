@@ -22,6 +22,7 @@ UNUSUAL = {
              "1234", {"x": 1}, [1.7e308, 1, 1.7e308, 1], [1, 2, float("inf"), 4]],
     "segmentation": [[[1, 2, 30, 2, 30, 40]], []],
     "file_name": ["a.png"],
+    "attributes": [{"rotation": 30.0}, {"rotation": "30"}, {"rotation": 0}, {"rotation": "left"}, {"occluded": True}],
 }  # fmt: skip
 
 

@@ -99,7 +99,7 @@ def _photo(
     if len(rows) < len(annotations):
         return located_photo(name, folders, size, Faces.read(map(_as_dict, annotations), lambda a: _face(a, classes)))
     photo = located_photo(name, folders, size, Faces())
-    if photo.unread or not rows:
+    if not rows:
         return photo
     boxes, ignored, categories = boxes_of(rows)
     names = {category: classes.get(category, f"category {category}") for category in set(categories)}
@@ -119,9 +119,7 @@ def _face(annotation: dict, classes: dict[object, str]) -> BoxAnnotation:
     name = classes.get(category, f"category {category}")
     if shape and not box:
         return BoxAnnotation(box_of_segmentation(shape), ignored, name, kind_of_segmentation(shape))
-    angle = (
-        0 if shape else rotation(annotation.get("attributes"))
-    )  # a segmentation is turned already, and so is its box
+    angle = 0 if shape else rotation(annotation.get("attributes"))  # a box around a segmentation is turned already
     return BoxAnnotation(box_of_turned(xywh_to_corners(box), angle), ignored, name, ROTATED if angle else BOX)
 
 

@@ -13,13 +13,13 @@ _IDS, _NUMBERS, _FLAGS = {int}, {int, float}, {int, float, bool, type(None)}
 
 
 def pack(entry: dict[str, Any]) -> dict[str, Any] | bytes:
-    """An annotation with whole numbers as ids and a box of four finite numbers as a row; any other object as it is.
+    """An annotation with whole numbers as ids and an upright box of finite numbers as a row; any other object as it is.
 
     The hook for the objects of the JSON, from the inside out. An image has a `file_name`, an annotation none.
     """
     box, ids = entry.get("bbox"), (entry.get("id"), entry.get("image_id"), entry.get("category_id"))
     flags = entry.get("iscrowd"), entry.get("ignore")
-    if type(box) is not list or len(box) != 4 or "file_name" in entry:
+    if type(box) is not list or len(box) != 4 or "file_name" in entry or _may_be_turned(entry.get("attributes")):
         return entry
     if not (
         _NUMBERS.issuperset(map(type, box)) and _IDS.issuperset(map(type, ids)) and _FLAGS.issuperset(map(type, flags))
@@ -29,6 +29,10 @@ def pack(entry: dict[str, Any]) -> dict[str, Any] | bytes:
         return _ROW.pack(*ids, any(flags), *box) if math.isfinite(sum(box)) else entry
     except (OverflowError, struct.error):  # numbers that are too large
         return entry
+
+
+def _may_be_turned(attributes: Any) -> bool:
+    return isinstance(attributes, dict) and attributes.get("rotation") not in (None, 0)
 
 
 def unpack(row: bytes) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def located_photo(name: str, folders: Sequence[Path], size: tuple[int, int], fac
     try:
         return searched(make_photo(locate(name, folders), size, faces), folders)
     except ValueError as error:
-        return make_photo(folders[0] / name, size, Faces(unread=[str(error)]))
+        return make_photo(folders[0] / name, size, Faces(faces.found, [*faces.unread, str(error)]))
 
 
 def searched(photo: Photo, folders: Sequence[Path]) -> Photo:
