@@ -56,6 +56,7 @@ def _unite(sets: Sequence[Sequence[Photo]], folder: Path, allow_losses: bool, te
     digests = _digests(sets)
     united: list[Photo] = []
     losses: list[Loss] = []
+    copies: list[str] = []
     first: dict[str, Photo] = {}
     for photos in sets:
         added = []
@@ -64,7 +65,7 @@ def _unite(sets: Sequence[Sequence[Photo]], folder: Path, allow_losses: bool, te
             if other is None:
                 added.append(photo)
             elif _same_faces(other, photo):
-                tell(f"{photo.path}: the same file as {other.path}, with the same faces")
+                copies.append(f"{photo.path} is {other.path}")
             else:
                 reason = f"the same file as {other.path}, but with other faces: those are kept"
                 losses.append(Loss(Lost.IMAGE, photo.path, reason))
@@ -73,6 +74,8 @@ def _unite(sets: Sequence[Sequence[Photo]], folder: Path, allow_losses: bool, te
     if not allow_losses:
         advice = "find out which faces are right (`facedet data check A --val B` compares them)"
         refuse_many(losses, {Lost.IMAGE: len(united)}, folder, "contradict each other", advice)
+    if copies:
+        tell(f"{len(copies)} copies of files that are there already, with the same faces (first: {copies[0]})")
     for loss in losses:
         tell(str(loss))
     return united
