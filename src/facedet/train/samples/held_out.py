@@ -1,6 +1,5 @@
 """A validation dataset for runs that were given none: images that are held out of the training dataset."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +11,7 @@ from facedet.common.files import write_beside
 from facedet.data.dataset import DatasetSource
 from facedet.data.formats.recognise import has_train_and_val
 from facedet.data.inspect.split import TRAIN, VAL, list_text, split_names
-from facedet.train.machine.distributed import gather, is_first
+from facedet.train.machine.distributed import from_first, gather
 from facedet.train.options import Dataset, TrainingOptions
 
 SHARE = 0.2  # of the images, for validation
@@ -33,9 +32,8 @@ def with_validation(options: TrainingOptions, folder: Path, resume: bool) -> Tra
     source = DatasetSource.of(train[0], "train")
     if options.val is None and source.names is None and has_train_and_val(source.path):
         return replace(options, val=replace(source, split="val", weight=1.0))
-    if not resume and is_first():
-        _hold_out(source, share, folder)
-    gather(os.getpid())  # the others wait for the lists
+    if not resume:
+        from_first(lambda: _hold_out(source, share, folder))
     lists = folder / TRAIN, folder / VAL
     for path in lists:
         if not path.is_file():
