@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facedet.common.errors import UserError
-from facedet.data.cache import ImageCache, read_reduced
+from facedet.data.cache import ImageCache
 from facedet.data.image import read_image, write_png
 
 
@@ -19,26 +19,18 @@ def draw(path: Path, width: int, height: int, seed: int = 0) -> np.ndarray:
     return image
 
 
-def test_a_large_image_is_reduced_and_a_small_one_kept(tmp_path: Path) -> None:
-    large, small = draw(tmp_path / "large.png", 1200, 900), draw(tmp_path / "small.png", 300, 200)
-    assert read_reduced(tmp_path / "large.png", 400).shape == (300, 400, 3)
-    np.testing.assert_array_equal(read_reduced(tmp_path / "small.png", 400), small)
-    np.testing.assert_array_equal(read_reduced(tmp_path / "large.png", None), large)
-
-
 def test_the_cache_returns_the_same_pixels_without_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw(tmp_path / "photo.png", 1200, 900)
-    cache = ImageCache(tmp_path / "cache", 400)
-    first = cache.read(tmp_path / "photo.png")
-    np.testing.assert_array_equal(first, read_reduced(tmp_path / "photo.png", 400))
+    first = ImageCache(tmp_path / "cache").read(tmp_path / "photo.png")
+    np.testing.assert_array_equal(first, read_image(tmp_path / "photo.png"))
     monkeypatch.setattr("facedet.data.cache.read_image", lambda path: pytest.fail("decoded again"))
-    np.testing.assert_array_equal(ImageCache(tmp_path / "cache", 400).read(tmp_path / "photo.png"), first)
+    np.testing.assert_array_equal(ImageCache(tmp_path / "cache").read(tmp_path / "photo.png"), first)
 
 
 def test_a_changed_image_is_decoded_again(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     draw(path, 300, 200)
-    cache = ImageCache(tmp_path / "cache", None)
+    cache = ImageCache(tmp_path / "cache")
     cache.read(path)
     draw(path, 300, 200, seed=1)
     os.utime(path, ns=(1, 1))
@@ -48,7 +40,7 @@ def test_a_changed_image_is_decoded_again(tmp_path: Path) -> None:
 def test_a_damaged_file_is_written_anew_and_a_full_disk_said_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    cache = ImageCache(tmp_path / "cache", None)
+    cache = ImageCache(tmp_path / "cache")
     with pytest.raises(UserError, match=r"missing\.png"):
         cache.read(tmp_path / "missing.png")
     image = draw(tmp_path / "photo.png", 300, 200)

@@ -162,7 +162,7 @@ def test_a_cache_tells_the_images_of_a_zip_apart(tmp_path: Path) -> None:
         archive.write(image(tmp_path / "a.png"), "a.png")
         Image.fromarray(255 - PIXELS).save(tmp_path / "b.png")
         archive.write(tmp_path / "b.png", "b.png")
-    cache = ImageCache(tmp_path / "cache", None)
+    cache = ImageCache(tmp_path / "cache")
     for _ in range(2):
         for name in ("a.png", "b.png"):
             np.testing.assert_array_equal(cache.read(tmp_path / "set.zip" / name), read_image(tmp_path / name))

@@ -12,7 +12,6 @@ train_dataloader = dict(
     batch_size=4,
     dataset=dict(
         repeat=1,
-        reduce_to=4.5,  # times the input size: the smallest crop, 0.3 of a side, still fills a view
         augment=dict(
             swap_channels=0.1,
             crop_min_iou=(0.3, 0.5, 0.7, 0.9),

@@ -10,7 +10,7 @@ model = dict(
     neck=dict(in_channels=[24, 32, 96, 1280]),
 )
 train_dataloader = dict(
-    dataset=dict(augment=dict(zoom_out_p=0.2), reduce_to=3.4),
+    dataset=dict(augment=dict(zoom_out_p=0.2)),
     sampler=dict(scales=(0.5, 0.6, 0.75), full_size_from=1.0),  # a crop in a smaller view shows faces at full size
 )
 optim_wrapper = dict(optimizer=dict(lr=0.002))

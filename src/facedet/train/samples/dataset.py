@@ -1,7 +1,6 @@
 """Annotated images as training and validation samples of mmdet."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,9 @@ from torch.utils.data import Dataset
 
 from facedet.common.errors import UserError
 from facedet.data.augment import Augment, Augmented
-from facedet.data.cache import ImageCache, read_reduced, reduced_size
+from facedet.data.cache import ImageCache
 from facedet.data.dataset import DatasetSource, dataset_source, read_every_class
-from facedet.data.image import to_input
+from facedet.data.image import read_image, to_input
 from facedet.data.mosaic import mosaic
 from facedet.data.photos import Photos
 from facedet.data.structures import AnnotatedDataset, Photo
@@ -30,8 +29,8 @@ class FaceDataset(Dataset):
     datasets. input_size:
     width and height of the input, pixels. augment: settings of `Augment`. mosaic: `p`, the probability that a view is a
     mosaic of four, `until`, the share of the run after which none is, and settings of `data.mosaic.mosaic`. repeat: a
-    factor of all weights. reduce_to: larger images are reduced to this many times the input size before augmentation;
-    None keeps them. cache: folder for a cache of decoded images. test_mode: no augmentation. read: reads a dataset.
+    factor of all weights. cache: folder for a cache of decoded images. test_mode: no augmentation. read: reads a
+    dataset.
 
     If an image cannot be read, the next one is used in its place, and the sample's `unreadable` states the reason.
     """
@@ -54,7 +53,6 @@ class FaceDataset(Dataset):
         augment: dict | None = None,
         mosaic: dict | None = None,
         repeat: int = 1,
-        reduce_to: float | None = None,
         cache: str | None = None,
         test_mode: bool = False,
         read: Callable[[DatasetSource], AnnotatedDataset] = read_every_class,
@@ -73,9 +71,8 @@ class FaceDataset(Dataset):
         used = [max(1, round(n * repeat * source.weight)) for n, source in zip(counts, sources, strict=True)]
         self.parts = list(zip(counts, used, strict=True))  # as `OrderSampler` takes them
         self.input_size = input_size
-        self.test_mode, self.largest_side = test_mode, round(reduce_to * input_size) if reduce_to else None
-        reduce = partial(read_reduced, largest_side=self.largest_side)
-        self._pixels = ImageCache(Path(cache), self.largest_side).read if cache else reduce
+        self.test_mode = test_mode
+        self._pixels = ImageCache(Path(cache)).read if cache else read_image
         self._settings, self._mosaic = augment or {}, mosaic or {"p": 0.0}
         self._augments = {input_size: Augment(input_size, **self._settings)}  # by the size of the view
 
@@ -86,51 +83,47 @@ class FaceDataset(Dataset):
         """The sample of a place in a training run; an index alone is a place whose view has the index as its seed."""
         place = place if isinstance(place, Place) else Place(place, place)
         unreadable: list[str] = []
-        photo, image, boxes = self._readable(place.image, unreadable)
+        photo, image = self._readable(place.image, unreadable)
         if self.test_mode:
-            sample = self._resized(photo, image, boxes)
+            sample = self._resized(photo, image)
         else:
-            view = self._view(photo, image, boxes, place, unreadable)
+            view = self._view(photo, image, place, unreadable)
             sample = self._pack(photo, view.image, view.boxes, view.ignored)
         sample["data_samples"].set_metainfo({"unreadable": unreadable})
         return sample
 
-    def _readable(self, index: int, unreadable: list[str]) -> tuple[Photo, np.ndarray, np.ndarray]:
-        """Photo, image and boxes at an index, or of the next readable one; `unreadable` gets the errors of others."""
+    def _readable(self, index: int, unreadable: list[str]) -> tuple[Photo, np.ndarray]:
+        """Photo and image at an index, or of the next readable one; `unreadable` gets the errors of others."""
         photos = self.faces.photos
         for step in range(len(photos)):
             photo = photos[(index + step) % len(photos)]
             try:
-                return photo, *self._read(photo)
+                return photo, self._read(photo)
             except UserError as error:
                 unreadable.append(str(error))
         raise UserError(f"no image of the dataset can be read (first: {unreadable[0]})")
 
-    def _read(self, photo: Photo) -> tuple[np.ndarray, np.ndarray]:
-        """The image, reduced, and its boxes [n, 4] in pixels of it."""
+    def _read(self, photo: Photo) -> np.ndarray:
         image = self._pixels(photo.path)
-        width, height = expected = reduced_size(photo.width, photo.height, self.largest_side)
-        if image.shape[1::-1] != expected:
+        if image.shape[1::-1] != (photo.width, photo.height):
             found = f"{image.shape[1]}x{image.shape[0]}"
-            raise UserError(f"{photo.path}: has {found} pixels, not {width}x{height}")
-        return image, photo.boxes * np.array([width / photo.width, height / photo.height] * 2, np.float32)
+            raise UserError(f"{photo.path}: has {found} pixels, not {photo.width}x{photo.height}")
+        return image
 
-    def _view(
-        self, photo: Photo, image: np.ndarray, boxes: np.ndarray, place: Place, unreadable: list[str]
-    ) -> Augmented:
+    def _view(self, photo: Photo, image: np.ndarray, place: Place, unreadable: list[str]) -> Augmented:
         size = place.size or self.input_size
         if size not in self._augments:
             self._augments[size] = Augment(size, **self._settings)
         augment = self._augments[size]
-        view = augment(image, boxes, photo.ignored, place.seed)
+        view = augment(image, photo.boxes, photo.ignored, place.seed)
         rng = np.random.default_rng((place.seed, 1))
         settings = dict(self._mosaic)
         if rng.random() >= settings.pop("p") or place.progress >= settings.pop("until", 1.0):
             return view
         views = [view]
         for index, seed in rng.integers([len(self), 2**32], size=(3, 2)):
-            other, pixels, faces = self._readable(self._image(int(index), int(seed)), unreadable)
-            views.append(augment(pixels, faces, other.ignored, int(seed)))
+            other, pixels = self._readable(self._image(int(index), int(seed)), unreadable)
+            views.append(augment(pixels, other.boxes, other.ignored, int(seed)))
         return mosaic(views, size, rng, keep_cut=self._settings.get("keep_cut", False), **settings)
 
     def _image(self, index: int, seed: int) -> int:
@@ -142,9 +135,9 @@ class FaceDataset(Dataset):
             first, index = first + images, index - used
         return first + (index if used >= images else seed) % images
 
-    def _resized(self, photo: Photo, image: np.ndarray, boxes: np.ndarray) -> dict:
+    def _resized(self, photo: Photo, image: np.ndarray) -> dict:
         scale = np.float32(self.input_size) / np.array([image.shape[1], image.shape[0]] * 2, np.float32)
-        return self._pack(photo, to_input(image, self.input_size), boxes * scale, photo.ignored)
+        return self._pack(photo, to_input(image, self.input_size), photo.boxes * scale, photo.ignored)
 
     def _pack(self, photo: Photo, image: np.ndarray, boxes: np.ndarray, ignored: np.ndarray) -> dict:
         size = image.shape[0]
