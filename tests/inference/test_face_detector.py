@@ -1,5 +1,6 @@
 """A model called with an image gives the boxes of `facedet detect`, from an array or a file, at any size."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 
 import facedet
-from facedet.data.image import find_images, read_image
+from facedet.data.image import find_images, read_image, to_tensor
 from facedet.inference.detect import detect_images
+from facedet.inference.session import open_session
 
 
 @pytest.mark.parametrize("format", ["onnx", "fp32"])
@@ -32,6 +34,26 @@ def test_boxes_are_in_pixels_of_the_image(exported: dict[str, Path], unseen_imag
     boxes, wide_boxes = detector(image, threshold=0.05).boxes, detector(wide, threshold=0.05).boxes
     assert len(boxes) > 0
     np.testing.assert_allclose(wide_boxes, boxes * [2, 1, 2, 1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("format", ["checkpoint", "onnx", "fp32"])
+def test_eight_threads_share_a_model(
+    format: str, trained: Path, exported: dict[str, Path], unseen_images: Path
+) -> None:
+    session = open_session(trained / "best.pth" if format == "checkpoint" else exported[format])
+    inputs = [to_tensor(read_image(path), session.size) for path in find_images(unseen_images)[:4]]
+    expected = [(session.run(image), session.dense(image)) for image in inputs]
+    fresh = open_session(session.path)  # whose lazy parts are built by the threads
+
+    def differs(k: int) -> bool:
+        rows, dense = expected[k % len(inputs)]
+        same = zip(
+            [rows, *dense], [fresh.run(inputs[k % len(inputs)]), *fresh.dense(inputs[k % len(inputs)])], strict=True
+        )
+        return not all(np.allclose(a, b, rtol=0, atol=1e-3) for a, b in same)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert not any(pool.map(differs, range(16)))
 
 
 def test_the_threshold_is_the_callers(exported: dict[str, Path], unseen_images: Path) -> None:

@@ -13,7 +13,7 @@ from facedet.inference.session import open_session
 
 
 class FaceDetector:
-    """A checkpoint, ONNX file or IR, ready to detect.
+    """A checkpoint, ONNX file or IR, ready to detect, in any number of threads at once.
 
     input_size: side of the square that images are resized to, pixels. precision: in which the model computes.
     """

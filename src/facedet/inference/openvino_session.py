@@ -17,7 +17,7 @@ from facedet.inference.session_parts import (
     score_threshold,
     subtracts_mean,
 )
-from facedet.weights.ir.graph import BeforeNms, Subgraph, core, read_facts, read_model, stored_precision
+from facedet.weights.ir.graph import BeforeNms, Requests, Subgraph, core, read_facts, read_model, stored_precision
 from facedet.weights.ir.graph_operations import graph_operations
 
 
@@ -37,11 +37,12 @@ class IrSession:
         self.nms_rule = nms_rule(facts, path)
         self.weights = stored_precision(model)
         hints = {} if precision == "default" else {"INFERENCE_PRECISION_HINT": precision}
-        self._compiled: Any = core().compile_model(model, device, hints)
-        self.precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        compiled: Any = core().compile_model(model, device, hints)
+        self.precision = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        self._requests = Requests(compiled)
 
     def run(self, image: np.ndarray) -> np.ndarray:
-        result = self._compiled(image)
+        result = self._requests(image)
         return join_outputs(result[BOXES], result[LABELS])
 
     def run_many(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -14,7 +14,7 @@ from facedet.export.interface import Interface
 
 
 class Session(Protocol):
-    """A model that is loaded and ready to run.
+    """A model that is loaded and ready to run, in any number of threads at once.
 
     size: input size, pixels. threshold: the score that detections must exceed, None if the file does not state it.
     weights: stored precision, `f32`, `f16`, `bf16` or `i8`. precision: in which it computes. strides: of the

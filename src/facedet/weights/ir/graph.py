@@ -1,7 +1,9 @@
 """OpenVINO graphs of IR and ONNX files: read them, their constants and facts, and their values before NMS."""
 
 import functools
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino as ov
@@ -92,17 +94,31 @@ def constant_value(port: ov.Input) -> np.ndarray | None:
     return node.data.astype(np.float32)
 
 
+class Requests:
+    """A compiled model that any number of threads may call: each has an inference request of its own."""
+
+    def __init__(self, compiled: ov.CompiledModel):
+        self._compiled, self._own = compiled, threading.local()
+
+    def __call__(self, image: np.ndarray) -> Any:
+        """The outputs, by their names or numbers, as arrays of the caller's own."""
+        if not hasattr(self._own, "request"):
+            self._own.request = self._compiled.create_infer_request()
+        return self._own.request.infer(image, share_inputs=True)
+
+
 class Subgraph:
     """A part of a graph, from the input to some ports, computed in float32 on the CPU."""
 
     def __init__(self, model: ov.Model, ports: list[ov.Output]):
         results = [ops.result(ops.convert(port, "f32")) for port in ports]
         part = ov.Model(results, model.get_parameters())
-        self._compiled = core().compile_model(part, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        self._run = Requests(core().compile_model(part, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}))
+        self._count = len(ports)
 
     def __call__(self, image: np.ndarray) -> list[np.ndarray]:
-        result = self._compiled(image)
-        return [result[k] for k in range(len(self._compiled.outputs))]
+        result = self._run(image)
+        return [result[k] for k in range(self._count)]
 
 
 class BeforeNms(Subgraph):
