@@ -11,8 +11,9 @@ from pathlib import Path
 
 from facedet.detector.config import load_config, network_to_json
 from facedet.detector.model import build_detector
-from facedet.weights.checkpoint import META_KEY, write_torch_file
+from facedet.weights.checkpoint import META_KEY
 from facedet.weights.importing import import_weights
+from facedet.weights.torch_file import write_torch_file
 
 SHARED = Path(os.environ.get("FACEDET_SHARED", Path(__file__).parents[2] / "shared")).resolve()
 _SCRIPT = SHARED / "reference" / "standin" / "make_standin.py"

@@ -128,7 +128,7 @@ def split(dataset: Path, parts: list[list[str]], fold: int, folder: Path) -> tup
 def run_one(dataset: Path, recipe: str, seed: int, fold: int, parts: list[list[str]]) -> list[dict[str, Any]]:
     """Train on all folds but one and measure the last checkpoint on that one."""
     from facedet.train import finetune
-    from facedet.weights.checkpoint import read_torch_file, write_torch_file
+    from facedet.weights.torch_file import read_torch_file, write_torch_file
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

@@ -31,8 +31,9 @@ from facedet.export.export import export_model
 from facedet.inference.detect import detect_image, detect_images
 from facedet.inference.info import describe
 from facedet.inference.session import open_session
-from facedet.weights.checkpoint import META_KEY, write_torch_file
+from facedet.weights.checkpoint import META_KEY
 from facedet.weights.ir.graph import core
+from facedet.weights.torch_file import write_torch_file
 
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 ABOVE = 0.1  # the detector has seen drawn faces only

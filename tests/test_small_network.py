@@ -26,9 +26,9 @@ from facedet.train.configure import configure
 from facedet.train.machine.stop import Stopped
 from facedet.train.options import TrainingOptions
 from facedet.train.setup import build_run
-from facedet.weights.checkpoint import read_torch_file
 from facedet.weights.importing import import_weights
 from facedet.weights.ir.graph import core, read_model
+from facedet.weights.torch_file import read_torch_file
 
 
 @pytest.fixture(scope="module")

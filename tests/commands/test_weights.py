@@ -7,8 +7,9 @@ from click.testing import CliRunner
 from helpers.payload import Payload
 
 from facedet.cli import main
-from facedet.weights.checkpoint import config_from_checkpoint, read_torch_file
+from facedet.weights.checkpoint import config_from_checkpoint
 from facedet.weights.origin import ORIGIN
+from facedet.weights.torch_file import read_torch_file
 
 
 def test_import_prints_the_result_of_the_comparison(unfolded: dict[str, Path], tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from facedet.common.errors import UserError
 from facedet.detector.complexity import measure
 from facedet.detector.config import load_config, network_config, network_to_json
 from facedet.detector.stored_network import StoredNetwork
-from facedet.weights.checkpoint import META_KEY, read_torch_file, write_torch_file
+from facedet.weights.checkpoint import META_KEY
+from facedet.weights.torch_file import read_torch_file, write_torch_file
 
 HOSTILE = [
     *(None, True, 0, -1, 1, 3, 7, 10**7, 10**400, 1e308, 0.5, float("nan"), float("inf"), "", "evil", "x" * 1000),

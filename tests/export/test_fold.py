@@ -22,8 +22,9 @@ from facedet.export.interface import interface_reasons
 from facedet.inference.info import describe
 from facedet.parity.check import check_parity
 from facedet.parity.tolerances import TOLERANCES, allowed_before_nms
-from facedet.weights.checkpoint import META_KEY, write_torch_file
+from facedet.weights.checkpoint import META_KEY
 from facedet.weights.importing import import_weights
+from facedet.weights.torch_file import write_torch_file
 
 SIZES = [(320, 320), (64, 64), (100, 132), (33, 64), (1, 200)]  # levels of 80x80 down to 1x1, odd sizes
 OUTPUTS = ("atss_cls", "atss_reg", "atss_centerness")

@@ -27,7 +27,7 @@ from facedet.train.record.metric import FaceAP
 from facedet.train.run import Run
 from facedet.train.samples import datasets
 from facedet.train.samples.dataset import FaceDataset
-from facedet.weights.checkpoint import read_torch_file
+from facedet.weights.torch_file import read_torch_file
 
 Acts = dict[int, Callable[[dict], Any]]
 CONTEXT = multiprocessing.get_context("forkserver")  # one process imports torch, all others are copies of it

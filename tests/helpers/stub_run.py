@@ -22,7 +22,7 @@ from facedet.train.resume import restore
 from facedet.train.run import Run, State
 from facedet.train.samples.loaders import train_loader, val_loader
 from facedet.train.samples.sampler import Place
-from facedet.weights.checkpoint import read_torch_file
+from facedet.weights.torch_file import read_torch_file
 
 
 class StubDataset:

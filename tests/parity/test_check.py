@@ -25,8 +25,8 @@ from facedet.export.to_ir import write_ir
 from facedet.export.to_onnx import write_onnx
 from facedet.parity.check import check_parity
 from facedet.parity.tolerances import TOLERANCES
-from facedet.weights.checkpoint import read_torch_file, write_torch_file
 from facedet.weights.ir.graph import core
+from facedet.weights.torch_file import read_torch_file, write_torch_file
 
 
 def between(output: ov.Output, change: Callable[[ov.Output], ov.Node]) -> None:

@@ -14,7 +14,7 @@ from facedet.parity.check import check_parity
 from facedet.parity.choices import follows_rule
 from facedet.parity.tolerances import TOLERANCES
 from facedet.parity.verdict import measure
-from facedet.weights.checkpoint import read_torch_file, write_torch_file
+from facedet.weights.torch_file import read_torch_file, write_torch_file
 
 
 @pytest.fixture(scope="module")

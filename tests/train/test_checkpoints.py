@@ -11,7 +11,7 @@ from facedet.common.errors import UserError
 from facedet.detector.config import load_config
 from facedet.train import checkpoints
 from facedet.train.checkpoints import Checkpoints
-from facedet.weights.checkpoint import read_torch_file
+from facedet.weights.torch_file import read_torch_file
 
 
 def test_checkpoints_contain_what_is_documented(trained: Path) -> None:

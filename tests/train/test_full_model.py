@@ -10,7 +10,8 @@ from facedet.data.dataset import DatasetSource
 from facedet.detector.config import load_config, network_to_json
 from facedet.detector.model import build_detector
 from facedet.train import finetune
-from facedet.weights.checkpoint import META_KEY, read_torch_file, write_torch_file
+from facedet.weights.checkpoint import META_KEY
+from facedet.weights.torch_file import read_torch_file, write_torch_file
 
 
 @pytest.mark.full

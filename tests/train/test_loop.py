@@ -15,7 +15,7 @@ from torch import Tensor
 from facedet.common.errors import UserError
 from facedet.train.machine.stop import StopRequest
 from facedet.train.run import Run
-from facedet.weights.checkpoint import read_torch_file
+from facedet.weights.torch_file import read_torch_file
 
 
 def outcome(run: Run) -> dict[str, Any]:

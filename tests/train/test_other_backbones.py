@@ -20,8 +20,8 @@ from facedet.parity.check import check_parity
 from facedet.parity.tolerances import TOLERANCES, allowed_before_nms
 from facedet.train import finetune
 from facedet.train.machine.stop import Stopped
-from facedet.weights.checkpoint import read_torch_file
 from facedet.weights.importing import import_weights
+from facedet.weights.torch_file import read_torch_file
 
 SMALL = "input_size = 64\ntrain_cfg = dict(min_steps=0)\ntrain_dataloader = dict(num_workers=0)\n"
 

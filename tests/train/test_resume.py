@@ -19,7 +19,7 @@ from helpers.commands import Command
 from facedet.common.errors import UserError
 from facedet.train import finetune
 from facedet.train.record.metric import FaceAP
-from facedet.weights.checkpoint import read_torch_file
+from facedet.weights.torch_file import read_torch_file
 
 _KILLS = 20
 

@@ -23,7 +23,8 @@ from facedet.train import finetune
 from facedet.train.average import WeightAverage
 from facedet.train.run import Run
 from facedet.train.samples.dataset import FaceDataset
-from facedet.weights.checkpoint import read_checkpoint, read_torch_file
+from facedet.weights.checkpoint import read_checkpoint
+from facedet.weights.torch_file import read_torch_file
 
 
 def test_a_run_writes_its_results(trained: Path) -> None:

@@ -9,8 +9,9 @@ import torch
 from facedet.common.errors import UserError
 from facedet.detector.config import load_config, network_to_json
 from facedet.detector.model import build_detector
-from facedet.weights.checkpoint import META_KEY, read_checkpoint, write_torch_file
+from facedet.weights.checkpoint import META_KEY, read_checkpoint
 from facedet.weights.initial import read_initial
+from facedet.weights.torch_file import write_torch_file
 
 
 def test_weights_of_another_architecture_are_refused_or_loaded_in_part(trained: Path, tmp_path: Path) -> None:

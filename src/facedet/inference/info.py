@@ -51,7 +51,8 @@ def _describe_network(target: str | Path, path: Path, own: str | Path | None) ->
     require_train(str(target))
     from facedet.detector.complexity import measure
     from facedet.detector.config import config_name, load_config
-    from facedet.weights.checkpoint import config_from_checkpoint, read_torch_file
+    from facedet.weights.checkpoint import config_from_checkpoint
+    from facedet.weights.torch_file import read_torch_file
 
     if path.suffix == ".pth":
         content = read_torch_file(path)

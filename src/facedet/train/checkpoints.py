@@ -11,7 +11,8 @@ from facedet.detector.config import network_to_json
 from facedet.train.configure import effective_batch
 from facedet.train.machine.distributed import is_first, wait
 from facedet.train.run import Run
-from facedet.weights.checkpoint import META_KEY, write_torch_file
+from facedet.weights.checkpoint import META_KEY
+from facedet.weights.torch_file import write_torch_file
 
 _SHARE = 1 / 20  # of the time that saving after epochs may take
 

@@ -11,8 +11,8 @@ from facedet.detector.model import quiet
 from facedet.train.configure import effective_batch
 from facedet.train.machine.distributed import is_first
 from facedet.train.run import State
-from facedet.weights.checkpoint import read_torch_file
 from facedet.weights.initial import Initial
+from facedet.weights.torch_file import read_torch_file
 
 
 def read_last(folder: Path) -> tuple[dict[str, Any], Path]:

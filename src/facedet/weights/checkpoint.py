@@ -1,52 +1,19 @@
-"""Read checkpoints without executing anything in them, write them completely or not at all, load their weights."""
+"""Checkpoints of this project: their network and their weights."""
 
-import pickle
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import torch
 from mmengine.config import Config
-from torch import Tensor, nn
+from torch import nn
 
-from facedet.common.errors import UserError, first_line
-from facedet.common.files import write_beside
+from facedet.common.errors import UserError
 from facedet.detector.config import network_config
 from facedet.detector.stored_network import StoredNetwork
 from facedet.weights.graph_facts import SECTION
+from facedet.weights.torch_file import is_state_dict, read_torch_file
 
 META_KEY = SECTION  # the key in a checkpoint's `meta` whose value is the text of `network_to_json`
-
-
-def read_torch_file(path: Path) -> dict[str, Any]:
-    """Read a torch file of tensors and plain values. Nothing in it is executed. Raises UserError."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file or folder")
-    if path.suffix in (".onnx", ".xml"):
-        raise UserError(
-            f"{path}: is an exported model, not a checkpoint; export and training start from a checkpoint (.pth): "
-            "convert the model with `facedet import` first"
-        )
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UserError(f"{path}: refused: not a checkpoint of tensors and plain values only, or damaged") from error
-    except Exception as error:  # a damaged file makes torch raise many types
-        raise UserError(f"{path}: not a checkpoint, or damaged ({first_line(error)})") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: not a checkpoint (it contains a {type(content).__name__})")
-    return content
-
-
-def write_torch_file(content: dict[str, Any], path: Path, keep: Path | None = None) -> None:
-    """Write under a temporary name and rename, so that `path` is never incomplete. Raises UserError.
-
-    keep: the name under which the file that `path` replaces stays.
-    """
-    try:
-        with write_beside(path, keep) as temporary:
-            torch.save(content, temporary)
-    except RuntimeError as error:  # what torch raises for a failed write, without its reason
-        raise UserError(f"{path}: cannot be written; is the disk full? ({first_line(error)})") from error
 
 
 def read_checkpoint(path: Path, config: Config | None = None) -> tuple[Config, dict[str, torch.Tensor]]:
@@ -76,11 +43,6 @@ def stored_network(content: dict[str, Any], path: Path) -> StoredNetwork:
         return StoredNetwork.from_json(network)
     except (ValueError, TypeError) as error:
         raise UserError(f"{path}: the description of its network is damaged ({error})") from error
-
-
-def is_state_dict(state: Any) -> TypeGuard[dict[str, Tensor]]:
-    """Whether it is a dict of tensors by name."""
-    return isinstance(state, dict) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items())
 
 
 def load_weights(model: nn.Module, state: dict[str, torch.Tensor], source: str, hint: str = "") -> None:

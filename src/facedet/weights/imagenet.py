@@ -13,7 +13,7 @@ from torch import Tensor
 
 from facedet.common.errors import UserError, first_line
 from facedet.common.files import sha256
-from facedet.weights.checkpoint import is_state_dict, read_torch_file
+from facedet.weights.torch_file import is_state_dict, read_torch_file
 
 PREFIX = "torchvision:"  # of the name of such weights, before torchvision's name of the network
 _IMAGENET = "IMAGENET1K_V1"  # as in the released recipe; later versions were trained at other input sizes

@@ -18,7 +18,7 @@ from facedet.data.image import find_images, read_image, to_tensor
 from facedet.data.synthetic import draw_image
 from facedet.detector.config import config_name, load_config, network_config, network_to_json
 from facedet.detector.model import Detector, build_detector
-from facedet.weights.checkpoint import META_KEY, load_weights, write_torch_file
+from facedet.weights.checkpoint import META_KEY, load_weights
 from facedet.weights.graph_facts import read_network
 from facedet.weights.ir.calibrate import calibrate
 from facedet.weights.ir.distance import TOLERANCE_F16, TOLERANCE_F32, Distance
@@ -34,6 +34,7 @@ from facedet.weights.ir.proof import as_stored, distance
 from facedet.weights.ir.recover import recover
 from facedet.weights.origin import ORIGIN, Origin
 from facedet.weights.snapshot import read_snapshot
+from facedet.weights.torch_file import write_torch_file
 
 _PROOF_IMAGES = 3
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from facedet.common.errors import UserError
-from facedet.weights.checkpoint import META_KEY, is_state_dict, read_torch_file
+from facedet.weights.checkpoint import META_KEY
+from facedet.weights.torch_file import is_state_dict, read_torch_file
 
 _UNIT = re.compile(r"backbone\.features\.stage(\d)\.unit(\d+)\.(body\.conv(\d)|identity_conv)\.(conv|bn)\.(\w+)")
 _STEM = re.compile(r"backbone\.features\.init_block\.conv\.(conv|bn)\.(\w+)")

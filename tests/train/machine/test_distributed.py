@@ -35,7 +35,8 @@ from facedet.data.synthetic import draw_dataset
 from facedet.detector.model import build_detector
 from facedet.train import finetune
 from facedet.train.machine import distributed
-from facedet.weights.checkpoint import load_weights, read_checkpoint, read_torch_file
+from facedet.weights.checkpoint import load_weights, read_checkpoint
+from facedet.weights.torch_file import read_torch_file
 
 
 @pytest.fixture(scope="module")

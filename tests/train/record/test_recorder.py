@@ -19,7 +19,7 @@ from facedet.train.checkpoints import Checkpoints
 from facedet.train.loop import train
 from facedet.train.machine.stop import StopRequest
 from facedet.train.record.recorder import Recorder
-from facedet.weights.checkpoint import read_torch_file
+from facedet.weights.torch_file import read_torch_file
 
 
 def test_the_bar_and_the_summary_state_the_same_speed(

@@ -12,9 +12,10 @@ from openvino import opset13 as ops
 from facedet.detector.config import load_config, network_to_json
 from facedet.detector.model import build_detector
 from facedet.export.export import export_model
-from facedet.weights.checkpoint import META_KEY, read_checkpoint, write_torch_file
+from facedet.weights.checkpoint import META_KEY, read_checkpoint
 from facedet.weights.importing import import_weights
 from facedet.weights.ir.graph import core, read_model, rounds_small_constants
+from facedet.weights.torch_file import write_torch_file
 
 
 @pytest.mark.parametrize("format", ["onnx", "fp32"])
