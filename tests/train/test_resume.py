@@ -1,5 +1,6 @@
 """Runs that stop and continue end with the very weights of a run that never stopped."""
 
+import copy
 import json
 import os
 import random
@@ -7,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -220,3 +221,33 @@ def test_a_run_in_use_is_refused(small: Path, drawn: Path, tmp_path: Path) -> No
     (tmp_path / "run").mkdir()
     with only_writer(tmp_path / "run"), pytest.raises(UserError, match="is writing to it"):
         finetune(small, drawn / "train.json", drawn / "val.json", work_dir=tmp_path / "run", epochs=1)
+
+
+def test_a_run_does_not_continue_on_changed_data_unless_that_is_allowed(
+    drawn: Path, quick: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(drawn, tmp_path / "set")
+    original = json.loads((drawn / "train.json").read_text())
+    train, val = tmp_path / "set/train.json", tmp_path / "set/val.json"
+    run = {"work_dir": tmp_path / "run", "epochs": 1}
+    finetune(quick, train, val, **run)
+    with pytest.raises(UserError, match="all 1 epochs are complete"):
+        finetune(quick, train, val, resume=True, **run)
+    moved = shutil.copytree(tmp_path / "set", tmp_path / "moved")
+    with pytest.raises(UserError, match="all 1 epochs are complete"):
+        finetune(quick, moved / "train.json", moved / "val.json", resume=True, **run)
+
+    def refused(change: Callable[[dict], object], reason: str, **options: Any) -> None:
+        content = copy.deepcopy(original)
+        change(content)
+        train.write_text(json.dumps(content))
+        with pytest.raises(UserError, match=reason):
+            finetune(quick, train, val, resume=True, **run, **options)
+
+    others = "the training data has changed since the start: it has 24 images with .* as before, but others"
+    refused(lambda c: c["annotations"][0]["bbox"].__setitem__(0, c["annotations"][0]["bbox"][0] + 1), others)
+    refused(lambda c: c["annotations"].pop(), "it had 24 images with 51 faces, has 24 images with 50 faces")
+    refused(lambda c: c["annotations"].pop(), "all 1 epochs are complete", allow_changed_data=True)
+    train.write_text(json.dumps(original))
+    with pytest.raises(UserError, match="the validation data has changed since the start: it had 8 images"):
+        finetune(quick, train, train, resume=True, **run)

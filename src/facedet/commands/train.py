@@ -101,6 +101,7 @@ class ValidationSet(click.ParamType):
 @click.option("--launcher", help="What started the processes: torchrun (detected), slurm or mpi.")
 @click.option("--sync-bn", is_flag=True, help="Let batch normalization use the images of all processes.  [GPUs only]")
 @click.option("--resume", is_flag=True, help="Continue the training run in the work dir from its last.pth.")
+@click.option("--allow-changed-data", is_flag=True, help="Resume although the images or their boxes have changed.")
 @click.option("--dry-run", is_flag=True, help="Try the first steps; estimate time and memory; write nothing.")
 def train(
     config: str,

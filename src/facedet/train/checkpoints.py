@@ -11,6 +11,7 @@ from facedet.detector.config import network_to_json
 from facedet.train.configure import effective_batch
 from facedet.train.machine.distributed import is_first, wait
 from facedet.train.run import Run
+from facedet.train.samples.fingerprint import fingerprint
 from facedet.weights.checkpoint import META_KEY
 from facedet.weights.torch_file import write_torch_file
 
@@ -28,7 +29,8 @@ class Checkpoints:
     - `meta`: `facedet` (name, input size and network of the config, as JSON), `epoch` and `iter` (complete ones),
       `max_epochs` (of the schedule), `effective_batch` (images per step of the optimizer), `accumulate` (iterations in
       such a step), `validated` (the last validated epoch), `history` (`losses`, `scalars`, `metrics`, `unreadable`),
-      `cfg` (the whole config as text), `seed`, `time`, `mmengine_version`, `dataset_meta`, `AP` (only in best.pth)
+      `cfg` (the whole config as text), `seed`, `time`, `mmengine_version`, `dataset_meta`, `data` (fingerprints
+      of the training and the validation dataset), `AP` (only in best.pth)
     - `optimizer`, `param_schedulers`: not in best.pth
     - `trained`: the weights of the last step, if `state_dict` is an average; not in best.pth
     """
@@ -36,6 +38,7 @@ class Checkpoints:
     def __init__(self, run: Run, folder: Path):
         self.run, self.folder = run, folder
         self._saved, self._took = time.monotonic(), 0.0
+        self._data = [fingerprint(dataset) for dataset in run.datasets]
 
     def are_due(self) -> bool:
         """Whether last.pth was written `save_every` minutes ago or earlier."""
@@ -91,6 +94,7 @@ class Checkpoints:
             "time": time.strftime("%Y%m%d_%H%M%S"),
             "mmengine_version": mmengine.__version__,
             "dataset_meta": dict(run.datasets[0].metainfo),
+            "data": self._data,
         }
         return {"state_dict": {k: v.cpu() for k, v in network.state_dict().items()}, "meta": meta}
 

@@ -49,6 +49,9 @@ class TrainingOptions:
     resume: bool = False
     """Continue from last.pth in the work dir, with the same config and options; the result is bit-identical."""
 
+    allow_changed_data: bool = False
+    """Resume although the images or boxes are not those of the start; the result is then not that of one run."""
+
     epochs: int | None = None
     """Exact number of epochs; scales the schedule. None takes the config's, or more if its `min_steps` need them."""
 

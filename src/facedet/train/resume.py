@@ -1,5 +1,6 @@
 """Continue a run from last.pth."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from facedet.detector.model import quiet
 from facedet.train.configure import effective_batch
 from facedet.train.machine.distributed import is_first
 from facedet.train.run import State
+from facedet.train.samples.dataset import FaceDataset
+from facedet.train.samples.fingerprint import difference, fingerprint
 from facedet.weights.initial import Initial
 from facedet.weights.torch_file import read_torch_file
 
@@ -54,6 +57,20 @@ def restore(state: State, content: dict[str, Any], last: Path, epoch_length: int
     for schedule, saved in zip(state.schedules, content["param_schedulers"], strict=True):
         schedule.load_state_dict(saved)
     state.history.load_state_dict(meta["history"])
+
+
+def check_data(last: Path, meta: dict[str, Any], datasets: Sequence[FaceDataset], allowed: bool) -> None:
+    """Raise UserError if a run would continue on other data than it was started with, unless that is allowed.
+
+    datasets: for training and for validation.
+    """
+    for name, before, dataset in zip(("training", "validation"), meta.get("data", ()), datasets, strict=False):
+        changed = difference(before, fingerprint(dataset))
+        if changed and not allowed:
+            raise UserError(
+                f"{last}: the {name} data has changed since the start: it {changed}; resume with the same data, or go "
+                "on with this one: --allow-changed-data"
+            )
 
 
 def check_network(last: Path, initial: Initial, cfg: Config) -> None:

@@ -19,7 +19,7 @@ from facedet.train.machine.distributed import gather, is_first, synchronize_norm
 from facedet.train.machine.memory import checkpoint_gradients, fitting_batch_size, reset_peak_memory
 from facedet.train.optimizer import build_optimizer, build_schedules
 from facedet.train.options import TrainingOptions
-from facedet.train.resume import check_network, check_schedule, read_last, restore
+from facedet.train.resume import check_data, check_network, check_schedule, read_last, restore
 from facedet.train.run import Run, State
 from facedet.train.samples.dataset import FaceDataset
 from facedet.train.samples.datasets import read_datasets
@@ -44,7 +44,9 @@ def build_run(cfg: Config, options: TrainingOptions, device: str, resume_in: Pat
         cfg.model.data_preprocessor = initial.config.model.data_preprocessor
     if initial.frozen_norms:
         cfg.model.backbone.norm_eval = True
-    train, val = read_datasets(cfg, options)
+    train, val = datasets = read_datasets(cfg, options)
+    if content:
+        check_data(last, content["meta"], datasets, options.allow_changed_data)
     network = build_detector(cfg)
     check_channels(cfg, network)
     network.train()  # some backbones freeze their stages here, which decides what the optimizer and DDP see
