@@ -1,6 +1,8 @@
 """Read and write image files, and map boxes back to the original image."""
 
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +186,15 @@ def test_a_truncated_image_is_refused(tmp_path: Path) -> None:
 def test_boxes_are_mapped_from_the_input_to_the_image() -> None:
     assert to_input(np.zeros((50, 200, 3), np.uint8), 64).shape == (64, 64, 3)
     assert to_photo(np.array([[0, 32, 64, 64]], np.float32), 64, 200, 50).tolist() == [[0, 25, 200, 50]]
+
+
+def test_a_large_image_is_read_without_a_warning_and_a_huge_one_is_refused(tmp_path: Path) -> None:
+    for side in (10_000, 14_000):
+        Image.new("1", (side, side)).save(tmp_path / f"{side}.png")
+    code = f"from facedet.data.image import *; print(image_size(Path({str(tmp_path / '10000.png')!r})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), done.stderr) == ("(10000, 10000)", "")
+    with pytest.raises(
+        UserError, match=r"14000\.png: cannot be read as an image \(Image size \(196000000 pixels\) exceeds"
+    ):
+        image_size(tmp_path / "14000.png")

@@ -1,6 +1,7 @@
 """Read and write image files, and convert images to the square input of a network."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ UNREAD_SUFFIXES = {
     *(".ppm", ".pgm", ".pbm", ".pnm", ".svg", ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
 }
 _NAMED = 3  # files in a message
+warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with an image is an error, or does not matter
 UNREADABLE = "cannot be read as an image"
 _ORIENTATION = 0x0112  # EXIF tag
 _TRANSPOSED = 5  # and larger orientations swap width and height
@@ -51,7 +53,7 @@ def read_image(path: Path) -> np.ndarray:
     """Read an image as uint8 [height, width, 3] BGR with EXIF orientation applied.
 
     Grey, palette, CMYK, alpha and 16-bit images are converted to 8-bit colour. Raises UserError if the file is missing,
-    truncated or not an image.
+    truncated, not an image, or has more than 178 million pixels (twice Pillow's `MAX_IMAGE_PIXELS`).
     """
     try:
         with _opened(path) as image:
