@@ -11,7 +11,7 @@ from facedet.cli import main
 from facedet.common.errors import UserError
 from facedet.data.structures import NO_DETECTIONS, Detections
 from facedet.evaluation.metrics.wider import WiderTruth
-from facedet.evaluation.predictions import match_predictions, read_predictions, save_predictions
+from facedet.evaluation.predictions import match_predictions, read_predictions, save_predictions, wider_image_name
 
 GoldenWider = tuple[WiderTruth, list[Detections]]
 
@@ -99,3 +99,11 @@ def test_predictions_keep_their_folder_for_images_in_the_working_directory(
     arguments = ["evaluate", exported["fp32"], "../val.json", "--save-predictions", tmp_path / "out"]
     assert CliRunner().invoke(main, list(map(str, arguments))).exit_code == 0
     assert len(list((tmp_path / "out" / "images").glob("*.txt"))) == 8
+
+
+def test_a_name_from_a_dataset_does_not_lead_out_of_the_folder(tmp_path: Path) -> None:
+    name = wider_image_name(tmp_path / "set" / "images" / ".." / ".." / "photo.png")
+    save_predictions([name], [NO_DETECTIONS], tmp_path / "out" / "predictions")
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*.txt")] == [
+        Path("out/predictions", tmp_path.name, "photo.txt")
+    ]

@@ -65,6 +65,19 @@ def test_detect_never_writes_into_the_folder_of_its_input_images(
     assert damaged.name in left_out[0]
 
 
+def test_detect_never_writes_where_links_to_its_input_images_lead(
+    exported: dict[str, Path], unseen_images: Path, tmp_path: Path
+) -> None:
+    real = shutil.copytree(unseen_images, tmp_path / "real")
+    (tmp_path / "links").mkdir()
+    for path in real.iterdir():
+        (tmp_path / "links" / path.name).symlink_to(path)
+    before = {path: path.read_bytes() for path in real.iterdir()}
+    with pytest.raises(UserError, match="contains the input images"):
+        detect_images(exported["fp32"], [tmp_path / "links"], real)
+    assert {path: path.read_bytes() for path in real.iterdir()} == before
+
+
 def test_images_with_the_same_name_keep_the_folders_by_which_they_differ(
     exported: dict[str, Path], unseen_images: Path, tmp_path: Path
 ) -> None:

@@ -114,7 +114,7 @@ def check(
 
     if val is None and train_list is None and has_train_and_val(source):
         val = source
-    refuse_inputs([report, json_file], [source, val, images])
+    refuse_inputs([report, json_file], [source, val, images, train_list, val_list])
     train_source, val_source = DatasetSource(source, images, train_list, format, classes=classes), None
     if val:
         train_source = DatasetSource.of(train_source, "train")

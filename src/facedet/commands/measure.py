@@ -114,7 +114,7 @@ def compare(
     from facedet.text.accuracy import comparison_table
 
     refuse_idle_config(config, first, second)
-    refuse_inputs([report], [dataset, images])
+    refuse_inputs([report], [dataset, images, names, first, second])
     limit = SHOW_ABOVE if threshold is None else threshold
     source = DatasetSource(dataset, images, names, format, classes=classes, allow_losses=allow_losses)
     comparison = compare_models((first, second), source, limit, bar, config)

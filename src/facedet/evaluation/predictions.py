@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from os.path import abspath
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from facedet.data.structures import NO_DETECTIONS, Detections
 
 def wider_image_name(path: Path) -> str:
     """The name of an image in the official layout, `event/file`: its folder and its file name without suffix."""
-    return f"{path.absolute().parent.name}/{path.stem}"
+    return f"{Path(abspath(path)).parent.name}/{path.stem}"  # '..' must not lead out of the folder of the predictions
 
 
 def save_predictions(names: Sequence[str], detections: Sequence[Detections], folder: Path) -> None:

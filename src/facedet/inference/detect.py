@@ -59,7 +59,7 @@ def detect_images(
     paths = list({abspath(path): path for path in given}.values())
     names = distinct_names(paths)
     outputs = {(folder / name).parent.resolve() for name in names.values()}
-    if any(path.parent.resolve() in outputs for path in paths):
+    if any({path.parent.resolve(), path.resolve().parent} & outputs for path in paths):
         raise UserError(f"{folder}: contains the input images; choose another folder")
     image_ids, category = _read_ids(ids, paths) if ids else ({}, 0)
     session = open_session(model, config=config)
