@@ -1,6 +1,7 @@
 """The command line: the group of commands and how errors end. The commands are in commands/."""
 
 import errno
+import io
 import os
 import sys
 import traceback
@@ -35,6 +36,9 @@ class _Commands(click.Group):
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a terminal may not have every letter of a file name
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except UserError as error:

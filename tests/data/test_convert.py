@@ -11,6 +11,7 @@ from PIL import Image
 from facedet.common.errors import UserError
 from facedet.data.convert import convert_dataset
 from facedet.data.dataset import FORMATS, DatasetSource, read_dataset
+from facedet.data.writers.table import TARGETS
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -80,3 +81,25 @@ def test_convert_works_from_the_command_line(made: Callable, tmp_path: Path) -> 
     assert done.exit_code == 2
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith(f"facedet: {tmp_path / 'out'}: is not an empty folder")
+
+
+@pytest.mark.parametrize("to", TARGETS)
+def test_no_name_of_a_dataset_leads_out_of_the_target(to: str, tmp_path: Path) -> None:
+    names = [".. /.. /.. /a.png", "k/a.png", " .png", ". /a.png", "..\\..\\b.png"]
+    images = [{"id": k, "file_name": name, "width": 30, "height": 20} for k, name in enumerate(names)]
+    faces = [{"id": k, "image_id": k, "category_id": 1, "bbox": [k, 1, 9, 9]} for k in range(len(names))]
+    for name in names:
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (30, 20)).save(path)
+    content = {"images": images, "annotations": faces, "categories": [{"id": 1, "name": "face"}]}
+    (tmp_path / "set/set.json").write_text(json.dumps(content))
+    source = DatasetSource(tmp_path / "set/set.json", allow_losses=True)
+    before = set(tmp_path.rglob("*"))
+    read = read_dataset(source).photos
+    path = convert_dataset(source, tmp_path / "one/two/out", to)
+    new = {each for each in set(tmp_path.rglob("*")) - before if each.is_file()}
+    assert all(each.is_relative_to(tmp_path / "one/two/out") for each in new)
+    again = read_dataset(DatasetSource(path)).photos
+    assert sorted(p.boxes[0, 0] for p in again) == sorted(p.boxes[0, 0] for p in read)
+    assert len(again) >= 4

@@ -72,7 +72,7 @@ CASES = {
         {"images/Train/a.jpg": [[1, 2, 30, 40]], "images/Validation/a.jpg": [[5, 6, 70, 80]]},
     ),
     "CVAT project without its folders": Case(
-        {"annotations.xml": "cvat_project.xml"}, ("a.jpg",), refused="several annotations, under different names"
+        {"annotations.xml": "cvat_project.xml"}, ("a.jpg",), refused="several annotations, which differ, lead to it"
     ),
     "CVAT video task": Case(
         {"annotations.xml": "cvat_video.xml"},
@@ -182,6 +182,22 @@ CASES = {
     "VOC with images in a subfolder": Case(
         {"annotations/a.xml": "voc_labelimg.xml"}, ("images/1/a.jpg",), {"images/1/a.jpg": [BOX]}
     ),
+    "VOC whose image has another folder's name only": Case(
+        {"annotations/cam1/a.xml": "voc_labelimg.xml"},
+        ("images/cam2/a.jpg",),
+        refused="no usable image",
+    ),
+    "WIDER from its folder of splits": Case(
+        {f"wider_face_split/wider_face_{split}_bbx_gt.txt": "wider.txt" for split in ("train", "val")},
+        tuple(f"WIDER_{split}/images/0--Parade/0_Parade_{k}.jpg" for split in ("train", "val") for k in "ab"),
+        {
+            f"WIDER_{split}/images/0--Parade/0_Parade_{k}.jpg": boxes
+            for split in ("train", "val")
+            for k, boxes in (("a", [BOX, [50, 8, 75, 24]]), ("b", []))
+        },
+        ignored=tuple((f"WIDER_{split}/images/0--Parade/0_Parade_a.jpg", 1) for split in ("train", "val")),
+        path="wider_face_split",
+    ),
     "VOC with two images of the name": Case(
         {"annotations/a.xml": "voc_labelimg.xml"}, ("images/1/a.jpg", "images/2/a.jpg"), refused="have its name"
     ),
@@ -274,8 +290,8 @@ CASES = {
     "Label Studio JSON-MIN": Case(
         {"project-1.json": "labelstudio_min.json"},
         ("images/0a1b2c3d-a.jpg", "images/b.jpg", "images/c.jpg", "images/d.jpg"),
-        {"images/0a1b2c3d-a.jpg": [BOX], "images/b.jpg": []},
-        lost=("keypointlabels", "several annotations"),
+        {"images/0a1b2c3d-a.jpg": [BOX], "images/b.jpg": [], "images/d.jpg": []},
+        lost=("keypointlabels",),
     ),
     "LabelMe": Case(
         {"a.json": "labelme.json", "b.json": "labelme_point.json"},

@@ -1,6 +1,8 @@
 """The files of a dataset in folders, behind links and in zips: found, named once, and refused if they are unsafe."""
 
 import os
+import shutil
+import unicodedata
 import zipfile
 from multiprocessing import get_context
 from pathlib import Path
@@ -10,13 +12,15 @@ import pytest
 from PIL import Image
 
 from facedet.common.errors import UserError
-from facedet.data.archive import MOST_BYTES
+from facedet.data.archive import MOST_BYTES, archive_of
 from facedet.data.cache import ImageCache
 from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.formats.locate import locate
 from facedet.data.formats.recognise import has_train_and_val
 from facedet.data.image import find_images, image_size, read_image
 from facedet.data.storage import files_in, is_dir, is_file, opened
 
+LABEL = b"0 0.5 0.5 0.5 0.5\n"
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 12, 3)).astype(np.uint8)
 
 
@@ -207,3 +211,100 @@ def test_splits_in_folders_are_chosen_by_name(tmp_path: Path) -> None:
     assert len(read_dataset(DatasetSource(tmp_path)).photos) == 2
     with pytest.raises(UserError, match="has no 'test'; add it"):
         read_dataset(DatasetSource(tmp_path, split="test"))
+    shutil.make_archive(str(tmp_path.parent / "whole"), "zip", tmp_path.parent, tmp_path.name)
+    zipped = tmp_path.parent / "whole.zip"  # with one folder at its top
+    assert has_train_and_val(zipped)
+    assert [p.path.stem for p in read_dataset(DatasetSource.of(zipped, "val")).photos] == ["valid"]
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"valid/photo.png": b""}, "valid: has no annotations of a known format, unlike the other splits"),
+        ({"valid/labels.csv": b"ImageID,XMin"}, "labels.csv: is a CSV of Open Images, which is not read"),
+        ({"validation/labels/a.txt": LABEL, "valid/labels/a.txt": LABEL}, "contains several datasets for 'val'"),
+        ({"extra/labels/a.txt": LABEL}, "contains train and the dataset extra; give one of the folders"),
+    ],
+)
+def test_no_folder_beside_a_split_is_passed_over(more: dict[str, bytes], reason: str, tmp_path: Path) -> None:
+    for name, content in {"train/labels/a.txt": LABEL, **more}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+        if name.endswith(".txt"):
+            image(tmp_path / name.replace("labels", "images").replace(".txt", ".png"))
+    with pytest.raises(UserError, match=reason):
+        read_dataset(DatasetSource(tmp_path))
+
+
+def test_a_split_for_tests_needs_no_annotations(tmp_path: Path) -> None:
+    image(tmp_path / "train/images/a.png")
+    image(tmp_path / "test/b.png")
+    (tmp_path / "train/labels").mkdir()
+    (tmp_path / "train/labels/a.txt").write_bytes(LABEL)
+    assert [photo.path.name for photo in read_dataset(DatasetSource(tmp_path)).photos] == ["a.png"]
+
+
+def test_paths_in_a_zip_may_lead_upwards_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "set.zip"
+    image(tmp_path / "a.png")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(tmp_path / "a.png", "images/train/a.png")
+        archive.writestr("labels/train/a.txt", LABEL)
+        archive.writestr("ds/data.yaml", "train: ../images/train\nval: ../images/train\nnames: [face]\n")
+    (photo,) = read_dataset(DatasetSource(path / "ds/data.yaml", split="train")).photos
+    assert len(photo.boxes) == 1
+    assert not is_file(path / "../a.png/../../a.png")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("flagged", [True, False])
+def test_names_of_a_zip_are_those_that_annotations_write(form: str, flagged: bool, tmp_path: Path) -> None:
+    name = unicodedata.normalize(form, "Zoë.png")
+    path = zip_of(tmp_path / "set.zip", **{name: image(tmp_path / "a.png").read_bytes()})
+    if not flagged:  # as some tools write UTF-8
+        content = bytearray(path.read_bytes())
+        for mark, at in ((b"PK\x01\x02", 9), (b"PK\x03\x04", 7)):
+            content[content.index(mark) + at] &= ~8
+        path.write_bytes(content)
+    for written in ("NFC", "NFD"):
+        found = locate(unicodedata.normalize(written, "Zoë.png"), [path])
+        assert image_size(found) == (12, 8)
+
+
+def test_a_folder_finds_names_in_both_forms(tmp_path: Path) -> None:
+    for form, other in (("NFC", "NFD"), ("NFD", "NFC")):
+        plain = image(tmp_path / form / unicodedata.normalize(form, "Zoë.png"))
+        assert locate(unicodedata.normalize(other, "Zoë.png"), [plain.parent]) == plain
+
+
+def test_the_same_annotation_of_an_image_in_two_splits_counts_once(tmp_path: Path) -> None:
+    image(tmp_path / "images/a.png")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/a.txt").write_bytes(LABEL)
+    (tmp_path / "data.yaml").write_text("train: images\nval: ./images/../images\n")
+    dataset = read_dataset(DatasetSource(tmp_path))
+    assert ([len(photo.boxes) for photo in dataset.photos], dataset.losses) == ([1], [])
+
+
+def test_a_list_may_be_in_a_zip(tmp_path: Path) -> None:
+    path = zip_of(
+        tmp_path / "set.zip",
+        **{f"images/{k}.png": image(tmp_path / f"{k}.png").read_bytes() for k in "ab"},
+        **{"labels/a.txt": LABEL, "val.txt": "b\n"},
+    )
+    assert [p.path.stem for p in read_dataset(DatasetSource(path, names=path / "val.txt")).photos] == ["b"]
+
+
+def test_listing_a_zip_looks_at_each_name_once(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "set.zip", **{f"{k}/{n}.png": "" for k in range(30) for n in range(10)})
+    archive, _ = archive_of(path) or pytest.fail("no zip")
+    looked_at: list[str] = []
+
+    class Watched(dict):
+        def __contains__(self, name: object) -> bool:
+            looked_at.append(str(name))
+            return super().__contains__(name)
+
+    archive.files = Watched(archive.files)
+    assert len(files_in(path / "7")) == 10
+    assert len(looked_at) <= 11

@@ -35,6 +35,7 @@ def convert(source: Path, output: Path, to: str, classes: tuple[str, ...], **opt
     from facedet.data.dataset import DatasetSource
     from facedet.progress_bars import bar
 
+    note_splits(source, options["format"], "become one dataset")
     left_out: list[str] = []
     chosen = DatasetSource(source, classes=classes or (ALL,), **options)
     path = convert_dataset(chosen, output, to, bar, left_out.append)
@@ -64,6 +65,8 @@ def merge(
     from facedet.data.merge import merge_datasets
     from facedet.progress_bars import bar
 
+    for path in sources:
+        note_splits(path, None, "become one dataset")
     left_out: list[str] = []
     given = [DatasetSource(path, classes=classes or (ALL,), allow_losses=allow_losses) for path in sources]
     path = merge_datasets(given, output, to, share, seed, bar, left_out.append)
@@ -83,6 +86,8 @@ def merge(
 @click.option(
     "--images", type=FILE, help="Folder of the images of both datasets, if not where the format expects them."
 )
+@click.option("--train-images", type=FILE, help="Folder of the images of DATASET.")
+@click.option("--val-images", type=FILE, help="Folder of the images of --val.")
 @format_option("both datasets")
 @list_option("--classes", help="Classes that count as faces, or all.  [default: all]")
 @click.option(
@@ -96,6 +101,8 @@ def check(
     train_list: Path | None,
     val_list: Path | None,
     images: Path | None,
+    train_images: Path | None,
+    val_images: Path | None,
     format: str | None,
     classes: tuple[str, ...],
     input_size: int | None,
@@ -112,13 +119,17 @@ def check(
     from facedet.progress_bars import bar
     from facedet.text.check import check_table
 
-    if val is None and train_list is None and has_train_and_val(source):
+    if val is None and train_list is None and has_train_and_val(source, format):
         val = source
-    refuse_inputs([report, json_file], [source, val, images, train_list, val_list])
-    train_source, val_source = DatasetSource(source, images, train_list, format, classes=classes), None
+    if val is None and (val_list or val_images):
+        raise click.UsageError("--val-list and --val-images are for --val; give it too")
+    refuse_inputs([report, json_file], [source, val, images, train_images, val_images, train_list, val_list])
+    train_source = DatasetSource(source, train_images or images, train_list, format, classes=classes)
+    val_source = None
     if val:
         train_source = DatasetSource.of(train_source, "train")
-        val_source = DatasetSource.of(DatasetSource(val, images, val_list, format, classes=classes), "val")
+        val_source = DatasetSource(val, val_images or images, val_list, format, classes=classes)
+        val_source = DatasetSource.of(val_source, "val")
     result = check_dataset(train_source, input_size or released_size, val_source, bar)
     click.echo(check_table(result))
     if json_file:
@@ -140,10 +151,19 @@ def split(source: Path, share: float, output: Path, seed: int, **options: Any) -
     from facedet.data.inspect.split import split_dataset
     from facedet.progress_bars import bar
 
+    note_splits(source, options["format"], "are split anew, together")
     left_out: list[str] = []
     files = split_dataset(DatasetSource(source, **options), output, share, seed, bar, left_out.append)
     echo_left_out(left_out)
     echo_lists(files)
+
+
+def note_splits(path: Path, format: str | None, what: str) -> None:
+    """Say on stderr what becomes of the splits that a dataset has."""
+    from facedet.data.formats.recognise import splits_of
+
+    if len(names := splits_of(path, format)) > 1:
+        click.echo(f"note: the splits of {path} ({', '.join(names)}) {what}", err=True)
 
 
 def echo_lists(files: Iterable[Path]) -> None:

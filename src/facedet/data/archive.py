@@ -6,10 +6,12 @@ import os
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import IO, Any
+from unicodedata import normalize
 from zipfile import BadZipFile, LargeZipFile, ZipFile, ZipInfo
 
 from facedet.common.errors import UserError, first_line
@@ -25,7 +27,7 @@ _DAMAGED = (
     EOFError,
     NotImplementedError,
 )  # raised while a member is read
-_ENCRYPTED = 1  # bit of a member's flags
+_ENCRYPTED, _UTF8 = 1, 1 << 11  # bits of a member's flags
 
 
 class Archive:
@@ -65,8 +67,8 @@ class Archive:
 
     def _checked(self, member: ZipInfo) -> str:
         """The name of a member. Raises UserError if it cannot be used."""
-        parts = parts_of(member.filename)
-        name = "/".join(parts)
+        parts = parts_of(_decoded(member))
+        name = normalize("NFC", "/".join(parts))
         reason = None
         if ".." in parts or not parts:
             reason = "its name leads out of the zip"
@@ -79,6 +81,14 @@ class Archive:
         if reason:
             raise UserError(f"{self.path}: holds {member.filename!r}, but {reason}; unpack it")
         return name
+
+
+def _decoded(member: ZipInfo) -> str:
+    """The name of a member: some tools write UTF-8 without saying so."""
+    if not member.flag_bits & _UTF8:
+        with suppress(UnicodeError):
+            return member.filename.encode("cp437").decode("utf-8")
+    return member.filename
 
 
 class _Member(io.RawIOBase):
@@ -132,8 +142,8 @@ def archive_of(path: Path | str) -> tuple[Archive, str] | None:
             facts = zip_path.stat()
             # a process that was forked shares the place in an open file with its parent
             archive = _opened(zip_path, facts.st_mtime_ns, facts.st_size, os.getpid())
-            name = path.relative_to(zip_path).as_posix()
-            return archive, "" if name == "." else name
+            name = normpath(path.relative_to(zip_path).as_posix())
+            return archive, "" if name == "." else normalize("NFC", name)
     return None
 
 

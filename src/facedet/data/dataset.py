@@ -1,8 +1,9 @@
 """Read a dataset of annotated face images, whatever its format."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from os.path import abspath
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -16,6 +17,7 @@ from facedet.data.image import image_size, is_image_name
 from facedet.data.losses import Loss, Lost, refuse_many
 from facedet.data.names import common_end, parts_of
 from facedet.data.photos import Photos
+from facedet.data.storage import opened
 from facedet.data.structures import AnnotatedDataset, Photo
 
 __all__ = [
@@ -141,12 +143,19 @@ def _read(source: DatasetSource, losses: list[Loss]) -> tuple[list[Photo], set[P
 
 def _one_annotation_each(photos: list[Photo]) -> list[Photo]:
     """The photos, once each. One that several annotations lead to is incomplete: which of them is right is unknown."""
-    counts = Counter(photo.path for photo in photos)
-    if len(counts) == len(photos):
-        return photos
-    reason = "several annotations, under different names, lead to it"
-    unique = {photo.path: photo if counts[photo.path] == 1 else replace(photo, unread=reason) for photo in photos}
+    reason = "several annotations, which differ, lead to it"
+    unique: dict[str, Photo] = {}
+    for photo in photos:
+        first = unique.setdefault(abspath(photo.path), photo)
+        if first is not photo and not _are_equal(first, photo):
+            unique[abspath(photo.path)] = replace(first, unread=reason)
     return list(unique.values())
+
+
+def _are_equal(one: Photo, other: Photo) -> bool:
+    arrays = zip((one.boxes, one.ignored), (other.boxes, other.ignored), strict=True)
+    rest = zip((one.classes, one.unread), (other.classes, other.unread), strict=True)
+    return all(np.array_equal(*pair) for pair in arrays) and all(a == b for a, b in rest)
 
 
 def valid_boxes(boxes: np.ndarray) -> np.ndarray:
@@ -241,7 +250,8 @@ def _select(photos: list[Photo], names: Path, lines: Sequence[str], losses: list
 
 def _read_names(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with opened(path) as file:
+            text = file.read().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a list of names") from error
     return [line.strip() for line in text.splitlines() if line.strip()]

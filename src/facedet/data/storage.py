@@ -7,7 +7,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from facedet.common.errors import UserError
-from facedet.data.archive import archive_of
+from facedet.data.archive import Archive, archive_of
 
 _SYSTEM = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")  # what systems put next to the files of people
 _RESOURCE = "._"  # begins the files that macOS puts next to others
@@ -77,9 +77,8 @@ def files_in(folder: Path, *, nested: bool = True) -> list[Path]:
     UserError for a folder that cannot be read.
     """
     if found := archive_of(folder):
-        archive, inside = found
-        paths = (archive.path / name for name in archive.files if name.startswith(f"{inside}/" if inside else ""))
-        return sorted(path for path in paths if not _is_of_system(path) and (nested or path.parent == folder))
+        paths = map(found[0].path.__truediv__, _names_in(*found, nested))
+        return sorted(path for path in paths if not _is_of_system(path))
     return sorted(_walk(folder, nested)) if os.path.isdir(folder) else []
 
 
@@ -90,6 +89,15 @@ def folders_in(folder: Path) -> list[Path]:
         there = (archive.path / name for name in archive.folders.get(inside, ()) if name in archive.folders)
         return sorted(path for path in there if not _is_of_system(path))
     return sorted(path for path in folder.iterdir() if path.is_dir() and not _is_of_system(path))
+
+
+def _names_in(archive: Archive, folder: str, nested: bool) -> Iterator[str]:
+    """The files in a folder of a zip."""
+    for name in archive.folders.get(folder, ()):
+        if name in archive.files:
+            yield name
+        elif nested:
+            yield from _names_in(archive, name, nested)
 
 
 def _walk(folder: Path, nested: bool) -> Iterator[Path]:

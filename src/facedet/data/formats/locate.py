@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from os.path import isabs, join, splitext
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 from urllib.parse import unquote
 
 from facedet.data.formats.parsing import Faces, make_photo
@@ -67,7 +68,7 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
     if isabs(plain) and is_file(plain):
         return Path(plain)
     unquoted = unquote(plain.rpartition("?d=")[2]).replace("\\", "/")  # ?d=: Label Studio's local files
-    for text in dict.fromkeys((plain, unquoted)):
+    for text in dict.fromkeys((plain, unquoted, *(normalize(form, unquoted) for form in ("NFC", "NFD")))):
         parts = [part for part in text.split("/") if part not in ("", ".")]
         for first in range(len(parts)):
             found = _different(_files("/".join(parts[first:]), folders))
@@ -107,6 +108,6 @@ def _different(files: Iterable[Path]) -> list[Path]:
 def _files(end: str, folders: Sequence[Path]) -> Iterator[Path]:
     """The images that lie at an end of a path in one of the folders."""
     known = splitext(end)[1].lower() in SUFFIXES
-    suffixes = [""] if known else [each for suffix in sorted(SUFFIXES) for each in (suffix, suffix.upper())]
+    suffixes = ["", *([] if known else (each for suffix in sorted(SUFFIXES) for each in (suffix, suffix.upper())))]
     files = (join(folder, end + suffix) for folder in folders for suffix in suffixes)
     return (Path(file) for file in files if is_file(file))

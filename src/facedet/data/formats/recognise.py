@@ -1,21 +1,17 @@
-"""Recognise the annotation format of a dataset by its content, and the splits that it has."""
+"""Recognise the annotation format of a dataset by its content."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from facedet.common.errors import UserError
 from facedet.data.formats.not_read import is_not_read, refuse_not_read
 from facedet.data.formats.parsing import beginning
+from facedet.data.formats.splits import Annotations, splits_in_files, splits_in_folders
 from facedet.data.formats.table import FORMATS, NAMES, TABLE
 from facedet.data.formats.yolo import has_train_and_val as lists_train_and_val
-from facedet.data.storage import exists, files_in, folders_in, is_dir, is_file
-
-Annotations = tuple[str, Path]  # format, and the path for its reader
+from facedet.data.storage import exists, files_in, folders_in, is_file
 
 _GIVE_FORMAT = f"give its format with --format: {NAMES}"
-_SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-_SUBSET = re.compile(r"(?:instances_|person_keypoints_)?([a-z]+)\d*")  # train of instances_train2017
 
 
 def recognise(path: Path) -> str:
@@ -37,20 +33,17 @@ def find_annotations(path: Path, format: str | None = None, split: str | None = 
         return [(_checked_format(path, format) if format else _format_of_given_file(path), path)]
     if format is not None and not TABLE[format].single_file and TABLE[format].module.is_folder(path):
         return [(format, path)]
-    found = [candidate for candidate in _datasets_in(path) if format in (None, candidate[0])]
-    if len(found) == 1:
-        return found
-    splits = _splits(path, found, format)
-    if splits:
-        if split and split not in splits:
-            raise UserError(f"{path}: has no '{split}'; add it, or give a separate dataset")
-        return [splits[split]] if split else list(splits.values())
-    if found:
-        first, second = (_describe(*candidate, path) for candidate in found[:2])
-        raise UserError(f"{path}: contains {first} and {second}; give one of the files, or {_GIVE_FORMAT}")
-    folders = folders_in(path)
-    if len(folders) == 1:
-        return find_annotations(folders[0], format, split)
+    for folder in _and_only_folders(path):
+        found, splits = _survey(folder, format)
+        if splits:
+            if split and split not in splits:
+                raise UserError(f"{path}: has no '{split}'; add it, or give a separate dataset")
+            return [splits[split]] if split else list(splits.values())
+        if len(found) > 1:
+            first, second = (_describe(*candidate, folder) for candidate in found[:2])
+            raise UserError(f"{folder}: contains {first} and {second}; give one of the files, or {_GIVE_FORMAT}")
+        if found:
+            return found
     if format is not None and not TABLE[format].single_file:
         return [(format, path)]  # its reader says what is missing
     refuse_not_read(path)
@@ -58,35 +51,39 @@ def find_annotations(path: Path, format: str | None = None, split: str | None = 
     raise UserError(f"{path}: not a dataset of {expected}; {_GIVE_FORMAT}")
 
 
-def has_train_and_val(path: Path) -> bool:
-    """Whether a dataset has both a training and a validation split: in its data.yaml, its folders or its files."""
-    if lists_train_and_val(path):
-        return True
-    if not is_dir(path):
-        return False
-    found = _datasets_in(path)
-    return len(found) != 1 and {"train", "val"} <= _splits(path, found, None).keys()
+def splits_of(path: Path, format: str | None = None) -> list[str]:
+    """The splits that a dataset has: `train`, `val`, `test`; in its folders, its files or its data.yaml. Raises
+    UserError like `find_annotations`; empty for what is no dataset."""
+    if not exists(path) or is_file(path):
+        return ["train", "val"] if lists_train_and_val(path) else []
+    for folder in _and_only_folders(path):
+        found, splits = _survey(folder, format)
+        if splits:
+            return list(splits)
+        if found:
+            return ["train", "val"] if ("yolo", folder) in found and lists_train_and_val(folder) else []
+    return []
 
 
-def _splits(folder: Path, found: Sequence[Annotations], format: str | None) -> dict[str, Annotations]:
-    """The splits of a dataset: files of one format named after them, or folders. Empty if there are none.
-
-    found: all that the folder contains itself.
-    """
-    if found:
-        named = [(_split_of(path.stem), (each, path)) for each, path in found]
-        same = len({each for each, _ in found}) == 1
-    else:
-        inside = ((_split_of(each.name), _datasets_in(each)) for each in folders_in(folder) if _split_of(each.name))
-        named = [(name, each) for name, datasets in inside for each in datasets if format in (None, each[0])]
-        same = True
-    splits = {name: each for name, each in named if name}
-    return splits if same and len(splits) == len(named) else {}
+def has_train_and_val(path: Path, format: str | None = None) -> bool:
+    """Whether a dataset has both a training and a validation split."""
+    return {"train", "val"} <= set(splits_of(path, format))
 
 
-def _split_of(name: str) -> str | None:
-    subset = _SUBSET.fullmatch(name.lower())
-    return _SPLITS.get(subset[1]) if subset else None
+def _and_only_folders(folder: Path) -> Iterator[Path]:
+    """A folder, and the one that is the only folder in it, and so on."""
+    yield folder
+    while len(inside := folders_in(folder)) == 1:
+        (folder,) = inside
+        yield folder
+
+
+def _survey(folder: Path, format: str | None) -> tuple[list[Annotations], dict[str, Annotations]]:
+    """All annotations in a folder, and its splits, by their names, if there are any. Raises UserError."""
+    found = [candidate for candidate in _datasets_in(folder) if format in (None, candidate[0])]
+    if not found:
+        return found, splits_in_folders(folder, _datasets_in, format)
+    return found, splits_in_files(found) if len(found) > 1 else {}
 
 
 def _checked_format(file: Path, format: str) -> str:

@@ -103,16 +103,22 @@ class _Images:
                 images.by_stem[image.stem].append(image)
         return images
 
+    @property
+    def nested(self) -> bool:
+        """Whether any image is in a subfolder."""
+        return any(len(path.parts) > 1 for path in self.by_path)
+
     def find(self, file: Path, stated: str) -> Path:
         """The image of an annotation file. file: relative to its folder. Raises UserError if several have its name."""
-        same = self.by_path.get(file.with_suffix("")) or self.by_stem.get(file.stem, [])
+        by_stem = self.by_stem if len(file.parts) == 1 or not self.nested else {}  # another folder's image is not meant
+        same = self.by_path.get(file.with_suffix("")) or by_stem.get(file.stem, [])
         exact = [image for image in same if image.name == stated]
         if len(same) > 1 and len(exact) != 1:
             first, second = (image.relative_to(self.folder) for image in same[:2])
             raise UserError(f"{first} and {second} have its name; remove one of them")
         if same:
             return (exact or same)[0]
-        named = [image for image in self.by_stem.get(Path(stated).stem, []) if image.name == stated]
+        named = [image for image in by_stem.get(Path(stated).stem, []) if image.name == stated]
         return named[0] if len(named) == 1 else self.folder / (stated or f"{file.stem}.jpg")
 
 

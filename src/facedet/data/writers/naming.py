@@ -35,7 +35,9 @@ def target_names(images: Iterable[Path], flat: bool) -> dict[Path, str]:
 
 
 def _part(part: str) -> str:
-    return writable(part.replace("\\", "_"))
+    """A folder or file name that leads nowhere else, and is not hidden."""
+    name = writable(part.replace("\\", "_"))
+    return f"_{name}" if not name or name.startswith(".") else name
 
 
 def _key(name: str) -> str:

@@ -13,6 +13,7 @@ from facedet.common.errors import UserError
 from facedet.data.augment import Augment
 from facedet.data.classes import check_classes
 from facedet.data.dataset import DatasetSource, read_every_class
+from facedet.data.storage import identity
 from facedet.data.structures import AnnotatedDataset
 from facedet.train.configure import config_errors
 from facedet.train.machine.distributed import from_first
@@ -44,8 +45,8 @@ def read_datasets(cfg: Config, options: TrainingOptions) -> tuple[FaceDataset, F
 
 def _check_lists(train: FaceDataset, val: FaceDataset, names: Path) -> None:
     """Raise UserError if the validation list names images that training uses."""
-    trained = {photo.path for photo in train.faces.photos}
-    shared = [photo.path for photo in val.faces.photos if photo.path in trained]
+    trained = {identity(photo.path) for photo in train.faces.photos}
+    shared = [photo.path for photo in val.faces.photos if identity(photo.path) in trained]
     if shared:
         raise UserError(
             f"{names}: lists {len(shared)} images that are trained on too (first: {shared[0]}); results on them would "

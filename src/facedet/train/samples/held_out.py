@@ -11,7 +11,7 @@ from facedet.common.files import write_beside
 from facedet.data.dataset import DatasetSource
 from facedet.data.formats.recognise import has_train_and_val
 from facedet.data.inspect.split import TRAIN, VAL, list_text, split_names
-from facedet.train.machine.distributed import from_first, gather
+from facedet.train.machine.distributed import from_first, gather, is_first
 from facedet.train.options import Dataset, TrainingOptions
 
 SHARE = 0.2  # of the images, for validation
@@ -30,7 +30,9 @@ def with_validation(options: TrainingOptions, folder: Path, resume: bool) -> Tra
     if len(train) != 1:
         raise UserError(f"{len(train)} datasets to train on, and none to validate on; give one with --val")
     source = DatasetSource.of(train[0], "train")
-    if options.val is None and source.names is None and has_train_and_val(source.path):
+    if options.val is None and source.names is None and has_train_and_val(source.path, source.format):
+        if is_first():
+            print(f"no dataset to validate on is given: the one of {source.path} is used", flush=True)
         return replace(options, val=replace(source, split="val", weight=1.0))
     if not resume:
         from_first(lambda: _hold_out(source, share, folder))
