@@ -49,12 +49,12 @@ def test_annotations_without_an_image_are_reported_and_equal_files_are_merged(tm
     coco["images"].append({"id": 5, "file_name": "a.png", "width": 100, "height": 80})
     coco["annotations"] += [
         {"id": 3, "image_id": 5, "category_id": 1, "bbox": [0, 0, 10, 10]},
-        {"id": 4, "image_id": "0", "category_id": 1, "bbox": [0, 0, 10, 10]},
+        {"id": 4, "image_id": "none", "category_id": 1, "bbox": [0, 0, 10, 10]},
     ]
     dataset = read_dataset(save_coco(tmp_path, coco))
     assert [(p.path.name, len(p.boxes)) for p in dataset.photos] == [("a.png", 3), ("b.png", 0)]
     assert [(loss.kind, loss.file, loss.reason) for loss in dataset.losses] == [
-        (Lost.BOX, tmp_path / "set.json", "annotation 4: no image '0'"),
+        (Lost.BOX, tmp_path / "set.json", "annotation 4: no image 'none'"),
         (Lost.ANNOTATION, tmp_path / "set.json", "a.png is there under several ids; their faces are merged"),
     ]
 

@@ -33,7 +33,7 @@ def cvat(shape: str, made: Callable) -> DatasetSource:
         ('<ellipse label="face" cx="50" cy="40" rx="20" ry="10"/>', [30, 30, 70, 50]),
         ('<ellipse label="face" cx="50" cy="40" rx="20" ry="10" rotation="90"/>', [40, 20, 60, 60]),
         ('<ellipse label="face" cx="50" cy="40" rx="20" ry="20" rotation="33"/>', [30, 20, 70, 60]),
-        ('<mask label="face" rle="0, 4" left="10" top="20" width="2" height="5"/>', [10, 20, 12, 25]),
+        ('<mask label="face" rle="0, 10" left="10" top="20" width="2" height="5"/>', [10, 20, 12, 25]),
         ('<skeleton label="face"><points label="1" outside="0" points="10,20"/><points label="2" points="40,60"/>'
          '<points label="3" outside="1" points="0,0"/></skeleton>', [10, 20, 40, 60]),
         (f'<box label="face" {ROTATED} rotation="0"/>', [20, 30, 60, 50]),

@@ -8,9 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from facedet.common.errors import UserError, first_line
-from facedet.data.formats.coco_rows import boxes_of, image_of, pack, unpack
+from facedet.data.formats.coco_rows import boxes_of, category_of, image_of, pack, unpack
 from facedet.data.formats.locate import image_folders, located_photo, subset_of
 from facedet.data.formats.parsing import (
     MALFORMED,
@@ -20,6 +21,7 @@ from facedet.data.formats.parsing import (
     box_of_turned,
     first_key,
     flag,
+    numbers,
     read_json,
     rotation,
     xywh_to_corners,
@@ -29,6 +31,7 @@ from facedet.data.losses import Loss, Lost
 from facedet.data.structures import BOX, Photo
 
 _FORMAT = "a COCO JSON"
+_XYXY, _XYWH = _MODES = 0, 1  # Detectron2's BoxMode
 
 
 def begins(head: str) -> bool:
@@ -46,15 +49,23 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     """
     content = _load(path)
     try:
-        by_id = {image["id"]: str(image["file_name"]) for image in content["images"]}
-        sizes = {str(image["file_name"]): _size(image) for image in content["images"]}
+        by_id = {image["id"]: _file_name(image) for image in content["images"]}
+        sizes = {_file_name(image): _size(image) for image in content["images"]}
         if len(by_id) != len(content["images"]):
             raise ValueError("an image id occurs twice")
-        classes = {category["id"]: str(category["name"]) for category in content.get("categories") or []}
+        categories = content.get("categories") or []
+        classes: dict[object, str] = {category["id"]: str(category["name"]) for category in categories}
+        if len(classes) < len(categories):
+            raise ValueError("a category id occurs twice")
+        classes = _also_as_text(classes)
+        names = _also_as_text(by_id)
         annotations: dict[str, list[dict | bytes]] = defaultdict(list)
-        for annotation in content["annotations"]:
+        for k, annotation in enumerate(content["annotations"]):
+            if not isinstance(annotation, bytes | dict):
+                losses.append(Loss(Lost.BOX, path, f"entry {k} of the annotations is {annotation!r:.60}"))
+                continue
             number = image_of(annotation) if isinstance(annotation, bytes) else annotation["image_id"]
-            name = None if isinstance(number, bool) else by_id.get(number)  # for Python, true is 1
+            name = None if isinstance(number, bool) else names.get(number)  # for Python, true is 1
             if name is None:
                 reason = f"annotation {_as_dict(annotation).get('id')}: no image {number!r}"
                 losses.append(Loss(Lost.BOX, path, reason))
@@ -96,8 +107,9 @@ def _photo(
     classes: dict[object, str],
 ) -> Photo:
     rows = [each for each in annotations if isinstance(each, bytes)]
-    if len(rows) < len(annotations):
-        return located_photo(name, folders, size, Faces.read(map(_as_dict, annotations), lambda a: _face(a, classes)))
+    if len(rows) < len(annotations) or (classes and any(category_of(row) not in classes for row in rows)):
+        faces = Faces.read(map(_as_dict, annotations), lambda a: _face(a, classes, size))
+        return located_photo(name, folders, size, faces)
     photo = located_photo(name, folders, size, Faces())
     if not rows:
         return photo
@@ -110,17 +122,54 @@ def _as_dict(annotation: dict | bytes) -> dict:
     return unpack(annotation) if isinstance(annotation, bytes) else annotation
 
 
-def _face(annotation: dict, classes: dict[object, str]) -> BoxAnnotation:
-    ignored = flag(annotation.get("iscrowd")) or flag(annotation.get("ignore"))
+def _file_name(image: dict) -> str:
+    """The file of an image; LVIS states only its address."""
+    return str(image["file_name"] if "file_name" in image or "coco_url" not in image else image["coco_url"])
+
+
+def _also_as_text(names: dict[Any, str]) -> dict[Any, str]:
+    """The names by their ids, and by these as text or number: some converters write the other form in one place."""
+    return {str(key): name for key, name in names.items()} | names | _numbers_of(names)
+
+
+def _numbers_of(names: dict[Any, str]) -> dict[Any, str]:
+    return {int(key): name for key, name in names.items() if isinstance(key, str) and key.isdecimal()}
+
+
+def _class_of(annotation: dict, classes: dict[object, str]) -> str:
+    """The class of an annotation. Raises ValueError if the categories do not have it."""
     category = annotation.get("category_id")
+    if category is None:
+        return ""
+    if classes and category not in classes:
+        raise ValueError(f"annotation {annotation.get('id')} has the unknown category {category!r}")
+    return classes.get(category, f"category {category}")
+
+
+def _face(annotation: dict, classes: dict[object, str], size: tuple[int, int]) -> BoxAnnotation:
+    ignored = flag(annotation.get("iscrowd")) or flag(annotation.get("ignore"))
     box, shape = annotation.get("bbox"), annotation.get("segmentation")
     if box is None and not shape:
         raise ValueError(f"annotation {annotation.get('id')} has neither a bbox nor a segmentation")
-    name = classes.get(category, f"category {category}")
-    if shape and not box:
+    name = _class_of(annotation, classes)
+    if shape and not (box and _has_area(box)):
+        if isinstance(shape, dict) and all(size) and list(shape.get("size") or ()) != [size[1], size[0]]:
+            raise ValueError(f"annotation {annotation.get('id')} has a mask of another size than the image")
         return BoxAnnotation(box_of_segmentation(shape), ignored, name, kind_of_segmentation(shape))
     angle = 0 if shape else rotation(annotation.get("attributes"))  # a box around a segmentation is turned already
-    return BoxAnnotation(box_of_turned(xywh_to_corners(box), angle), ignored, name, ROTATED if angle else BOX)
+    return BoxAnnotation(box_of_turned(_corners(box, annotation), angle), ignored, name, ROTATED if angle else BOX)
+
+
+def _corners(box: Any, annotation: dict) -> list[float]:
+    """x1 y1 x2 y2; Detectron2 says in `bbox_mode` that a box has this form already."""
+    mode = annotation.get("bbox_mode")
+    if mode not in (None, *_MODES):
+        raise ValueError(f"annotation {annotation.get('id')} has the bbox_mode {mode!r}; 0 and 1 are read")
+    return numbers(box, 4) if mode == _XYXY else xywh_to_corners(box)
+
+
+def _has_area(box: Any) -> bool:
+    return min(numbers(box, 4)[2:]) > 0
 
 
 def _size(image: dict) -> tuple[int, int]:

@@ -21,6 +21,8 @@ def pack(entry: dict[str, Any]) -> dict[str, Any] | bytes:
     flags = entry.get("iscrowd"), entry.get("ignore")
     if type(box) is not list or len(box) != 4 or "file_name" in entry or _may_be_turned(entry.get("attributes")):
         return entry
+    if entry.get("bbox_mode") not in (None, 1) or (entry.get("segmentation") and 0 in box):
+        return entry
     if not (
         _NUMBERS.issuperset(map(type, box)) and _IDS.issuperset(map(type, ids)) and _FLAGS.issuperset(map(type, flags))
     ):
@@ -44,6 +46,11 @@ def unpack(row: bytes) -> dict[str, Any]:
 def image_of(row: bytes) -> int:
     """The image id of a row."""
     return int.from_bytes(row[8:16], "little", signed=True)
+
+
+def category_of(row: bytes) -> int:
+    """The category id of a row."""
+    return int.from_bytes(row[16:24], "little", signed=True)
 
 
 def boxes_of(rows: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, list[int]]:

@@ -106,7 +106,11 @@ def _ellipse(shape: ET.Element) -> list[float]:
 
 
 def _mask(shape: ET.Element) -> list[float]:
-    return xywh_to_corners(_values(shape, "left", "top", "width", "height"))
+    left, top, width, height = _values(shape, "left", "top", "width", "height")
+    runs = numbers(shape.get("rle", f"0, {width * height:g}").split(","))  # of pixels outside and inside, by turns
+    if min(runs) < 0 or sum(runs) != width * height:
+        raise ValueError(f"<mask> '{shape.get('label', '')}' does not have {width:g}x{height:g} pixels")
+    return xywh_to_corners([left, top, width, height] if any(runs[1::2]) else [left, top, 0, 0])
 
 
 def _points(shape: ET.Element) -> list[float]:

@@ -83,7 +83,7 @@ def _photo(file: Path, images: Path | None) -> tuple[Photo, str]:
     content = read_json(file, _FORMAT)
     try:
         size = int(content.get("imageWidth") or 0), int(content.get("imageHeight") or 0)
-        faces = Faces.read(as_list(content["shapes"]), _face)
+        faces = Faces.read(_without_landmarks(as_list(content["shapes"])), _face)
         name = str(content.get("imagePath") or file.stem).replace("\\", "/").rsplit("/", 1)[-1]
         folders = image_folders(file, images)
         own = locate(file.stem, folders)  # a renamed image keeps its old name in the JSON
@@ -91,6 +91,12 @@ def _photo(file: Path, images: Path | None) -> tuple[Photo, str]:
     except MALFORMED as error:
         raise UserError(f"{file}: not {_FORMAT} ({type(error).__name__}: {first_line(error)})") from error
     return searched(make_photo(image, size, faces), folders), name
+
+
+def _without_landmarks(shapes: list[Any]) -> list[Any]:
+    """The shapes without the points that are in one group with a box."""
+    boxes = {s["group_id"] for s in shapes if s.get("shape_type") == "rectangle" and s.get("group_id") is not None}
+    return [s for s in shapes if s.get("shape_type") != "point" or s.get("group_id") not in boxes]
 
 
 def _face(shape: dict[str, Any]) -> BoxAnnotation:

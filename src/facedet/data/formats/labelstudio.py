@@ -10,6 +10,7 @@ import mimetypes
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import image_folders, locate, searched
@@ -27,6 +28,7 @@ from facedet.data.formats.parsing import (
     numbers,
     read_json,
 )
+from facedet.data.image import is_image_name
 from facedet.data.losses import Loss, Lost
 from facedet.data.storage import is_file
 from facedet.data.structures import BOX, Photo
@@ -55,10 +57,12 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     folders, photos, keys = image_folders(path, images), [], _keys_of_shapes(tasks)
     for k, task in enumerate(tasks):
         try:
-            name, results = _image(task), _results(task, keys)
+            results = _results(task, keys)
+            name = _image(task, {r["to_name"] for r in results if r.get("to_name")})
             about = [r for r in results if r.get("type") in _ABOUT_THE_IMAGE]
             losses += [Loss(Lost.ANNOTATION, path, f"{name}: {each['type']}") for each in about]
-            shapes = [r for r in results if r not in about]
+            boxes = {r["id"] for r in results if str(r.get("type")).startswith(_SHAPES) and r.get("id")}
+            shapes = [r for r in results if r not in about and r.get("parentID") not in boxes]  # landmarks of a face
             photos.append(searched(make_photo(_find(name, folders), _size(shapes), Faces.read(shapes, _face)), folders))
         except MALFORMED as error:
             reason = first_line(error) if isinstance(error, ValueError) else malformed(error)
@@ -67,13 +71,22 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     return photos
 
 
-def _image(task: dict[str, Any]) -> str:
-    """The name of a task's image: the first text in its data that names a file."""
+def _image(task: dict[str, Any], targets: set[str]) -> str:
+    """The name of a task's image: the first text in its data that names a file. targets: what its shapes belong to.
+
+    Raises ValueError if there are several: which of them a shape belongs to is not in the export.
+    """
     data = task.get("data", task)
     names = [str(data[key]) for key in ("image", "img", "photo") if data.get(key)]
-    names += [value for value in data.values() if isinstance(value, str) and "." in value]
+    files = [value for value in data.values() if isinstance(value, str) and "." in value]
+    images = {value for value in files if is_image_name(Path(urlsplit(value).path))}
+    if len(targets) > 1 or (not names and len(images) > 1):
+        raise ValueError(f"has several images ({', '.join(sorted(images))[:80]}); annotate single images")
+    names += [*sorted(images), *files]
     if not names:
         raise ValueError("names no image")
+    if names[0].startswith("data:"):
+        raise ValueError("has its image in the JSON, as a data URL; export the image files")
     kind = (mimetypes.guess_type(names[0])[0] or "").partition("/")[0]
     if kind in ("video", "audio"):
         raise ValueError(f"is {kind}, not an image; annotate single images")

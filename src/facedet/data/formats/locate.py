@@ -67,8 +67,12 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
         raise ValueError("names no image")
     if isabs(plain) and is_file(plain):
         return Path(plain)
-    unquoted = unquote(plain.rpartition("?d=")[2]).replace("\\", "/")  # ?d=: Label Studio's local files
-    for text in dict.fromkeys((plain, unquoted, *(normalize(form, unquoted) for form in ("NFC", "NFD")))):
+    local = plain.rpartition("?d=")[2]  # Label Studio's local files
+    unquoted = unquote(local).replace("\\", "/")
+    without_query = unquote(local.partition("?")[0]).replace("\\", "/")
+    for text in dict.fromkeys(
+        (plain, unquoted, without_query, *(normalize(form, unquoted) for form in ("NFC", "NFD")))
+    ):
         parts = [part for part in text.split("/") if part not in ("", ".")]
         for first in range(len(parts)):
             found = _different(_files("/".join(parts[first:]), folders))

@@ -5,6 +5,7 @@ VOC itself counts pixels from one, but current tools count from zero. CVAT write
 attributes: it becomes the box around it.
 """
 
+import re
 import xml.etree.ElementTree as ET
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from facedet.data.formats.parsing import (
     Faces,
     beginning,
     box_of_turned,
+    enclosing,
     flag,
     make_photo,
     numbers,
@@ -141,13 +143,31 @@ def _parse(file: Path) -> tuple[tuple[int, int], Faces, str]:
 
 def _face(node: ET.Element) -> BoxAnnotation:
     name = (node.findtext("name") or "").strip()
+    ignored = flag(node.findtext("difficult"))
     if len(boxes := node.findall("bndbox")) != 1:
+        if not boxes and (outline := node.find("polygon")) is not None:
+            return BoxAnnotation(_box_of_polygon(outline), ignored, name, "polygon")
+        if not boxes and (turned := node.find("robndbox")) is not None:
+            return BoxAnnotation(_box_of_robndbox(turned), ignored, name, ROTATED)
         raise ValueError(f"an <object> '{name}' has {len(boxes) or 'no'} <bndbox>")
     box = numbers([boxes[0].findtext(side) or "" for side in ("xmin", "ymin", "xmax", "ymax")])
     attributes = {a.findtext("name"): a.findtext("value") for a in node.iterfind("attributes/attribute")}
     angle = rotation(attributes)
     shape = ROTATED if angle else BOX
-    return BoxAnnotation(box_of_turned(box, angle), flag(node.findtext("difficult")), name, shape)
+    return BoxAnnotation(box_of_turned(box, angle), ignored, name, shape)
+
+
+def _box_of_polygon(node: ET.Element) -> list[float]:
+    """The box around x1 y1 x2 y2 ..., as RectLabel writes them, or around <pt>, as LabelMe 3 does."""
+    sides = [side for each in (node, *node.findall("pt")) for side in each]
+    xs, ys = ([each.text or "" for each in sides if re.fullmatch(rf"{axis}\d*", each.tag)] for axis in "xy")
+    return enclosing([value for point in zip(numbers(xs), numbers(ys), strict=True) for value in point])
+
+
+def _box_of_robndbox(node: ET.Element) -> list[float]:
+    """The box around a rotated box of roLabelImg: centre, sides, and an angle in radians."""
+    x, y, w, h, angle = numbers([node.findtext(key) or "" for key in ("cx", "cy", "w", "h", "angle")])
+    return box_of_turned([x - w / 2, y - h / 2, x + w / 2, y + h / 2], angle)
 
 
 def _subfolder(path: Path, names: Sequence[str]) -> Path:
