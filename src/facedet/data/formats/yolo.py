@@ -4,8 +4,7 @@ An image without a label file has no faces, unless one with its name lies elsewh
 mark ignored faces. Image sizes come from the image files.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,15 @@ import yaml
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import Ambiguous, locate
 from facedet.data.formats.parsing import BoxAnnotation, Faces, make_photo, read_text
-from facedet.data.formats.yolo_labels import labels_elsewhere, with_folder
+from facedet.data.formats.yolo_labels import (
+    Label,
+    find_labels,
+    is_named_after,
+    is_text,
+    names_of,
+    with_folder,
+    without_image,
+)
 from facedet.data.formats.yolo_rows import Rows, corners, decide, parse, shape_of, usual_columns
 from facedet.data.image import image_size, is_image_name, is_unread_name
 from facedet.data.losses import Loss, Lost
@@ -31,13 +38,13 @@ def is_folder(folder: Path) -> bool:
     """Whether a folder has a data.yaml, images/ and labels/, or label files next to images."""
     labels = folder / "labels"
     if is_dir(folder / "images") and is_dir(labels):
-        suffixes = {file.suffix for file in files_in(labels)}
+        suffixes = {file.suffix.lower() for file in files_in(labels)}
         return ".txt" in suffixes or ".json" not in suffixes
     if any(is_data_yaml(file) for file in _yaml_in(folder)):
         return True
     files = files_in(folder, nested=False)
-    images = {path.stem for path in files if is_image_name(path)}
-    return any(file.suffix == ".txt" and file.stem in images and is_label_file(file) for file in files)
+    names = {name for path in files if is_image_name(path) for name in names_of(path)}
+    return any(is_text(file) and is_named_after(file, names) and is_label_file(file) for file in files)
 
 
 @dataclass
@@ -60,20 +67,16 @@ def read(path: Path, images: Path | None, losses: list[Loss], split: str | None 
     if file:
         content = _load(file)
         names, points = _names(content.get("names")), _points(file, content)
-        candidates = {image: _label_candidates(image) for image in _images_of(file, content, images, split, losses)}
+        folders = {image: _label_folders(image) for image in _images_of(file, content, images, split, losses)}
     else:
         names = _names_in(path)
-        candidates = _candidates(path, images)
-    losses += _without_image(candidates)
+        folders = _folders(path, images)
+    found = find_labels(folders, path if is_dir(path) else path.parent, is_label_file)
+    losses += without_image(folders, found, is_label_file)
     labels: dict[Path, _Labels] = {}
-    elsewhere = labels_elsewhere(path if is_dir(path) else path.parent, candidates, is_label_file)
-    for image, files in candidates.items():
+    for image, label in found.items():
         try:
-            labels[image] = _read_labels(image, files)
-            if image in elsewhere:
-                labels[image].unread.append(
-                    f"its label file may be {elsewhere[image]}, which is not where it is expected"
-                )
+            labels[image] = _read_labels(image, label)
         except UserError as error:
             losses.append(Loss.of_error(Lost.IMAGE, image, error))
     rows = [row for each in labels.values() for row in each.rows]
@@ -110,7 +113,7 @@ def has_train_and_val(path: Path) -> bool:
 
 def is_part(file: Path) -> bool:
     """Whether a file is the annotation of one image."""
-    return file.suffix.lower() == ".txt" and is_label_file(file)
+    return is_text(file) and is_label_file(file)
 
 
 def is_label_file(file: Path) -> bool:
@@ -188,48 +191,33 @@ def _images_in_list(file: Path, root: Path) -> list[Path]:
         raise UserError(f"{file}: {error}") from error
 
 
-def _candidates(path: Path, images: Path | None) -> dict[Path, list[Path]]:
-    """The images of a folder without data.yaml, each with the candidates for its label file."""
+def _folders(path: Path, images: Path | None) -> dict[Path, list[Path]]:
+    """The images of a folder without data.yaml, each with the folders where its label file may be."""
     folder = images or (path / "images" if is_dir(path / "images") else path)
     if not is_dir(folder):
         raise UserError(f"{folder}: is not a folder; give the folder of the images")
-    candidates: dict[Path, list[Path]] = {}
+    folders: dict[Path, list[Path]] = {}
     for image in _images_in(folder):
-        relative = image.relative_to(folder).with_suffix(".txt")
-        candidates[image] = [path / "labels" / relative, path / relative, *_label_candidates(image)]
-    return candidates
+        inner = image.parent.relative_to(folder)
+        folders[image] = list(dict.fromkeys((path / "labels" / inner, path / inner, *_label_folders(image))))
+    return folders
 
 
-def _without_image(candidates: dict[Path, list[Path]]) -> Iterator[Loss]:
-    """The label files, in the folders where those of the images may be, that belong to no image, used or not."""
-    known = {file for files in candidates.values() for file in files}
-    folders: dict[Path, set[Path]] = defaultdict(set)
-    for image, files in candidates.items():
-        for file in files:
-            folders[file.parent].add(image.parent)
-    for folder, image_folders in sorted(folders.items()):
-        there = {path.stem for each in image_folders for path in files_in(each, nested=False) if is_image_name(path)}
-        for file in files_in(folder, nested=False):
-            unknown = file.suffix == ".txt" and file not in known and file.stem not in there
-            if unknown and file.name not in _NAME_FILES and is_label_file(file):
-                yield Loss(Lost.IMAGE, file, "a label file without an image")
-
-
-def _label_candidates(image: Path) -> list[Path]:
-    """Where the label file of an image may be: its path with the last images/ replaced by labels/, or next to it."""
-    folders = dict.fromkeys((with_folder(image.parent, "images", "labels"), image.parent))
-    return [folder / image.with_suffix(".txt").name for folder in folders]
+def _label_folders(image: Path) -> list[Path]:
+    """Where the label file of an image may be: in its folder with the last images/ replaced by labels/, or in that."""
+    return list(dict.fromkeys((with_folder(image.parent, "images", "labels"), image.parent)))
 
 
 def _images_in(folder: Path) -> Iterator[Path]:
     return (path for path in files_in(folder) if is_image_name(path) or is_unread_name(path))
 
 
-def _read_labels(image: Path, candidates: Iterable[Path]) -> _Labels:
+def _read_labels(image: Path, label: Label) -> _Labels:
     """The rows of an image. Raises UserError if the image or its label file cannot be read."""
+    if label.problem:
+        return _Labels(image_size(image), unread=[label.problem])
     labels = _Labels(image_size(image))
-    file = next((candidate for candidate in candidates if is_file(candidate)), None)
-    for line in read_text(file, "a YOLO label file").splitlines() if file else []:
+    for line in read_text(label.file, "a YOLO label file").splitlines() if label.file else []:
         try:
             labels.rows += [parse(line)] if line.strip() else []
         except ValueError as error:
