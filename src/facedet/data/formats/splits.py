@@ -17,7 +17,7 @@ _NAMED = re.compile(r"(?:instances_|person_keypoints_|wider_face_)?([a-z]+)(?:\d
 
 def splits_in_files(found: Sequence[Annotations]) -> dict[str, Annotations]:
     """The splits by their names, if all files of a folder have one format and are named after splits."""
-    named = [(_split_of(path.stem), (format, path)) for format, path in found]
+    named = [(split_of(path.stem), (format, path)) for format, path in found]
     splits = {name: each for name, each in named if name}
     return splits if len(splits) == len(found) and len({format for format, _ in found}) == 1 else {}
 
@@ -31,7 +31,7 @@ def splits_in_folders(
     without annotations, unless it is for tests, or another dataset.
     """
     inside = {each: [d for d in datasets_in(each) if format in (None, d[0])] for each in folders_in(folder)}
-    named = [(name, each) for each in inside if (name := _split_of(each.name))]
+    named = [(name, each) for each in inside if (name := split_of(each.name))]
     splits: dict[str, Annotations] = {}
     if not any(inside[each] for _, each in named):
         return splits
@@ -43,12 +43,13 @@ def splits_in_folders(
         elif name != "test" and files_in(each):
             refuse_not_read(each)
             raise UserError(f"{each}: has no annotations of a known format, unlike the other splits; add them")
-    others = [each.name for each in inside if inside[each] and not _split_of(each.name)]
+    others = [each.name for each in inside if inside[each] and not split_of(each.name)]
     if others:
         raise UserError(f"{folder}: contains {', '.join(splits)} and the dataset {others[0]}; give one of the folders")
     return splits
 
 
-def _split_of(name: str) -> str | None:
+def split_of(name: str) -> str | None:
+    """`train`, `val` or `test` if a folder, or a file without suffix, is named after it."""
     found = _NAMED.fullmatch(name.lower())
     return _NAMES.get(found[1]) if found else None
