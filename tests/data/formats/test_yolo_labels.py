@@ -1,11 +1,13 @@
 """Which label file belongs to which image of a YOLO dataset."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.formats.recognise import splits_of
 from facedet.data.losses import Lost
 
 ROW = "0 0.25 0.35 0.3 0.5\n"
@@ -65,3 +67,23 @@ def test_an_annotation_in_another_format_beside_a_label_file_does_not_count(tmp_
 def test_the_label_file_of_an_image_is_not_that_of_one_whose_name_differs_in_case(tmp_path: Path) -> None:
     dataset = read_dataset(write(tmp_path, "images/a.jpg", "images/A.jpg", "labels/A.txt"))
     assert [(p.path.name, len(p.boxes)) for p in dataset.photos] == [("A.jpg", 1), ("a.jpg", 0), ("b.jpg", 1)]
+
+
+@pytest.mark.parametrize("train", ["train", "Train"])
+def test_the_subsets_of_cvat_are_splits(train: str, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    for subset, name in ((train, "a"), ("valid", "b")):
+        write(folder / f"obj_{subset}_data", f"{name}.jpg", f"{name}.txt")
+        for kind in ("images", "labels"):
+            shutil.rmtree(folder / f"obj_{subset}_data" / kind)
+        (folder / f"{subset}.txt").write_text(f"data/obj_{subset}_data/{name}.jpg\n")
+    (folder / "obj.names").write_text("face\n")
+    (folder / "obj.data").write_text("classes = 1\ntrain = data/train.txt\nnames = data/obj.names\n")
+    for path in (folder, Path(shutil.make_archive(str(folder), "zip", folder))):
+        assert splits_of(path) == ["train", "val"]
+        for split, name in (("train", "a.jpg"), ("val", "b.jpg")):
+            (photo,) = read_dataset(DatasetSource(path, split=split)).photos
+            assert (photo.path.name, photo.boxes.round().tolist(), photo.classes) == (name, [BOX], ("face",))
+    shutil.rmtree(folder / "obj_valid_data")
+    assert splits_of(folder) == []  # a dataset without splits
+    assert len(read_dataset(DatasetSource(folder, split="val")).photos) == 1

@@ -11,8 +11,9 @@ from facedet.data.storage import files_in, folders_in
 Annotations = tuple[str, Path]  # format, and the path for its reader
 
 _NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-# train, instances_train2017, wider_face_train_bbx_gt
-_NAMED = re.compile(r"(?:instances_|person_keypoints_|wider_face_)?([a-z]+)(?:\d{4})?(?:_bbx_gt)?")
+# train, instances_train2017, wider_face_train_bbx_gt, obj_train_data
+_DARKNET = "obj_"
+_NAMED = re.compile(rf"(?:instances_|person_keypoints_|wider_face_|{_DARKNET})?([a-z]+)(?:\d{{4}})?(?:_bbx_gt|_data)?")
 
 
 def splits_in_files(found: Sequence[Annotations]) -> dict[str, Annotations]:
@@ -33,7 +34,8 @@ def splits_in_folders(
     inside = {each: [d for d in datasets_in(each) if format in (None, d[0])] for each in folders_in(folder)}
     named = [(name, each) for each in inside if (name := split_of(each.name))]
     splits: dict[str, Annotations] = {}
-    if not any(inside[each] for _, each in named):
+    alone = len(named) == 1 and named[0][1].name.startswith(_DARKNET)  # Darknet calls a dataset without splits so
+    if alone or not any(inside[each] for _, each in named):
         return splits
     for name, each in named:
         if name in splits or len(inside[each]) > 1:
