@@ -42,7 +42,8 @@ def is_named_after(file: Path, names: set[str]) -> bool:
 def find_labels(folders: Folders, root: Path, is_label: Callable[[Path], bool]) -> dict[Path, Label]:
     """The label file of each image. root: of the dataset. is_label: whether a text file is a label file."""
     listed = {folder: _by_name(folder) for folder in dict.fromkeys(f for each in folders.values() for f in each)}
-    labels = {image: _label_of(image, [listed[folder] for folder in each]) for image, each in folders.items()}
+    named = cache(_names_in)
+    labels = {image: _label_of(image, [listed[folder] for folder in each], named) for image, each in folders.items()}
     users: dict[Path, list[Path]] = defaultdict(list)
     for image, label in labels.items():
         if label.file and is_image_name(image):
@@ -51,7 +52,7 @@ def find_labels(folders: Folders, root: Path, is_label: Callable[[Path], bool]) 
         if more:
             shared = Label(file, f"{first.name} and {more[0].name} share one label file, {file.name}")
             labels |= dict.fromkeys((first, *more), shared)
-    return labels | _elsewhere(root, folders, labels, is_label)
+    return labels | _elsewhere(root, folders, labels, is_label, named)
 
 
 def without_image(folders: Folders, labels: Mapping[Path, Label], is_label: Callable[[Path], bool]) -> Iterator[Loss]:
@@ -62,7 +63,7 @@ def without_image(folders: Folders, labels: Mapping[Path, Label], is_label: Call
         for folder in each:
             images[folder].add(image.parent)
     for folder, image_folders in sorted(images.items()):
-        names = {name for each in image_folders for image in _images_in(each) for name in names_of(image)}
+        names = {name for each in image_folders for name in _names_in(each)}
         for file in files_in(folder, nested=False):
             if is_text(file) and file not in used and not is_named_after(file, names) and is_label(file):
                 yield Loss(Lost.IMAGE, file, "a label file without an image")
@@ -76,8 +77,8 @@ def with_folder(path: Path, old: str, new: str) -> Path:
     return Path(*path.parts[:last], new, *path.parts[last + 1 :])
 
 
-def _label_of(image: Path, places: Iterable[Mapping[str, Sequence[Path]]]) -> Label:
-    """The label file of an image. places: the files of each folder by their names without case."""
+def _label_of(image: Path, places: Iterable[Mapping[str, Sequence[Path]]], named: Callable[[Path], set[str]]) -> Label:
+    """The label file of an image. places: the files of each folder by their names without case. named: `_names_in`."""
     names, others = names_of(image), []
     for place in places:
         same = sorted(file for name in {name.casefold() for name in names} for file in place.get(name, ()))
@@ -87,7 +88,7 @@ def _label_of(image: Path, places: Iterable[Mapping[str, Sequence[Path]]]) -> La
             return Label(texts[0], problem)
         others += same
     for file in others:
-        if is_text(file) and not any(is_named_after(file, names_of(each)) for each in _images_in(image.parent)):
+        if is_text(file) and not is_named_after(file, named(image.parent)):
             return Label(file, f"its label file may be {file.name}, which differs in the case of letters")
         if file.suffix.lower() in _OTHERS and is_named_after(file, names):
             return Label(None, f"it is annotated in {file.name}, another format")
@@ -95,7 +96,11 @@ def _label_of(image: Path, places: Iterable[Mapping[str, Sequence[Path]]]) -> La
 
 
 def _elsewhere(
-    root: Path, folders: Folders, labels: Mapping[Path, Label], is_label: Callable[[Path], bool]
+    root: Path,
+    folders: Folders,
+    labels: Mapping[Path, Label],
+    is_label: Callable[[Path], bool],
+    named: Callable[[Path], set[str]],
 ) -> dict[Path, Label]:
     """For images without a label file: one with their name elsewhere in the dataset that belongs to no other image."""
     missing: dict[str, list[Path]] = defaultdict(list)
@@ -103,14 +108,13 @@ def _elsewhere(
         if label == Label():
             for name in names_of(image):
                 missing[name].append(image)
-    images = cache(lambda folder: {name for image in _images_in(folder) for name in names_of(image)})
     known = {(folder, name) for image, each in folders.items() for folder in each for name in names_of(image)}
     found: dict[Path, Label] = {}
     for file in files_in(root) if missing else []:
         name = _plain(file.stem)
         if name not in missing or not is_text(file) or (file.parent, name) in known or not is_label(file):
             continue
-        if not any(name in images(folder) for folder in {file.parent, with_folder(file.parent, "labels", "images")}):
+        if not any(name in named(folder) for folder in {file.parent, with_folder(file.parent, "labels", "images")}):
             ends = {image: common_end(image.parent.parts, file.parent.parts) for image in missing[name]}
             problem = f"its label file may be {file}, which is not where it is expected"
             found |= {image: Label(None, problem) for image, end in ends.items() if end == max(ends.values())}
@@ -124,8 +128,9 @@ def _by_name(folder: Path) -> dict[str, list[Path]]:
     return files
 
 
-def _images_in(folder: Path) -> list[Path]:
-    return [file for file in files_in(folder, nested=False) if is_image_name(file)]
+def _names_in(folder: Path) -> set[str]:
+    """What the label files of the images in a folder may be called."""
+    return {name for file in files_in(folder, nested=False) if is_image_name(file) for name in names_of(file)}
 
 
 def _plain(name: str) -> str:
