@@ -251,7 +251,10 @@ CASES = {
         classes=("face",),
     ),
     "YOLO predictions": replace(
-        YOLO, files={"labels/a.txt": "yolo_predictions.txt"}, expected={"images/b.jpg": []}, lost=("a prediction",)
+        YOLO,
+        files={"labels/a.txt": "yolo_predictions.txt"},
+        expected={"images/b.jpg": []},
+        lost=("6 columns: a box with one more number",),
     ),
     "YOLO predictions of tracks": replace(
         YOLO, files={"labels/a.txt": "yolo_tracks.txt"}, expected={"images/b.jpg": []}, lost=("7 columns: not a box",)

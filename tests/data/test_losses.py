@@ -117,7 +117,7 @@ DAMAGE = {  # format: file with the annotation of a.jpg, text, damaged text, rea
         "10 20 30 40",
         "4 numbers instead of 10: ['10', '20', '30', '40']",
     ),
-    "yolo": ("a.txt", "1 0.25 ", "1 0.25 0.5 ", "6 columns: a prediction with its confidence, not an annotation"),
+    "yolo": ("a.txt", "1 0.25 ", "1 0.25 0.5 ", "6 columns: a box with one more number (confidence, track or angle)"),
 }
 
 

@@ -18,7 +18,7 @@ from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.formats.locate import locate
 from facedet.data.formats.recognise import has_train_and_val
 from facedet.data.image import find_images, image_size, read_image
-from facedet.data.storage import files_in, is_dir, is_file, opened
+from facedet.data.storage import files_in, folders_in, is_dir, is_file, opened
 
 LABEL = b"0 0.5 0.5 0.5 0.5\n"
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 12, 3)).astype(np.uint8)
@@ -51,6 +51,16 @@ def test_links_to_folders_are_followed_once_and_loops_are_not(tmp_path: Path) ->
     (root / "itself").symlink_to("itself")
     assert names(root) == ["itself", "linked/b.png", "real/a.png"]
     assert names(root, nested=False) == ["itself"]
+
+
+@pytest.mark.parametrize("inside", ["@eaDir/a.png", ".git", ".ipynb_checkpoints", ".Trash-1000/files", "lost+found"])
+def test_folders_of_systems_and_hidden_ones_are_not_listed(inside: str, tmp_path: Path) -> None:
+    root = tmp_path / ".hidden/set"
+    image(root / "images/a.png")
+    image(root / "images" / inside / "b.png")
+    packed = shutil.make_archive(str(tmp_path / "set"), "zip", root)
+    assert names(root) == names(Path(packed)) == ["images/a.png"]
+    assert folders_in(root / "images") == folders_in(Path(packed) / "images") == []
 
 
 def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from facedet.data.archive import Archive, archive_of
 
 _SYSTEM = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")  # what systems put next to the files of people
 _RESOURCE = "._"  # begins the files that macOS puts next to others
+_SYSTEM_FOLDERS = ("@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found")  # hold copies
 
 
 def is_file(path: Path | str) -> bool:
@@ -73,8 +74,8 @@ def digest(path: Path) -> str:
 def files_in(folder: Path, *, nested: bool = True) -> list[Path]:
     """The files of a folder and, unless `nested` is false, of the folders in it, sorted by path.
 
-    Links are followed, each folder is listed once, and the files that systems add by themselves are not listed. Raises
-    UserError for a folder that cannot be read.
+    Links are followed, each folder is listed once. Hidden folders, and what systems add by themselves, are not listed.
+    Raises UserError for a folder that cannot be read.
     """
     if found := archive_of(folder):
         paths = map(found[0].path.__truediv__, _names_in(*found, nested))
@@ -87,8 +88,8 @@ def folders_in(folder: Path) -> list[Path]:
     if found := archive_of(folder):
         archive, inside = found
         there = (archive.path / name for name in archive.folders.get(inside, ()) if name in archive.folders)
-        return sorted(path for path in there if not _is_of_system(path))
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not _is_of_system(path))
+        return sorted(path for path in there if not _is_folder_of_system(path))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not _is_folder_of_system(path))
 
 
 def _names_in(archive: Archive, folder: str, nested: bool) -> Iterator[str]:
@@ -96,7 +97,7 @@ def _names_in(archive: Archive, folder: str, nested: bool) -> Iterator[str]:
     for name in archive.folders.get(folder, ()):
         if name in archive.files:
             yield name
-        elif nested:
+        elif nested and not _is_folder_of_system(Path(name)):
             yield from _names_in(archive, name, nested)
 
 
@@ -121,9 +122,13 @@ def _walk(folder: Path, nested: bool) -> Iterator[Path]:
             link = entry.is_symlink()
             if not (os.path.isdir(path) if link else entry.is_dir()):
                 yield path
-            elif nested:
+            elif nested and not _is_folder_of_system(path):
                 (links if link else folders).append(path)
 
 
 def _is_of_system(path: Path) -> bool:
     return path.name in _SYSTEM or path.name.startswith(_RESOURCE) or "__MACOSX" in path.parts
+
+
+def _is_folder_of_system(path: Path) -> bool:
+    return path.name.startswith(".") or path.name in _SYSTEM_FOLDERS or _is_of_system(path)

@@ -65,8 +65,11 @@ def test_yolo_splits_that_are_missing_are_reported(splits: Path) -> None:
             read_dataset(DatasetSource(splits, split=split))
     assert len(read_dataset(DatasetSource(splits, split="train")).photos) == 2
     replace_in(splits, "val: gone", "val: valid\ntest: gone")  # tools name it, even if there is none
-    dataset = read_dataset(DatasetSource(splits))
-    assert "data.yaml: test: no such file or folder: " in dataset.skipped[0]
+    assert read_dataset(DatasetSource(splits)).losses == []
+    (remark,) = check_dataset(DatasetSource(splits), 64).of_kind("remark")
+    assert f"test: no such file or folder: {splits.parent / 'gone'}" in str(remark)
+    with pytest.raises(UserError, match="test: no such file or folder"):
+        read_dataset(DatasetSource(splits, split="test"))
 
 
 @pytest.mark.parametrize("text", ["train: [", "- 1\n- 2\n", "names: [face]\n", "train:\n"])
@@ -154,3 +157,108 @@ def test_the_label_file_of_another_image_with_the_same_name_is_not_taken_for_a_l
     )  # without a label file, like c.jpg; valid/ has a b.txt for its b.png
     assert names(DatasetSource(splits, split="train")) == ["a.jpg", "b.png", "c.jpg"]
     assert read_dataset(DatasetSource(splits, split="train")).losses == []
+
+
+@pytest.mark.parametrize("split", [None, "train"])
+def test_a_folder_without_label_files_is_not_background_if_others_have_some(split: str | None, splits: Path) -> None:
+    more = splits.parent / "more" / "images"
+    more.mkdir(parents=True)
+    shutil.copy(splits.parent / "train" / "images" / "c.jpg", more / "d.jpg")
+    splits.write_text("train: [train/images, more/images]\nval: valid/images\n")
+    dataset = read_dataset(DatasetSource(splits, split=split))
+    assert "d.jpg" not in [p.path.name for p in dataset.photos]
+    (loss,) = dataset.losses
+    assert loss.file.name == "d.jpg"
+    assert loss.reason.endswith(f"no label file in {more}, unlike others; background needs empty ones")
+    splits.write_text("train: more/images\nval: valid/images\n")
+    with pytest.raises(UserError, match="no label file in"):
+        read_dataset(DatasetSource(splits, split="train"))
+    (splits.parent / "more" / "labels").mkdir()
+    (splits.parent / "more" / "labels" / "d.txt").touch()
+    assert "d.jpg" in names(DatasetSource(splits, split=split))
+
+
+def test_a_dataset_without_any_label_file_is_background(splits: Path) -> None:
+    for file in splits.parent.rglob("labels/*.txt"):
+        file.unlink()
+    assert [len(p.boxes) for p in read_dataset(DatasetSource(splits)).photos] == [0, 0, 0]
+
+
+def test_a_split_for_tests_without_label_files_is_left_out_unless_it_is_asked_for(splits: Path) -> None:
+    shutil.copytree(splits.parent / "valid" / "images", splits.parent / "test" / "images")
+    splits.write_text(splits.read_text() + "test: test/images\n")
+    assert names(DatasetSource(splits)) == ["a.jpg", "c.jpg", "b.png"]
+    assert "1 images for tests have no label files" in str(
+        check_dataset(DatasetSource(splits), 64).of_kind("remark")[0]
+    )
+    with pytest.raises(UserError, match=r"no usable image \(first reason: .*b\.png: .*no label file in .*test"):
+        read_dataset(DatasetSource(splits, split="test"))
+
+
+def test_a_split_in_images_without_label_files_is_not_background(made: Callable) -> None:
+    folder = made("yolo")
+    (folder / "images" / "val").mkdir()
+    (folder / "images" / "c.jpg").rename(folder / "images" / "val" / "c.jpg")
+    (loss,) = read_dataset(DatasetSource(folder)).losses
+    assert (loss.file.name, "no label file in" in loss.reason) == ("c.jpg", True)
+
+
+@pytest.mark.parametrize("line", [".", "/", "./", "\\"])
+def test_a_line_of_a_list_that_names_no_image_is_a_loss(line: str, splits: Path) -> None:
+    file = splits.parent / "list.txt"
+    file.write_text(f"train/images/a.jpg\n{line}\n")
+    splits.write_text("train: list.txt\nnames: [mask, face]\n")
+    dataset = read_dataset(DatasetSource(splits))
+    assert [p.path.name for p in dataset.photos] == ["a.jpg"]
+    assert dataset.losses == [Loss(Lost.NAME, file, f"{line}: names no image")]
+
+
+@pytest.mark.parametrize("root", ["/content/set-1/", "C:\\data\\set\\", "/content/"])
+def test_a_data_yaml_that_was_moved_with_its_folders_is_read(root: str, splits: Path) -> None:
+    splits.write_text(f"train: '{root}train/images'\nval: '{root}valid/images'\nnames: [mask, face]\n")
+    assert names(DatasetSource(splits, split="train")) == ["a.jpg", "c.jpg"]
+    assert names(DatasetSource(splits, split="val")) == ["b.png"]
+    splits.write_text(f"train: '{root}train/images'\nval: '{root}other/images'\nnames: [mask, face]\n")
+    shutil.copytree(splits.parent / "train" / "images", splits.parent / "images")  # not taken for other/images
+    with pytest.raises(UserError, match=r"val: no such file or folder.*write it relative to this file"):
+        read_dataset(DatasetSource(splits))
+
+
+def test_a_data_yaml_may_state_one_folder_of_another_machine(splits: Path) -> None:
+    splits.write_text("path: /content/set\ntrain: set-2/train/images\nnames: [mask, face]\n")
+    assert names(DatasetSource(splits)) == ["a.jpg", "c.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("{'0': mask, '1': face}", "face"), ("{0: mask, 1: face}", "face"), ("[mask, face]", "face"), ("", "1"),
+     ("lists/face.names", "face")],
+)  # fmt: skip
+def test_the_names_in_a_data_yaml_have_several_forms(text: str, name: str, splits: Path) -> None:
+    (splits.parent / "face.names").write_text("mask\nface\n")
+    splits.write_text(f"train: train/images\nnames: {text}\n")
+    assert read_dataset(DatasetSource(splits)).photos[0].classes == (name, name)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{"face.names": "mask\nface\n"}, {"images/face.names": "mask\nface"}, {"labels/labels.txt": "mask\nface\n"},
+     {"obj.data": "classes = 2\nnames = data/x.names\n", "x.names": "mask\nface\n", "coco.names": "person\n"},
+     {"images/my.data": "names=my.list", "images/my.list": "mask\r\nface\r\n"},
+     {"weights.data": "\x00", "../obj.names": "mask\nface\n"}],
+)  # fmt: skip
+def test_lists_of_class_names_are_found(files: dict, made: Callable) -> None:
+    folder = made("yolo")
+    (folder / "classes.txt").unlink()
+    assert read_dataset(DatasetSource(folder)).photos[0].classes == ("1", "1")
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    assert read_dataset(DatasetSource(folder, format="yolo")).photos[0].classes == ("face", "face")
+
+
+@pytest.mark.parametrize("text", ["[mask]", "mask", "{0: mask, 2: face}"])
+def test_a_class_that_has_no_name_is_not_known(text: str, splits: Path) -> None:
+    splits.write_text(f"train: train/images\nnames: {text}\n")
+    (loss,) = read_dataset(DatasetSource(splits)).losses
+    assert loss.file.name == "a.jpg"
+    assert "class 1 is not in names" in loss.reason

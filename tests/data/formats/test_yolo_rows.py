@@ -34,7 +34,7 @@ def polygon(rng: np.random.Generator, points: int) -> list[float]:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [("0 0.5 0.5 0.1", "4 columns instead of `class cx cy w h`: 0 0.5 0.5 0.1"),
-     ("0 0.5 0.5 0.1 0.1 0.9", "6 columns: a prediction with its confidence, not an annotation"),
+     ("0 0.5 0.5 0.1 0.1 0.9", r"6 columns: a box with one more number \(confidence, track or angle\)"),
      ("face 0.5 0.5 0.1 0.1", "not numbers: "), ("0 0.5 nan 0.1 0.1", "not finite numbers: "),
      ("0,0.5,0.5,0.1,0.1", "not numbers: "), ("", "0 columns")],
 )  # fmt: skip
@@ -67,7 +67,8 @@ def test_every_row_has_a_box(row: list, kind: Rows, box: list) -> None:
     ("columns", "kind", "reason"),
     [(8, Rows.POLYGONS, "8 columns: not a polygon, unlike the other rows"),
      (10, Rows.POSES, "10 columns: neither a box, nor a box with points, nor a polygon"),
-     (12, Rows.POSES, "12 columns: neither")],
+     (12, Rows.POSES, "12 columns: neither"),
+     (8, Rows.POSES, "8 columns: the third number of a point is not its visibility: 0, 1 or 2")],
 )  # fmt: skip
 def test_a_row_unlike_the_others_is_refused(columns: int, kind: Rows, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
@@ -245,3 +246,34 @@ def test_an_image_with_a_row_unlike_the_others_is_left_out(write: Callable) -> N
     (loss,) = read_dataset(write([SQUARE, SQUARE, SQUARE[:-1]])).losses
     assert loss.file.name == "a.jpg"
     assert loss.reason.endswith("8 columns: not a polygon, unlike the other rows")
+
+
+@pytest.mark.parametrize("whole", [1, 2, 3])
+def test_a_polygon_with_a_missing_number_is_no_box_with_a_point_and_does_not_make_others_unread(
+    whole: int, write: Callable
+) -> None:
+    truncated = [0, 0.1, 0.1, 0.2, 0.1, 0.4, 0.1, 0.4]
+    rows = [truncated, *[SQUARE] * whole]
+    kind, usual = decide(rows, None, "set"), usual_columns(rows)
+    assert [corners(row, kind, None, usual) for row in rows[1:]] == [pytest.approx([0.1, 0.2, 0.6, 0.7])] * whole
+    (loss,) = read_dataset(write(rows)).losses
+    assert loss.reason.endswith("8 columns: not a polygon, unlike the other rows")
+
+
+def test_a_polygon_with_a_missing_number_is_not_read_alone(write: Callable) -> None:
+    (loss,) = read_dataset(write([[0, 0.1, 0.1, 0.2, 0.1, 0.4, 0.1, 0.4]])).losses
+    assert loss.reason.endswith("8 columns: not a box, unlike the other rows")
+
+
+def test_a_truncated_row_does_not_decide_what_another_one_is() -> None:
+    with pytest.raises(UserError, match="9 columns can be polygons or boxes with points"):
+        decide([[*BOX, *EYES[:3]], [*BOX, *EYES]], None, "set")
+
+
+@pytest.mark.parametrize("visibility", [-1.0, 0.0, 1.0, 2.0])
+def test_the_third_number_of_a_point_is_its_visibility(visibility: float) -> None:
+    row = [*BOX, *EYES[:2], 2, 0.55, 0.6, 1, *EYES[2:], visibility]
+    assert corners(row, decide([row], None, "set")) == pytest.approx([0.4, 0.3, 0.6, 0.7])
+    for shape in (None, [3, 3]):
+        with pytest.raises(ValueError, match="14 columns: the third number of a point is not its visibility"):
+            corners([*row[:-1], 0.87], Rows.POSES, shape)

@@ -8,7 +8,7 @@ from facedet.data.formats.not_read import is_not_read, refuse_not_read
 from facedet.data.formats.parsing import beginning
 from facedet.data.formats.splits import Annotations, splits_in_files, splits_in_folders
 from facedet.data.formats.table import FORMATS, NAMES, TABLE
-from facedet.data.formats.yolo import has_train_and_val as lists_train_and_val
+from facedet.data.formats.yolo_yaml import has_train_and_val as lists_train_and_val
 from facedet.data.storage import exists, files_in, folders_in, is_file
 
 _GIVE_FORMAT = f"give its format with --format: {NAMES}"

@@ -15,6 +15,7 @@ from facedet.data.formats.parsing import enclosing, numbers
 from facedet.data.structures import BOX
 
 _BOX, _PREDICTION, _FEWEST_POINTS, _CORNERS = 5, 6, 7, 9  # columns
+_VISIBILITY = (-1, 0, 1, 2)  # of a point; the first, in some sets, of one that is not annotated
 _PIXELS = 2  # of the image's sides: no fraction is larger
 _SLACK = 0.1  # of a box's sides, by which points of a face may lie outside it
 _ROUNDING = 0.002  # of the image's sides
@@ -38,7 +39,7 @@ def parse(line: str) -> list[float]:
     if len(values) < _BOX:
         raise ValueError(f"{len(values)} columns instead of `class cx cy w h`: {line.strip()[:60]}")
     if len(values) == _PREDICTION:
-        raise ValueError("6 columns: a prediction with its confidence, not an annotation")
+        raise ValueError("6 columns: a box with one more number (confidence, track or angle)")
     return values
 
 
@@ -79,14 +80,16 @@ def _check_pose(row: Sequence[float], points: Sequence[int] | None, usual: int) 
         raise ValueError(f"{columns} columns: neither a box, nor a box with points, nor a polygon")
     if points is not None and columns != _BOX + math.prod(points):
         raise ValueError(f"{columns} columns instead of the {_BOX + math.prod(points)} of kpt_shape")
+    if (points[-1] == 3 if points else (columns - _BOX) % 2) and not _has_triples(row):
+        raise ValueError(f"{columns} columns: the third number of a point is not its visibility: 0, 1 or 2")
     unusual = usual not in (0, columns) and _can_be_polygon(row)
     if points is None and (unusual or _is_other(row, Rows.POSES)):
         raise ValueError(f"{columns} columns: not a box with points in it, unlike the other rows")
 
 
 def usual_columns(rows: Iterable[Sequence[float]]) -> int:
-    """The most frequent number of columns of the rows that are longer than a box; 0 without any."""
-    counts = Counter(len(row) for row in rows if len(row) > _BOX)
+    """The most frequent number of columns of the rows that are longer than a box and whole; 0 without any."""
+    counts = Counter(len(row) for row in rows if len(row) > _BOX and _is_whole(row))
     return max(counts, key=counts.__getitem__, default=0)
 
 
@@ -94,7 +97,7 @@ def decide(rows: Iterable[Sequence[float]], points: Sequence[int] | None, where:
     """What the longer rows of a dataset are: what most of them can be, as a few may be damaged. points: `kpt_shape` of
     data.yaml, if it has one. Raises UserError if they can be both, or are mixed.
     """
-    long = [row for row in rows if len(row) >= _FEWEST_POINTS]
+    long = [row for row in rows if len(row) >= _FEWEST_POINTS and _is_whole(row)]
     if points is not None:
         return Rows.POSES if any(points) else Rows.POLYGONS
     if not long:
@@ -145,8 +148,18 @@ def _can_be_pose(row: Sequence[float]) -> bool:
             if px > 0 or py > 0  # or else it is not annotated
         )
         for step in (2, 3)
-        if len(rest) % step == 0
+        if (_has_triples(row) if step == 3 else len(rest) % step == 0)
     )
+
+
+def _is_whole(row: Sequence[float]) -> bool:
+    """Whether a row longer than a box has the columns of one of the kinds."""
+    return len(row) % 2 == 1 or _has_triples(row)
+
+
+def _has_triples(row: Sequence[float]) -> bool:
+    """Whether the numbers after the box can be points, each with its visibility."""
+    return len(row) % 3 == _BOX % 3 and all(value in _VISIBILITY for value in row[_FEWEST_POINTS::3])
 
 
 def _is_parallelogram(row: Sequence[float]) -> bool:
