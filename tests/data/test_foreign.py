@@ -99,6 +99,15 @@ CASES = {
         ("train2017/a.jpg", "val2017/a.jpg"),
         {f"{split}2017/a.jpg": [[10.5, 20, 40.5, 60]] for split in ("train", "val")},
     ),
+    "official COCO with all its files": Case(
+        {
+            f"annotations/{kind}_{split}2017.json": "coco_instances.json"
+            for kind in ("instances", "captions", "person_keypoints")
+            for split in ("train", "val")
+        },
+        ("train2017/a.jpg", "val2017/a.jpg"),
+        {f"{split}2017/a.jpg": [[10.5, 20, 40.5, 60]] for split in ("train", "val")},
+    ),
     "VOC of Roboflow, from its root": Case(
         {f"{split}/a.xml": "voc_labelimg.xml" for split in ("train", "valid")},
         ("train/a.jpg", "valid/a.jpg"),

@@ -26,7 +26,7 @@ def only_classes(photo: Photo, classes: Sequence[str]) -> Photo:
 
 def check_classes(chosen: Sequence[str], found: Collection[str], where: Path) -> None:
     """Raise UserError for a chosen class that is not found, or if one of several is called face and none is chosen."""
-    there = ", ".join(sorted(found)) or "none"
+    there = ", ".join(sorted(name or "(without a name)" for name in found)) or "none"
     if chosen and ALL not in chosen:
         for name in chosen:
             if name not in found:

@@ -11,6 +11,8 @@ from facedet.data.formats.table import FORMATS, NAMES, TABLE
 from facedet.data.formats.yolo_yaml import has_train_and_val as lists_train_and_val
 from facedet.data.storage import exists, files_in, folders_in, is_file
 
+_INSTANCES = "instances_"
+_OF_THE_SAME_IMAGES = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")
 _GIVE_FORMAT = f"give its format with --format: {NAMES}"
 
 
@@ -118,6 +120,10 @@ def _datasets_in(folder: Path) -> list[Annotations]:
         for file in files_in(parent, nested=False):
             if file.suffix.lower() in (".json", ".xml", ".txt") and (format := _format_of(file)):
                 found.append((format, file))
+    if any(
+        file.name.startswith(_INSTANCES) for _, file in found
+    ):  # the others of official COCO have no boxes, or these
+        found = [(format, file) for format, file in found if not file.name.startswith(_OF_THE_SAME_IMAGES)]
     return found
 
 
