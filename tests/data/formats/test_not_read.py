@@ -12,7 +12,7 @@ from facedet.data.dataset import DatasetSource, read_dataset
 OTHERS = {
     "faces.tfrecord-00000-of-00010": ("\x08\x01", "a TFRecord"),
     "train.parquet": ("PAR1\x15", "a Parquet file"),
-    "set.tar.gz": ("\x1f\x8b\x08", "an archive, which is not read; unpack it, or give a zip"),
+    "set.tar.gz": ("\x1f\x8b\x08", "an archive"),
     "annotations.json.gz": ("\x1f\x8b\x08", "an archive"),
     "wider_face_val.mat": ("MATLAB 5.0 MAT-file, Platform: GLNXA64", "a MATLAB file"),
     "export.ndjson": ('{"data_row": {"id": "x"}, "projects": {"p": {"labels": [{"annotations": {', "Labelbox"),

@@ -33,7 +33,7 @@ class _Signature:
 
 
 _TABLE = (
-    _Signature("an archive", name=r".*\.(tar|tgz|tar\.\w+|gz|bz2|xz|rar|7z)", advice="unpack it, or give a zip"),
+    _Signature("an archive", name=r".*\.(tar|tgz|tar\.\w+|gz|bz2|xz|rar|7z)", advice="give a zip, or unpack it"),
     _Signature("a TFRecord", name=r".*\.(tfrecords?|record)(-\d+-of-\d+)?"),
     _Signature("a Parquet file", head=r"PAR1"),
     _Signature("a MATLAB file", name=r".*\.mat", head=r"MATLAB ", advice="give wider_face_*_bbx_gt.txt, for example"),
