@@ -53,24 +53,8 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
         sizes = {_file_name(image): _size(image) for image in content["images"]}
         if len(by_id) != len(content["images"]):
             raise ValueError("an image id occurs twice")
-        categories = content.get("categories") or []
-        classes: dict[object, str] = {category["id"]: str(category["name"]) for category in categories}
-        if len(classes) < len(categories):
-            raise ValueError("a category id occurs twice")
-        classes = _also_as_text(classes)
-        names = _also_as_text(by_id)
-        annotations: dict[str, list[dict | bytes]] = defaultdict(list)
-        for k, annotation in enumerate(content["annotations"]):
-            if not isinstance(annotation, bytes | dict):
-                losses.append(Loss(Lost.BOX, path, f"entry {k} of the annotations is {annotation!r:.60}"))
-                continue
-            number = image_of(annotation) if isinstance(annotation, bytes) else annotation["image_id"]
-            name = None if isinstance(number, bool) else names.get(number)  # for Python, true is 1
-            if name is None:
-                reason = f"annotation {_as_dict(annotation).get('id')}: no image {number!r}"
-                losses.append(Loss(Lost.BOX, path, reason))
-            else:
-                annotations[name].append(annotation)
+        classes = _classes(content.get("categories") or [])
+        annotations = _by_image(content["annotations"], _in_both_forms(by_id), path, losses)
         folders = image_folders(path, images, subset_of(path))
         twice = {name for name, count in Counter(by_id.values()).items() if count > 1}
         merged = "is there under several ids; their faces are merged"
@@ -97,6 +81,32 @@ def _load(path: Path) -> dict[str, list]:
     if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in ("images", "annotations")):
         raise UserError(f'{path}: not {_FORMAT} (it has no lists "images" and "annotations")')
     return content
+
+
+def _classes(categories: Sequence[dict]) -> dict[object, str]:
+    """The names of the categories by their ids. Raises ValueError if an id has two."""
+    classes: dict[object, str] = {category["id"]: str(category["name"]) for category in categories}
+    if len(classes) < len(categories):
+        raise ValueError("a category id occurs twice")
+    return _in_both_forms(classes)
+
+
+def _by_image(
+    entries: Sequence[dict | bytes], names: dict[object, str], path: Path, losses: list[Loss]
+) -> dict[str, list[dict | bytes]]:
+    """The annotations of each image by its file name. names: these by the images' ids. Adds others to `losses`."""
+    annotations: dict[str, list[dict | bytes]] = defaultdict(list)
+    for k, entry in enumerate(entries):
+        if not isinstance(entry, bytes | dict):
+            losses.append(Loss(Lost.BOX, path, f"entry {k} of the annotations is {entry!r:.60}"))
+            continue
+        number = image_of(entry) if isinstance(entry, bytes) else entry["image_id"]
+        name = None if isinstance(number, bool) else names.get(number)  # for Python, true is 1
+        if name is None:
+            losses.append(Loss(Lost.BOX, path, f"annotation {_as_dict(entry).get('id')}: no image {number!r}"))
+        else:
+            annotations[name].append(entry)
+    return annotations
 
 
 def _photo(
@@ -127,13 +137,11 @@ def _file_name(image: dict) -> str:
     return str(image["file_name"] if "file_name" in image or "coco_url" not in image else image["coco_url"])
 
 
-def _also_as_text(names: dict[Any, str]) -> dict[Any, str]:
+def _in_both_forms(names: dict[Any, str]) -> dict[Any, str]:
     """The names by their ids, and by these as text or number: some converters write the other form in one place."""
-    return {str(key): name for key, name in names.items()} | names | _numbers_of(names)
-
-
-def _numbers_of(names: dict[Any, str]) -> dict[Any, str]:
-    return {int(key): name for key, name in names.items() if isinstance(key, str) and key.isdecimal()}
+    texts = {str(key): name for key, name in names.items()}
+    numbers = {int(key): name for key, name in names.items() if isinstance(key, str) and key.isdecimal()}
+    return texts | numbers | names
 
 
 def _class_of(annotation: dict, classes: dict[object, str]) -> str:
