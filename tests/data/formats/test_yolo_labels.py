@@ -87,3 +87,18 @@ def test_the_subsets_of_cvat_are_splits(train: str, tmp_path: Path) -> None:
     shutil.rmtree(folder / "obj_valid_data")
     assert splits_of(folder) == []  # a dataset without splits
     assert len(read_dataset(DatasetSource(folder, split="val")).photos) == 1
+
+
+def test_a_label_file_outside_of_the_dataset_is_none_of_its_images(tmp_path: Path) -> None:
+    """A data.yaml may lie far above: the folders beside the dataset are others, and may be large."""
+    write(tmp_path / "sets/faces", "images/train/a.jpg", "images/train/c.jpg", "labels/train/c.txt")
+    (tmp_path / "runs/labels").mkdir(parents=True)
+    (tmp_path / "runs/labels/a.txt").write_text(ROW)
+    (tmp_path / "data.yaml").write_text("path: sets/faces\ntrain: images/train\nval: images\n")
+    dataset = read_dataset(DatasetSource(tmp_path / "data.yaml", split="train"))
+    assert {p.path.name: len(p.boxes) for p in dataset.photos} == {"a.jpg": 0, "c.jpg": 1}
+    (tmp_path / "sets/faces/labels2").mkdir()
+    (tmp_path / "sets/faces/labels2/a.txt").write_text(ROW)
+    dataset = read_dataset(DatasetSource(tmp_path / "data.yaml", split="train", allow_losses=True))
+    assert [photo.path.name for photo in dataset.photos] == ["c.jpg"]
+    assert "labels2/a.txt, which is not where it is expected" in dataset.skipped[0]

@@ -67,7 +67,7 @@ def read(path: Path, images: Path | None, losses: list[Loss], split: str | None 
     images/ or in the folder itself, and the label files in labels/ or next to the images. split: key of data.yaml to
     read; None reads all. Adds each missing or unreadable file, and each label file without an image, to `losses`.
     """
-    file, points, root = path if is_file(path) else find_data_yaml(path), None, path if is_dir(path) else path.parent
+    file, points = path if is_file(path) else find_data_yaml(path), None
     if file:
         content = load(file)
         names, points = names_in_yaml(content.get("names"), file), points_in_yaml(file, content)
@@ -83,9 +83,9 @@ def read(path: Path, images: Path | None, losses: list[Loss], split: str | None 
             every = parts_in_yaml(file, content, images, None, []) if file and split else {}
         except UserError:  # a split is missing that is not asked for
             return False
-        return any(label.file for label in find_labels(_label_folders(every), root, is_label_file).values())
+        return any(label.file for label in find_labels(_label_folders(every), is_label_file).values())
 
-    found = find_labels(folders, root, is_label_file)
+    found = find_labels(folders, is_label_file)
     losses += without_image(folders, found, is_label_file)
     mark_unlabelled(found, parts, split, others, losses)
     labels: dict[Path, _Labels] = {}

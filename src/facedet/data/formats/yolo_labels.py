@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from os.path import commonpath
 from pathlib import Path
 from unicodedata import normalize
 
@@ -39,8 +40,8 @@ def is_named_after(file: Path, names: set[str]) -> bool:
     return _plain(file.stem) in names
 
 
-def find_labels(folders: Folders, root: Path, is_label: Callable[[Path], bool]) -> dict[Path, Label]:
-    """The label file of each image. root: of the dataset. is_label: whether a text file is a label file."""
+def find_labels(folders: Folders, is_label: Callable[[Path], bool]) -> dict[Path, Label]:
+    """The label file of each image. is_label: whether a text file is a label file."""
     listed = {folder: _by_name(folder) for folder in dict.fromkeys(f for each in folders.values() for f in each)}
     named = cache(_names_in)
     labels = {image: _label_of(image, [listed[folder] for folder in each], named) for image, each in folders.items()}
@@ -52,7 +53,7 @@ def find_labels(folders: Folders, root: Path, is_label: Callable[[Path], bool]) 
         if more:
             shared = Label(file, f"{first.name} and {more[0].name} share one label file, {file.name}")
             labels |= dict.fromkeys((first, *more), shared)
-    return labels | _elsewhere(root, folders, labels, is_label, named)
+    return labels | _elsewhere(folders, labels, is_label, named)
 
 
 def without_image(folders: Folders, labels: Mapping[Path, Label], is_label: Callable[[Path], bool]) -> Iterator[Loss]:
@@ -96,7 +97,6 @@ def _label_of(image: Path, places: Iterable[Mapping[str, Sequence[Path]]], named
 
 
 def _elsewhere(
-    root: Path,
     folders: Folders,
     labels: Mapping[Path, Label],
     is_label: Callable[[Path], bool],
@@ -110,7 +110,7 @@ def _elsewhere(
                 missing[name].append(image)
     known = {(folder, name) for image, each in folders.items() for folder in each for name in names_of(image)}
     found: dict[Path, Label] = {}
-    for file in files_in(root) if missing else []:
+    for file in (file for root in _roots(folders) for file in files_in(root)) if missing else ():
         name = _plain(file.stem)
         if name not in missing or not is_text(file) or (file.parent, name) in known or not is_label(file):
             continue
@@ -119,6 +119,13 @@ def _elsewhere(
             problem = f"its label file may be {file}, which is not where it is expected"
             found |= {image: Label(None, problem) for image, end in ends.items() if end == max(ends.values())}
     return found
+
+
+def _roots(folders: Folders) -> list[Path]:
+    """The folders that hold both the images and the places of their label files, unless that is a whole disk."""
+    shared = {commonpath([image.parent, *each]) for image, each in folders.items()}
+    roots = sorted(Path(each) for each in shared if Path(each).resolve() not in (Path.home(), Path(Path(each).anchor)))
+    return [root for root in roots if not any(other in root.parents for other in roots)]
 
 
 def _by_name(folder: Path) -> dict[str, list[Path]]:
