@@ -4,10 +4,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
+from facedet.data.structures import AnnotatedDataset, Photo
 from facedet.detector.config import load_config
 from facedet.train.average import WeightAverage
 from facedet.train.checkpoints import Checkpoints
@@ -30,7 +32,7 @@ class StubDataset:
 
     metainfo = {"classes": ("face",)}  # noqa: RUF012
     parts = ((12, 12),)
-    faces = SimpleNamespace(photos=range(12), skipped=[])
+    faces = AnnotatedDataset([Photo(Path(f"{k}.jpg"), 8, 8, np.zeros((0, 4)), np.zeros(0, bool)) for k in range(12)])
 
     def __len__(self) -> int:
         return 12

@@ -20,7 +20,7 @@ def test_checkpoints_contain_what_is_documented(trained: Path) -> None:
     assert best.keys() == {"state_dict", "meta"}
     assert last.keys() == {"state_dict", "meta", "optimizer", "param_schedulers"} | averaged
     meta = {"facedet", "epoch", "iter", "max_epochs", "effective_batch", "accumulate", "validated", "history", "cfg"}
-    meta |= {"seed", "time", "mmengine_version", "dataset_meta"}
+    meta |= {"seed", "time", "mmengine_version", "dataset_meta", "data"}
     assert best["meta"].keys() == meta | {"AP"}
     assert last["meta"].keys() == meta
     assert last["meta"]["history"].keys() == {"losses", "scalars", "metrics", "unreadable"}

@@ -111,7 +111,7 @@ def test_every_verb_opens_its_checkpoint_with_the_config_only(
     command = [verb, *map(str, (checkpoint, *arguments[verb]))]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 2
-    assert f"{checkpoint}: its network has the type 'PlainBackbone', which a checkpoint may not" in done.output
+    assert f"{checkpoint}: its network has the type 'PlainBackbone', which a file may not" in done.output
     assert done.output.rstrip().endswith("give the config that it was trained with: --config FILE")
     other = CliRunner().invoke(main, [*command, "--config", str(config.with_name("mine.py"))])
     assert other.exit_code == 2

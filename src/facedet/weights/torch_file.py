@@ -17,6 +17,7 @@ from facedet.common.errors import UserError, first_line
 from facedet.common.files import write_beside
 
 _LARGEST_PICKLE = 64 << 20  # bytes: names, settings and the history of a run, but no values of tensors
+_LARGEST_VIEW = 256 << 20  # bytes of a tensor that repeats what the file holds of it
 _PICKLE = "/data.pkl"  # ends the name of the part of a torch file that is not tensors
 
 
@@ -92,6 +93,7 @@ def _unusable(tensor: Tensor) -> str:
         return "has no values"
     if tensor.is_complex() or (tensor.is_floating_point() and tensor.element_size() < 2):
         return f"is of the type {tensor.dtype}"
-    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+    size = tensor.numel() * tensor.element_size()
+    if size > max(tensor.untyped_storage().nbytes(), _LARGEST_VIEW):
         return "is larger than what the file holds of it"
     return "" if bool(torch.isfinite(tensor).all()) else "has values that are not finite"

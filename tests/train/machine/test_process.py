@@ -24,9 +24,9 @@ def test_a_run_puts_back_what_it_changes(drawn: Path, quick: Path, tmp_path: Pat
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_datasets_are_read_ends_at_once(number: int, drawn: Path, quick: Path, tmp_path: Path) -> None:
     code = (
-        "import os, sys, time\nfrom facedet.train.samples import dataset\n"
+        "import os, sys, time\nfrom facedet.train.samples import datasets\n"
         "def slow(source):\n    print('reading', flush=True)\n    time.sleep(600)\n"
-        "dataset.read_every_class = slow\nfrom facedet.cli import main\nmain()"
+        "datasets.read_every_class = slow\nfrom facedet.cli import main\nmain()"
     )
     sets = ["--train", drawn / "train.json", "--val", drawn / "val.json", "--work-dir", tmp_path / "run"]
     run = subprocess.Popen(
