@@ -24,7 +24,8 @@ def test_a_run_puts_back_what_it_changes(drawn: Path, quick: Path, tmp_path: Pat
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_datasets_are_read_ends_at_once(number: int, drawn: Path, quick: Path, tmp_path: Path) -> None:
     code = (
-        "import os, sys, time\nfrom facedet.train.samples import datasets\n"
+        "import os, signal, sys, time\nfrom facedet.train.samples import datasets\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # in the background it may be ignored
         "def slow(source):\n    print('reading', flush=True)\n    time.sleep(600)\n"
         "datasets.read_every_class = slow\nfrom facedet.cli import main\nmain()"
     )
