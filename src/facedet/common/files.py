@@ -54,8 +54,18 @@ def refuse_inputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None])
 
 def write_json(content: Any, path: Path) -> None:
     """Write plain values as JSON. Raises UserError if the file cannot be written, ValueError for NaN or infinity."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text. Raises UserError if the file cannot be written."""
     with write_beside(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
+
+
+def one_per_line(words: Iterable[str]) -> str:
+    """The text of a list."""
+    return "".join(f"{word}\n" for word in words)
 
 
 def sha256(path: Path) -> str:

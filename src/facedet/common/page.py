@@ -8,7 +8,7 @@ import cv2
 import jinja2
 import numpy as np
 
-from facedet.common.files import write_beside, write_json
+from facedet.common.files import write_json, write_text
 
 
 def write_report(template: Path, folder: Path, content: Any, **values: Any) -> Path:
@@ -33,8 +33,7 @@ def write_page(template: Path, path: Path, **values: Any) -> Path:
     )
     environment.filters["file_name"] = lambda name: Path(name).name
     page = environment.get_template(template.name).render(**values)
-    with write_beside(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(path, page)
     return path
 
 

@@ -1,4 +1,4 @@
-"""Progress of long work: the caller passes a function that wraps a loop in a progress bar."""
+"""What long work says: the caller passes a function that wraps a loop in a progress bar, and one that takes lines."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,6 +9,13 @@ Progress = Callable[[Iterable, str], Iterable]  # an iterable and its descriptio
 def silent(items: Iterable, description: str) -> Iterable:
     """Show no progress bar."""
     return items
+
+
+Tell = Callable[[str], None]  # takes a line that a person should read
+
+
+def tell_nobody(line: str) -> None:
+    """Let nobody read it."""
 
 
 Position = Callable[[int], None]  # takes the number of bytes received so far

@@ -19,14 +19,8 @@ from facedet.data.names import parts_of
 
 MOST_MEMBERS = 500_000
 MOST_BYTES = 1 << 30  # of one member, unpacked
-_DAMAGED = (
-    BadZipFile,
-    LargeZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    NotImplementedError,
-)  # raised while a member is read
+# raised while a member is read
+_DAMAGED = (BadZipFile, LargeZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 _ENCRYPTED, _UTF8 = 1, 1 << 11  # bits of a member's flags
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,7 @@ def only_classes(photo: Photo, classes: Sequence[str]) -> Photo:
     """The photo with the boxes of these classes only; as it is without any, or with `all`."""
     if not classes or ALL in classes or not photo.classes:
         return photo
-    kept = np.array([name in classes for name in photo.classes], bool)
-    names = tuple(name for name in photo.classes if name in classes)
-    shapes = tuple(shape for shape, keep in zip(photo.shapes, kept, strict=False) if keep)
-    return replace(photo, boxes=photo.boxes[kept], ignored=photo.ignored[kept], classes=names, shapes=shapes)
+    return photo.only(np.array([name in classes for name in photo.classes], bool))
 
 
 def check_classes(chosen: Sequence[str], found: Collection[str], where: Path) -> None:

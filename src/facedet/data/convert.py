@@ -1,31 +1,25 @@
 """Convert a dataset of any format to another one. The image files are copied unchanged."""
 
 import shutil
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from facedet.common.errors import UserError
-from facedet.common.files import refuse_inputs, write_beside
+from facedet.common.files import one_per_line, refuse_inputs, write_beside, write_text
 from facedet.common.parallel import map_ahead
-from facedet.common.progress import Progress, silent
+from facedet.common.progress import Progress, Tell, silent, tell_nobody
 from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.losses import Loss, Lost, refuse_many
 from facedet.data.storage import opened
 from facedet.data.structures import Photo
-from facedet.data.writers.entry import TRAIN, VAL, Entry, lines, write_text
+from facedet.data.writers.entry import TRAIN, VAL, Entry
 from facedet.data.writers.fitting import FACE, fit
 from facedet.data.writers.naming import target_names
 from facedet.data.writers.table import TARGETS
 
-Tell = Callable[[str], None]
-
-
-def quiet(line: str) -> None:
-    """Tell nobody."""
-
 
 def convert_dataset(
-    source: DatasetSource, folder: Path, to: str = "coco", progress: Progress = silent, tell: Tell = quiet
+    source: DatasetSource, folder: Path, to: str = "coco", progress: Progress = silent, tell: Tell = tell_nobody
 ) -> Path:
     """Write a dataset and copies of its images into `folder`; returns the path to pass to a command.
 
@@ -58,7 +52,7 @@ def write_dataset(
     allow_losses: bool,
     val: Collection[Path] = (),
     progress: Progress = silent,
-    tell: Tell = quiet,
+    tell: Tell = tell_nobody,
 ) -> Path:
     """Write photos as `to`; returns the path to pass to a command. Raises UserError before it writes anything if the
     target can hold too few of them.
@@ -82,7 +76,7 @@ def write_dataset(
         pass
     for part in (TRAIN, VAL) if val else ():
         listed = [f"./{target.images}/{entry.name}" for entry in entries if entry.part == part]
-        write_text(folder / f"{part}.txt", lines(listed))
+        write_text(folder / f"{part}.txt", one_per_line(listed))
     classes = list(dict.fromkeys(name for photo in fitted for name in photo.classes)) or [FACE]
     return Path(target.module.write(folder, entries, classes))
 

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from PIL.Image import Transpose
 
 from facedet.common.errors import UserError, first_line
 from facedet.common.files import write_beside
+from facedet.common.progress import Tell, tell_nobody
 from facedet.data.storage import files_in, folders_in, is_dir, is_file, opened
 
 # Pillow's decoders that may read a file, whatever its suffix, and the suffixes that make a file an image. None of them
@@ -83,7 +84,7 @@ def image_orientation(path: Path) -> int:
         raise UserError(f"{path}: {UNREADABLE} ({_reason(error)})") from error
 
 
-def find_images(source: Path, tell: Callable[[str], None] = lambda line: None) -> list[Path]:
+def find_images(source: Path, tell: Tell = tell_nobody) -> list[Path]:
     """The image files of a folder, sorted by name, of a zip, or the given file. Raises UserError if there is none.
 
     tell: called with a line that names what else is there and is passed over, if anything is.

@@ -6,16 +6,16 @@ from itertools import chain
 from pathlib import Path
 
 from facedet.common.errors import UserError
-from facedet.common.progress import Progress, silent
+from facedet.common.progress import Progress, Tell, silent, tell_nobody
 from facedet.data.classes import check_classes
-from facedet.data.convert import Tell, check_target, quiet, write_dataset
+from facedet.data.convert import check_target, write_dataset
 from facedet.data.dataset import DatasetSource, read_every_class
 from facedet.data.inspect.duplicates import same_boxes
 from facedet.data.inspect.split import check_share, choose_images
 from facedet.data.losses import Loss, Lost, refuse_many
 from facedet.data.storage import digest, size_of
 from facedet.data.structures import Photo
-from facedet.data.writers.fitting import FACE
+from facedet.data.writers.fitting import class_names
 
 
 def merge_datasets(
@@ -25,7 +25,7 @@ def merge_datasets(
     val_share: float | None = None,
     seed: int = 0,
     progress: Progress = silent,
-    tell: Tell = quiet,
+    tell: Tell = tell_nobody,
 ) -> Path:
     """Write several datasets as one, like `convert_dataset`; returns the path to pass to a command.
 
@@ -96,10 +96,5 @@ def _digests(sets: Sequence[Sequence[Photo]]) -> dict[Path, str]:
 
 def _same_faces(one: Photo, other: Photo) -> bool:
     """Whether two photos have the same faces of the same classes, but for those that are ignored."""
-    first, second = (sorted(name or FACE for name in _classes(photo)) for photo in (one, other))
+    first, second = (sorted(class_names(photo.only(~photo.ignored))) for photo in (one, other))
     return first == second and same_boxes(one, other)
-
-
-def _classes(photo: Photo) -> list[str]:
-    names = photo.classes or (FACE,) * len(photo.boxes)
-    return [name for name, ignored in zip(names, photo.ignored, strict=True) if not ignored]

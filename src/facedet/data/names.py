@@ -1,7 +1,7 @@
 """File names as keys: never the last part alone, but the longest end of a path that two have in common."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os.path import abspath, commonpath
 from pathlib import Path, PurePosixPath
 
@@ -29,14 +29,15 @@ def nearest(name: str, paths: Sequence[Path]) -> list[int]:
     return [k for k, end in enumerate(ends) if end == longest] if longest > min(1, len(folders)) else []
 
 
-def distinct_names(paths: Iterable[Path]) -> dict[Path, Path]:
+def distinct_names(paths: Iterable[Path], key: Callable[[str], str] = str.casefold) -> dict[Path, Path]:
     """A name for each path: that of the file, with the folders by which it differs from others with this file name.
 
-    Names differ even on file systems that ignore case.
+    key: what is equal for file names that count as one; by default, they do on file systems that ignore case.
     """
     by_name: dict[str, dict[Path, Path]] = defaultdict(dict)
     for path in paths:
-        by_name[path.name.casefold()][path] = Path(abspath(path))  # resolves '..', which a name must not have
+        whole = Path(abspath(path))  # resolves '..', which a name must not have
+        by_name[key(whole.name)][path] = whole
     names: dict[Path, Path] = {}
     for same_name in by_name.values():
         shared = commonpath([path.parent for path in same_name.values()])

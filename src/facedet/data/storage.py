@@ -103,7 +103,7 @@ def _names_in(archive: Archive, folder: str, nested: bool) -> Iterator[str]:
 
 def _walk(folder: Path, nested: bool) -> Iterator[Path]:
     """The files below a folder. Folders come before links to folders, so that each has its own name."""
-    folders, links = [folder], [folder][:0]
+    folders, links = [folder], list[Path]()
     seen: set[tuple[int, int]] = set()
     while folders or links:
         each = folders.pop() if folders else links.pop(0)

@@ -1,7 +1,7 @@
 """Annotated images and detections, as plain arrays. Boxes are x1 y1 x2 y2 in pixels, float32."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,14 @@ class Photo:
     classes: tuple[str, ...] = ()
     unread: str = ""
     shapes: tuple[str, ...] = ()
+
+    def only(self, kept: np.ndarray) -> "Photo":
+        """The photo with a part of its boxes. kept: bool [n]."""
+        classes, shapes = (
+            tuple(each for each, is_kept in zip(of_boxes, kept, strict=False) if is_kept)
+            for of_boxes in (self.classes, self.shapes)
+        )
+        return replace(self, boxes=self.boxes[kept], ignored=self.ignored[kept], classes=classes, shapes=shapes)
 
 
 @dataclass(frozen=True)

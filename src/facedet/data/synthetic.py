@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedet.common.files import write_beside
+from facedet.common.files import write_text
 from facedet.data.image import write_png
 
 Colour = tuple[int, int, int]
@@ -29,8 +29,7 @@ def draw_dataset(folder: Path, count: int, seed: int, name: str) -> Path:
             common = {"id": len(faces) + 1, "image_id": k, "category_id": 1, "iscrowd": 0}
             faces.append({**common, "bbox": box, "area": box[2] * box[3]})
     content = {"images": images, "annotations": faces, "categories": [{"id": 1, "name": "face"}]}
-    with write_beside(folder / f"{name}.json") as temporary:
-        temporary.write_text(json.dumps(content), encoding="utf-8")
+    write_text(folder / f"{name}.json", json.dumps(content))
     return folder / f"{name}.json"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facedet.common.errors import UserError
-from facedet.common.files import check_writable, write_beside
+from facedet.common.files import check_writable, write_text
 from facedet.common.progress import Progress, silent
 from facedet.export import postprocess
 from facedet.export.fold import fold_layers
@@ -70,6 +70,5 @@ def _formats(wanted: str | Sequence[str] | None, variant: Variant) -> list[str]:
 
 
 def _write_postprocess(path: Path) -> Path:
-    with write_beside(path) as temporary:
-        temporary.write_text(Path(postprocess.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    write_text(path, Path(postprocess.__file__).read_text(encoding="utf-8"))
     return path

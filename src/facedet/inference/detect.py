@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.common.files import write_beside
+from facedet.common.files import write_text
 from facedet.common.progress import Progress, silent
 from facedet.data.formats.coco import read_ids
 from facedet.data.image import find_images, read_image, to_tensor, write_png
@@ -115,5 +115,4 @@ def _write_json(
         for (x1, y1, x2, y2), score in zip(boxes, scores, strict=True):
             box = [round(v, 3) for v in (x1, y1, x2 - x1, y2 - y1)]
             rows.append({"file_name": name, "bbox": box, "score": round(score, 6), "category_id": category, **known})
-    with write_beside(file) as temporary:
-        temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    write_text(file, json.dumps(rows, indent=1) + "\n")

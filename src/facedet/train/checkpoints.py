@@ -1,6 +1,7 @@
 """Checkpoints of a training run: what they contain, and when they are written."""
 
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,11 @@ class Checkpoints:
     def __init__(self, run: Run, folder: Path):
         self.run, self.folder = run, folder
         self._saved, self._took = time.monotonic(), 0.0
-        self._data = [fingerprint(dataset) for dataset in run.datasets]
+
+    @cached_property
+    def _data(self) -> list[dict[str, Any]]:
+        """The fingerprints of the datasets; only the process that writes needs them."""
+        return [fingerprint(dataset) for dataset in self.run.datasets]
 
     def are_due(self) -> bool:
         """Whether last.pth was written `save_every` minutes ago or earlier."""

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from facedet.common.errors import UserError
-from facedet.common.progress import ByteProgress, Position, silent_bytes
+from facedet.common.progress import ByteProgress, Position, Tell, silent_bytes, tell_nobody
 
 PUBLISHED = Path(__file__).with_name("published.json")
 _CHUNK = 1 << 16
@@ -63,7 +62,7 @@ def fetch(
     mirror: str | None = None,
     retries: RetryPolicy | None = None,
     progress: ByteProgress = silent_bytes,
-    tell: Callable[[str], None] = lambda line: None,
+    tell: Tell = tell_nobody,
 ) -> list[Path]:
     """Download one of `names()` into `folder`. Returns the paths of its files. Raises UserError.
 
@@ -93,9 +92,7 @@ def _published() -> dict:
     return json.loads(PUBLISHED.read_text(encoding="utf-8"))
 
 
-def _fetch_file(
-    remote: Remote, target: Path, retries: RetryPolicy, progress: ByteProgress, tell: Callable[[str], None]
-) -> None:
+def _fetch_file(remote: Remote, target: Path, retries: RetryPolicy, progress: ByteProgress, tell: Tell) -> None:
     part = target.with_name(f"{target.name}.{remote.checksum[:8]}.part")
     with requests.Session() as session, progress(target.name, remote.bytes) as position:
         position(_size(part))
@@ -109,7 +106,7 @@ def _download(
     part: Path,
     retries: RetryPolicy,
     position: Position,
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> None:
     """Complete `part`, with retries. Wrong content is downloaded a second time. Raises UserError."""
     pauses, was_wrong, largest = list(retries.pauses), False, _size(part)

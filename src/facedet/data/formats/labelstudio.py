@@ -155,15 +155,11 @@ def _face(result: dict[str, Any]) -> BoxAnnotation:
 
 
 def _shape(value: dict[str, Any]) -> str:
-    return (
-        "ellipse"
-        if "radiusX" in value
-        else "polygon"
-        if "points" in value
-        else ROTATED
-        if value.get("rotation")
-        else BOX
-    )
+    if "radiusX" in value:
+        return "ellipse"
+    if "points" in value:
+        return "polygon"
+    return ROTATED if value.get("rotation") else BOX
 
 
 def _corners(value: dict[str, Any], sx: float, sy: float) -> list[float]:

@@ -43,15 +43,19 @@ class Ambiguous(ValueError):
 def located_photo(name: str, folders: Sequence[Path], size: tuple[int, int], faces: Faces) -> Photo:
     """Make the photo of the image that an annotation names. size: as for `make_photo`."""
     try:
-        return searched(make_photo(locate(name, folders), size, faces), folders)
+        found = _find(name, folders)
     except ValueError as error:
         return make_photo(folders[0] / name, size, Faces(faces.found, [*faces.unread, str(error)]))
+    photo = make_photo(found or _default(name, folders), size, faces)
+    return photo if found else _not_found(photo, folders)
 
 
 def searched(photo: Photo, folders: Sequence[Path]) -> Photo:
     """The photo; if its image is not there, it says in which folders that was searched."""
-    if is_file(photo.path):
-        return photo
+    return photo if is_file(photo.path) else _not_found(photo, folders)
+
+
+def _not_found(photo: Photo, folders: Sequence[Path]) -> Photo:
     tried = ", ".join(str(folder) for folder in dict.fromkeys(folders))
     return replace(photo, unread=f"no such file; searched in {tried}; give the folder of the images with --images")
 
@@ -62,6 +66,14 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
     name: with `/` or `\\`, also quoted as in a URL, absolute, or without suffix. Without any such image, the path in
     the first folder.
     """
+    return _find(name, folders) or _default(name, folders)
+
+
+def _default(name: str, folders: Sequence[Path]) -> Path:
+    return folders[0] / name.replace("\\", "/").lstrip("/")
+
+
+def _find(name: str, folders: Sequence[Path]) -> Path | None:
     plain = name.replace("\\", "/")
     if not plain.strip("/. "):
         raise ValueError("names no image")
@@ -70,9 +82,8 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
     local = plain.rpartition("?d=")[2]  # Label Studio's local files
     unquoted = unquote(local).replace("\\", "/")
     without_query = unquote(local.partition("?")[0]).replace("\\", "/")
-    for text in dict.fromkeys(
-        (plain, unquoted, without_query, *(normalize(form, unquoted) for form in ("NFC", "NFD")))
-    ):
+    forms = (normalize(form, unquoted) for form in ("NFC", "NFD"))
+    for text in dict.fromkeys((plain, unquoted, without_query, *forms)):
         parts = [part for part in text.split("/") if part not in ("", ".")]
         for first in range(len(parts)):
             found = _different(_files("/".join(parts[first:]), folders))
@@ -80,7 +91,7 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
                 raise Ambiguous(f"'{name}' is {found[0]} or {found[1]}; give the folder with --images")
             if found:
                 return found[0]
-    return folders[0] / plain.lstrip("/")
+    return None
 
 
 def names_another(stated: str, image: Path) -> bool:

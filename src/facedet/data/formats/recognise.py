@@ -8,10 +8,11 @@ from facedet.data.formats.not_read import is_not_read, refuse_not_read
 from facedet.data.formats.parsing import beginning
 from facedet.data.formats.splits import Annotations, splits_in_files, splits_in_folders
 from facedet.data.formats.table import FORMATS, NAMES, TABLE
-from facedet.data.formats.yolo_yaml import has_train_and_val as lists_train_and_val
+from facedet.data.formats.yolo_yaml import lists_train_and_val
 from facedet.data.storage import exists, files_in, folders_in, is_file
 
 _INSTANCES = "instances_"
+# official COCO: other files of the images of instances_*.json, without boxes or with the same ones
 _OF_THE_SAME_IMAGES = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")
 _GIVE_FORMAT = f"give its format with --format: {NAMES}"
 
@@ -120,9 +121,7 @@ def _datasets_in(folder: Path) -> list[Annotations]:
         for file in files_in(parent, nested=False):
             if file.suffix.lower() in (".json", ".xml", ".txt") and (format := _format_of(file)):
                 found.append((format, file))
-    if any(
-        file.name.startswith(_INSTANCES) for _, file in found
-    ):  # the others of official COCO have no boxes, or these
+    if any(file.name.startswith(_INSTANCES) for _, file in found):
         found = [(format, file) for format, file in found if not file.name.startswith(_OF_THE_SAME_IMAGES)]
     return found
 

@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from facedet.common.errors import UserError
@@ -105,7 +106,7 @@ class _Images:
                 images.by_stem[image.stem].append(image)
         return images
 
-    @property
+    @cached_property
     def nested(self) -> bool:
         """Whether any image is in a subfolder."""
         return any(len(path.parts) > 1 for path in self.by_path)

@@ -40,7 +40,7 @@ def is_data_yaml(file: Path) -> bool:
     return True
 
 
-def has_train_and_val(path: Path) -> bool:
+def lists_train_and_val(path: Path) -> bool:
     """Whether a data.yaml, or the one in a folder, lists both a training and a validation split."""
     file = path if path.suffix in (".yaml", ".yml") else find_data_yaml(path) if is_dir(path) else None
     return file is not None and is_file(file) and is_data_yaml(file) and {"train", "val"} <= load(file).keys()

@@ -1,15 +1,15 @@
 """Split a dataset into training and validation. Near-duplicates stay on one side."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.common.files import write_beside
-from facedet.common.progress import Progress, silent
+from facedet.common.files import one_per_line, write_text
+from facedet.common.progress import Progress, Tell, silent, tell_nobody
 from facedet.data.classes import ALL
 from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.inspect.hashing import Fingerprint
@@ -25,7 +25,7 @@ def split_dataset(
     share: float,
     seed: int,
     progress: Progress = silent,
-    tell: Callable[[str], None] = lambda line: None,
+    tell: Tell = tell_nobody,
 ) -> tuple[Path, Path]:
     """Write the lists of `split_names` into `folder`: train.txt and val.txt, for --train-list and --val-list.
 
@@ -36,8 +36,7 @@ def split_dataset(
         if file.exists():
             raise UserError(f"{file}: already exists; choose another folder")
     for file, names in zip(files, split_names(source, share, seed, progress, tell), strict=True):
-        with write_beside(file) as temporary:
-            temporary.write_text(list_text(names), encoding="utf-8")
+        write_text(file, one_per_line(names))
     return files
 
 
@@ -46,7 +45,7 @@ def split_names(
     share: float,
     seed: int,
     progress: Progress = silent,
-    tell: Callable[[str], None] = lambda line: None,
+    tell: Tell = tell_nobody,
 ) -> tuple[list[str], list[str]]:
     """The names of the images to train and to validate on.
 
@@ -79,11 +78,6 @@ def choose_images(paths: Sequence[Path], share: float, seed: int, where: Path, p
     if not chosen:
         raise UserError(f"{where}: cannot be split: all images are near-duplicates of one; add other images")
     return chosen
-
-
-def list_text(names: Sequence[str]) -> str:
-    """The text of a list of names, one per line, as `DatasetSource` reads it."""
-    return "\n".join(names) + "\n"
 
 
 def choose_groups(groups: list[list[int]], wanted: int, seed: int) -> set[int]:

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from facedet.data.writers.entry import Entry, lines, write_text
+from facedet.common.files import one_per_line, write_text
+from facedet.data.writers.entry import Entry
 
 
 def write(folder: Path, entries: Sequence[Entry], classes: Sequence[str]) -> Path:
     """Write annotations.xml; returns its path. Raises UserError if it cannot be written."""
     labels = "".join(f"<label><name>{escape(name)}</name><attributes/></label>" for name in classes)
     path = folder / "annotations.xml"
-    text = lines(
+    text = one_per_line(
         [
             '<?xml version="1.0" encoding="utf-8"?>',
             "<annotations>",

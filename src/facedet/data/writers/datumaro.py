@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from facedet.data.writers.entry import Entry, write_text
+from facedet.common.files import write_text
+from facedet.data.writers.entry import Entry
 
 
 def write(folder: Path, entries: Sequence[Entry], classes: Sequence[str]) -> Path:

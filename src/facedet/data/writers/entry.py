@@ -1,12 +1,12 @@
 """What a writer gets, and how it writes numbers and files."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from facedet.common.files import write_beside
+from facedet.common.files import write_text
 from facedet.common.parallel import map_ahead
 from facedet.data.structures import Photo
 
@@ -36,18 +36,7 @@ class Entry:
         return [[x1, y1, round(x2 - x1, 10), round(y2 - y1, 10)] for x1, y1, x2, y2 in self.boxes]
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text. Raises UserError if the file cannot be written."""
-    with write_beside(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
 def write_texts(files: Iterable[tuple[Path, str]]) -> None:
     """`write_text` for many files: several at once, as most of the time is waiting for the disk."""
     for _ in map_ahead(lambda file: write_text(*file), files):
         pass
-
-
-def lines(words: Sequence[str]) -> str:
-    """One word per line."""
-    return "".join(f"{word}\n" for word in words)

@@ -25,6 +25,11 @@ def fit(photos: Iterable[Photo], target: Target, losses: list[Loss]) -> list[Pho
     return fitted
 
 
+def class_names(photo: Photo) -> list[str]:
+    """The class of each box; `FACE` for those without one."""
+    return [name or FACE for name in photo.classes] or [FACE] * len(photo.boxes)
+
+
 def _fit_ignored(photo: Photo, target: Target, losses: list[Loss]) -> Photo:
     if target.marks_ignored or not photo.ignored.any():
         return photo
@@ -32,13 +37,11 @@ def _fit_ignored(photo: Photo, target: Target, losses: list[Loss]) -> Photo:
         numbers = ", ".join(f"{value:g}" for value in box)
         reason = f"{target.name} cannot mark a face as ignored: box [{numbers}] is left out and counts as background"
         losses.append(Loss(Lost.BOX, photo.path, reason))
-    kept = ~photo.ignored
-    names = tuple(name for name, is_kept in zip(photo.classes, kept, strict=False) if is_kept)
-    return replace(photo, boxes=photo.boxes[kept], ignored=photo.ignored[kept], classes=names)
+    return photo.only(~photo.ignored)
 
 
 def _fit_classes(photo: Photo, target: Target, losses: list[Loss]) -> Photo:
-    names = [name or FACE for name in photo.classes] or [FACE] * len(photo.boxes)
+    names = class_names(photo)
     held = [(writable(name) or FACE) if target.has_classes else FACE for name in names]
     for name, other in zip(names, held, strict=True):
         if name != other:

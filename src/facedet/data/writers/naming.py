@@ -1,10 +1,10 @@
 """Names of files and classes that every target and its tools can hold."""
 
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable
-from os.path import abspath, commonpath
 from pathlib import Path, PurePosixPath
+
+from facedet.data.names import distinct_names
 
 _UNWRITABLE = ("Cc", "Cs", "Cn", "Zl", "Zp")  # Unicode categories: control, surrogate, no character, line ends
 
@@ -20,18 +20,10 @@ def target_names(images: Iterable[Path], flat: bool) -> dict[Path, str]:
     Names differ without suffix, as label files have another one, and on file systems that ignore case; if folders are
     not enough, a number makes them differ. flat: folders become a part of the file name.
     """
-    by_stem: dict[str, dict[Path, Path]] = defaultdict(dict)
-    for image in images:
-        whole = Path(abspath(image))  # resolves '..', which could lead out of the folder
-        by_stem[_key(_part(whole.name))][image] = whole
-    names: dict[Path, str] = {}
     taken: set[str] = set()
-    for same in by_stem.values():
-        shared = commonpath([path.parent for path in same.values()])
-        for image, path in same.items():
-            parts = map(_part, path.relative_to(shared).parts)
-            names[image] = _free(("_" if flat else "/").join(parts), taken)
-    return names
+    between = "_" if flat else "/"
+    distinct = distinct_names(images, lambda name: _key(_part(name)))
+    return {image: _free(between.join(map(_part, name.parts)), taken) for image, name in distinct.items()}
 
 
 def _part(part: str) -> str:

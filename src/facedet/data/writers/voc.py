@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from xml.sax.saxutils import escape
 
-from facedet.data.writers.entry import TRAIN, VAL, Entry, lines, write_text, write_texts
+from facedet.common.files import one_per_line, write_text
+from facedet.data.writers.entry import TRAIN, VAL, Entry, write_texts
 
 
 def write(folder: Path, entries: Sequence[Entry], classes: Sequence[str]) -> Path:
@@ -16,9 +17,9 @@ def write(folder: Path, entries: Sequence[Entry], classes: Sequence[str]) -> Pat
     for part in (TRAIN, VAL):
         stems = [_stem(entry) for entry in entries if entry.part == part]
         if stems:
-            write_text(folder / "ImageSets" / "Main" / f"{part}.txt", lines(stems))
+            write_text(folder / "ImageSets" / "Main" / f"{part}.txt", one_per_line(stems))
     listed = [f"{name}:::" for name in classes if ":" not in name]  # the file cannot quote it
-    write_text(folder / "labelmap.txt", lines(["# label:color_rgb:parts:actions", *listed]))
+    write_text(folder / "labelmap.txt", one_per_line(["# label:color_rgb:parts:actions", *listed]))
     return folder
 
 
@@ -35,4 +36,4 @@ def _annotation(entry: Entry) -> str:
         for (x1, y1, x2, y2), ignored, name in zip(entry.boxes, photo.ignored, photo.classes, strict=True)
     ]
     head = f"<folder>JPEGImages</folder><filename>{escape(entry.name)}</filename><size>{size}</size>"
-    return lines(["<annotation>", head, "<segmented>0</segmented>", *objects, "</annotation>"])
+    return one_per_line(["<annotation>", head, "<segmented>0</segmented>", *objects, "</annotation>"])

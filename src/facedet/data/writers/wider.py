@@ -6,7 +6,8 @@ Ignored faces are `invalid`. The one class is face. Coordinates have decimals wh
 from collections.abc import Sequence
 from pathlib import Path
 
-from facedet.data.writers.entry import Entry, lines, write_text
+from facedet.common.files import one_per_line, write_text
+from facedet.data.writers.entry import Entry
 from facedet.data.writers.table import TARGETS
 
 _EVENT = TARGETS["wider"].images.rpartition("/")[2]
@@ -16,7 +17,7 @@ _NO_FACE = "0 0 0 0 0 0 0 0 0 0"
 def write(folder: Path, entries: Sequence[Entry], classes: Sequence[str]) -> Path:
     """Write the text file; returns its path. classes: not written. Raises UserError if it cannot be written."""
     path = folder / "wider_face_split" / "wider_face_train_bbx_gt.txt"
-    write_text(path, lines([line for entry in entries for line in _image(entry)]))
+    write_text(path, one_per_line([line for entry in entries for line in _image(entry)]))
     return path
 
 

@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from facedet.data.writers.entry import TRAIN, VAL, Entry, lines, write_text, write_texts
+from facedet.common.files import one_per_line, write_text
+from facedet.data.writers.entry import TRAIN, VAL, Entry, write_texts
 
 
 def write(folder: Path, entries: Sequence[Entry], classes: Sequence[str]) -> Path:
@@ -18,8 +19,8 @@ def write(folder: Path, entries: Sequence[Entry], classes: Sequence[str]) -> Pat
     """
     numbers = {name: number for number, name in enumerate(classes)}
     labels = ((folder / "labels" / f"{PurePosixPath(entry.name).stem}.txt", entry) for entry in entries)
-    write_texts((file, lines(_rows(entry, numbers))) for file, entry in labels)
-    write_text(folder / "classes.txt", lines(classes))
+    write_texts((file, one_per_line(_rows(entry, numbers))) for file, entry in labels)
+    write_text(folder / "classes.txt", one_per_line(classes))
     is_split = any(entry.part == VAL for entry in entries)
     parts = {TRAIN: f"{TRAIN}.txt", VAL: f"{VAL}.txt"} if is_split else {TRAIN: "images"}
     path = folder / "data.yaml"

@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from facedet.common.errors import UserError
-from facedet.common.files import write_beside
+from facedet.common.files import one_per_line, write_text
 from facedet.data.dataset import DatasetSource
 from facedet.data.formats.recognise import has_train_and_val
-from facedet.data.inspect.split import TRAIN, VAL, list_text, split_names
+from facedet.data.inspect.split import TRAIN, VAL, split_names
 from facedet.train.machine.distributed import from_first, gather, is_first
 from facedet.train.options import Dataset, TrainingOptions
 
@@ -47,11 +47,10 @@ def with_validation(options: TrainingOptions, folder: Path, resume: bool) -> Tra
 def _hold_out(source: DatasetSource, share: float, folder: Path) -> None:
     """Write the lists. A list that a start without a first checkpoint left behind is the same."""
     train, val = split_names(source, share, seed=0)
-    for path, text in ((folder / TRAIN, list_text(train)), (folder / VAL, list_text(val))):
+    for path, text in ((folder / TRAIN, one_per_line(train)), (folder / VAL, one_per_line(val))):
         if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
             raise UserError(f"{path}: already exists and lists other images; choose another work dir")
-        with write_beside(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(path, text)
     counts = f"{len(val)} of {len(train) + len(val)} images"
     print(f"no dataset to validate on: {counts} are held out, listed in {folder / VAL}", flush=True)
 
