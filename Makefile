@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-full test-clients lint bench install
+.PHONY: demo test test-full test-clients attack lint bench install
 
 demo: install
 	$(BIN)/facedet demo -o demo-out/$$(date +%Y%m%d-%H%M%S)
@@ -11,13 +11,16 @@ demo: install
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: install
-	$(PYTEST) -m "not full"
+	$(PYTEST) -m "not full and not attack"
 
 test-full: install
 	$(PYTEST) -m full
 
 test-clients: install
 	$(PYTEST) -m clients
+
+attack: install
+	$(BIN)/python bench/attack.py
 
 lint: install
 	$(BIN)/ruff check .
