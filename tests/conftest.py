@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.boxes import detections
+from helpers.download_server import DownloadServer, serving
 from helpers.formats import WRITERS
 from helpers.once import Once
 from helpers.short import EPOCHS, write_config
 from helpers.signals import signal_stack_is_usable
-from helpers.torchvision_server import serving
 
 from facedet.data.structures import Detections
 from facedet.data.synthetic import draw_dataset
@@ -67,20 +67,30 @@ def imagenet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def torchvision_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of a server that takes the place of torchvision's, for a file that a test writes; torch's cache is
-    empty."""
-    from facedet.weights import imagenet
-
+def download_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DownloadServer]:
+    """A server of a folder that a test fills."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "served"
     folder.mkdir()
+    with serving(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def torchvision_server(
+    download_server: DownloadServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> DownloadServer:
+    """It takes the place of torchvision's, for the one file that a test puts there; torch's cache is empty."""
+    from facedet.weights import imagenet
+
+    def address(name: str) -> str:
+        file = next((path.name for path in download_server.folder.iterdir()), f"{name}-00000000.pth")
+        return f"{download_server.address}/{file}"
+
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch-home"))
-    with serving(folder) as address:
-        files = folder.iterdir
-        monkeypatch.setattr(
-            imagenet, "_address", lambda name: f"{address}/{next((f.name for f in files()), f'{name}-00000000.pth')}"
-        )
-        yield folder
+    monkeypatch.setattr(imagenet, "_address", address)
+    return download_server
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ def bar(items: Iterable, description: str) -> Iterable:
 
 
 @contextmanager
-def byte_bar(name: str, size: int) -> Iterator[Position]:
+def byte_bar(name: str, size: int | None) -> Iterator[Position]:
     """A `common.progress.ByteProgress`."""
     from tqdm import tqdm
 

@@ -1,13 +1,16 @@
-"""One process at a time writes to a folder."""
+"""One process at a time writes to a folder, or to a file."""
 
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from helpers.planted import PLANTED
 
 from facedet.common.errors import UserError
-from facedet.common.lock import only_writer
+from facedet.common.lock import locked_file, only_writer
 
 _OWN = (
     "import sys; from pathlib import Path; from facedet.common.lock import only_writer\n"
@@ -27,3 +30,44 @@ def test_the_second_process_is_refused_until_the_first_one_dies(tmp_path: Path) 
     first.wait()
     with only_writer(tmp_path):
         pass
+
+
+def test_a_locked_file_belongs_to_one_thread_and_others_see_what_became_of_it(tmp_path: Path) -> None:
+    path, waited = tmp_path / "part", []
+
+    def take(k: int) -> None:
+        with locked_file(path, 60, lambda: waited.append(k)) as file:
+            content = file.read()
+            file.write(b"x")
+            file.flush()
+            if len(content) == 3:
+                path.rename(tmp_path / f"complete-{k}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(take, range(8)))
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"xxxx", b"xxxx"]
+
+
+def test_a_locked_file_is_waited_for_and_not_forever(tmp_path: Path) -> None:
+    waited = []
+    path = tmp_path / "part"
+    with (
+        locked_file(path, 60, lambda: None),
+        pytest.raises(UserError, match="part: another process is writing to it"),
+        locked_file(path, 0.2, lambda: waited.append(1)),
+    ):
+        pass
+    assert waited == [1]
+
+
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=list(PLANTED))
+def test_a_locked_file_is_a_plain_file(tmp_path: Path, plant: Callable[[Path, Path], None]) -> None:
+    mine, path = tmp_path / "mine", tmp_path / "part"
+    mine.touch()
+    plant(path, mine)
+    with (
+        pytest.raises(UserError, match=r"part: a link, a folder or another special file .*; remove it"),
+        locked_file(path, 0, lambda: None) as file,
+    ):
+        file.write(b"x")
+    assert mine.read_bytes() == b""

@@ -1,68 +1,263 @@
-"""A server on loopback that fails like real servers and networks, for the tests of downloads."""
+"""A server on loopback that fails like real and hostile servers and networks."""
 
-import time
+import gzip
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from random import Random
+from threading import Event, Thread
+
+STALL = 60  # seconds; the tests' limits are far below
+PACE = 0.05  # seconds from byte to byte of a slow server
 
 
 @dataclass
-class Faults:
-    """What the server does wrong.
+class Answer:
+    """What the server is about to send. A fault changes it.
 
-    cut: number of bytes after which it closes the connection (`cuts` times) or stops sending (`stalls` times). wrong:
-    number of responses with a changed byte. statuses: sent instead of a response, one for each request.
+    start: the requested position. cut: bytes of the body after which the server closes the connection or, with stalls,
+    goes silent. slow: "", "head" or "body", which is sent byte by byte. lines: further lines of the header, or other
+    values of those that an honest server sends; None leaves one out.
     """
 
-    cut: int = 0
-    cuts: int = 0
-    stalls: int = 0
-    wrong: int = 0
-    ranges: bool = True
-    longer: bool = False
-    uneven: bool = False  # every second cut comes earlier
-    statuses: list[int] = field(default_factory=list)
-    requested: list[str] = field(default_factory=list)  # the Range header of each request
+    content: bytes
+    start: int = 0
+    status: int = 200
+    body: bytes = b""
+    lines: dict[str, str | None] = field(default_factory=dict)
+    cut: int | None = None
+    stalls: bool = False
+    slow: str = ""
+    chunked: bool = False
+
+    def head(self) -> bytes:
+        lines: dict[str, str | None] = {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": None if self.chunked else str(len(self.body)),
+            "Transfer-Encoding": "chunked" if self.chunked else None,
+            "Content-Range": f"bytes {self.start}-{len(self.content) - 1}/{len(self.content)}" if self.start else None,
+            "Connection": "close",
+        } | self.lines
+        head = [f"HTTP/1.1 {self.status} {responses.get(self.status, '')}"]
+        head += [f"{name}: {value}" for name, value in lines.items() if value is not None]
+        return "\r\n".join([*head, "", ""]).encode("latin-1")
+
+    def sent(self) -> bytes:
+        body = self.body
+        if self.chunked:
+            parts = [body[k : k + 5000] for k in range(0, len(body), 5000)] + [b""]
+            body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+        return body[: self.cut]
+
+
+Fault = Callable[[Answer], None]
+
+
+def cut(size: int, stalls: bool = False) -> Fault:
+    """The connection is closed, or goes silent, after some bytes."""
+
+    def fault(answer: Answer) -> None:
+        answer.cut, answer.stalls = size, stalls
+
+    return fault
+
+
+def slow(what: str) -> Fault:
+    """The head or the body comes byte by byte."""
+
+    def fault(answer: Answer) -> None:
+        answer.slow = what
+
+    return fault
+
+
+def status(code: int, retry_after: str | None = None) -> Fault:
+    """Another status than 200, with a page."""
+
+    def fault(answer: Answer) -> None:
+        answer.status, answer.body = code, b"<html>sorry</html>"
+        answer.lines |= {"Retry-After": retry_after, "Content-Range": None, "Content-Type": "text/html"}
+
+    return fault
+
+
+def redirect(location: str, body: bytes = b"") -> Fault:
+    """A redirection to an address."""
+
+    def fault(answer: Answer) -> None:
+        answer.status, answer.body = 302, body
+        answer.lines |= {"Location": location}
+
+    return fault
+
+
+def line(name: str, value: str | None) -> Fault:
+    """A wrong line of the header, or one that is missing."""
+
+    def fault(answer: Answer) -> None:
+        answer.lines[name] = value
+
+    return fault
+
+
+def wrong_byte(answer: Answer) -> None:
+    """The last byte is changed."""
+    answer.body = answer.body[:-1] + bytes([answer.body[-1] ^ 1]) if answer.body else b"?"
+
+
+def longer(answer: Answer) -> None:
+    """The file has more bytes than the published one."""
+    answer.body += b"more"
+
+
+def shorter(answer: Answer) -> None:
+    """The file ends early, and its declared length too."""
+    answer.body = answer.body[: len(answer.body) // 2]
+
+
+def no_ranges(answer: Answer) -> None:
+    """The server sends everything, whatever was requested."""
+    answer.start, answer.status, answer.body = 0, 200, answer.content
+
+
+def other_range(answer: Answer) -> None:
+    """The server sends another range than the requested one."""
+    answer.lines["Content-Range"] = f"bytes {answer.start + 7}-{len(answer.content) - 1}/{len(answer.content)}"
+    answer.status = 206
+
+
+def shifted(answer: Answer) -> None:
+    """The server says that it sends the requested range, and sends another."""
+    answer.body = answer.content[answer.start // 2 :][: len(answer.body)]
+
+
+def web_page(answer: Answer) -> None:
+    """A page, such as the login page of a network, comes instead of the file."""
+    answer.status, answer.body = 200, b"<html>please log in</html>"
+    answer.lines |= {"Content-Type": "text/html; charset=utf-8", "Content-Range": None}
+
+
+def compressed(answer: Answer) -> None:
+    """The body is compressed, although nobody asked."""
+    answer.body = gzip.compress(answer.body, mtime=0)
+    answer.lines["Content-Encoding"] = "gzip"
+
+
+def bomb(answer: Answer) -> None:
+    """A small body that becomes a large one."""
+    answer.body = gzip.compress(bytes(1 << 26), mtime=0)
+    answer.lines["Content-Encoding"] = "gzip"
+
+
+def not_compressed(answer: Answer) -> None:
+    """The body is said to be compressed, and is not."""
+    answer.lines["Content-Encoding"] = "gzip"
+
+
+def chunked(answer: Answer) -> None:
+    """The length is not declared: the body comes in chunks."""
+    answer.chunked = True
+
+
+_ADDRESSES = [
+    *("file:///etc/hostname", "ftp://x/y", "data:,x", "http://[::1", "//", "", "\x07", "?again", "/moved/elsewhere"),
+    *("http://nowhere.invalid/x", "http://127.0.0.1:9/x", "http://" + "a" * 70 + ".b/"),
+]
+_DATES = ["Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "Mon, 99 Foo 0000 00:00:00 GMT"]
+_PAUSES = [None, "0", "0.1", "-5", "soon", "9" * 5000, "86400", *_DATES]
+_CHANGES = [wrong_byte, longer, shorter, no_ranges, other_range, shifted, web_page]
+_CODINGS = [compressed, bomb, not_compressed, chunked]
+
+KINDS: dict[str, Callable[[Random], Fault]] = {
+    "cut": lambda rng: cut(rng.randrange(400_000)),
+    "stall": lambda rng: cut(rng.randrange(400_000), stalls=True),
+    "stall at once": lambda rng: cut(0, stalls=True),
+    "slow head": lambda rng: slow("head"),
+    "slow body": lambda rng: slow("body"),
+    "status": lambda rng: status(rng.choice([204, 301, 304, 400, 403, 404, 408, 410, 416, 418, 500, 502, 599])),
+    "busy": lambda rng: status(rng.choice([429, 503]), rng.choice(_PAUSES)),
+    "redirect": lambda rng: redirect(rng.choice(_ADDRESSES), bytes(rng.choice([0, 1000, 1 << 24]))),
+    "wrong length": lambda rng: line("Content-Length", rng.choice(["0", "7", "999999999", "-1", "many", "1, 2"])),
+    "no length": lambda rng: line("Content-Length", None),
+    "long line": lambda rng: line("X-Long", "x" * rng.choice([1000, 70_000])),
+    "wrong range": lambda rng: line("Content-Range", rng.choice(["bytes */*", "bytes 5-1/2", "lines 1-2/3", "", "x"])),
+    "wrong type": lambda rng: line("Content-Type", rng.choice(["text/html", "", "image/png"])),
+    "wrong coding": lambda rng: line("Content-Encoding", rng.choice(["br", "deflate", "zstd", "gzip, gzip", "x"])),
+    "changed": lambda rng: rng.choice(_CHANGES),
+    "coded": lambda rng: rng.choice(_CODINGS),
+}  # each makes one fault
 
 
 class DownloadServer(ThreadingHTTPServer):
-    """Serves `content` at any address that ends in /a/thing.bin. stall: seconds for which it stops sending."""
+    """Serves the files of a folder, at any address that ends in the name of one.
+
+    faults: those of each request in turn; then `always`. requested: the Range of each request.
+    """
 
     daemon_threads = True
+    request_queue_size = 64
 
-    def __init__(self, content: bytes, stall: float):
+    def __init__(self, folder: Path):
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.content, self.stall, self.faults = content, stall, Faults()
+        self.folder, self.stopped = folder, Event()
+        self.faults: list[tuple[Fault, ...]] = []
+        self.always: tuple[Fault, ...] = ()
+        self.requested: list[str] = []
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def becomes(self, *faults: tuple[Fault, ...], always: tuple[Fault, ...] = ()) -> None:
+        """Fail in another way from now on."""
+        self.faults, self.always, self.requested = list(faults), always, []
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: DownloadServer
 
     def do_GET(self) -> None:
-        faults, content = self.server.faults, self.server.content
-        faults.requested.append(self.headers.get("Range", ""))
-        if not self.path.endswith("/a/thing.bin"):
-            faults.statuses.append(404)
-        if faults.statuses:
-            self.send_error(faults.statuses.pop(0))
+        requested = self.headers.get("Range", "")
+        self.server.requested.append(requested)
+        answer = self._honest(int(requested[6:].rstrip("-") or 0))
+        for fault in self.server.faults.pop(0) if self.server.faults else self.server.always:
+            fault(answer)
+        with suppress(OSError):  # the client is gone
+            self._send(answer.head(), slowly=answer.slow == "head")
+            self._send(answer.sent(), slowly=answer.slow == "body")
+            if answer.stalls:
+                self.server.stopped.wait(STALL)
+
+    def _honest(self, start: int) -> Answer:
+        path = self.server.folder / self.path.split("?")[0].rsplit("/", 1)[-1]
+        if not path.is_file():
+            return Answer(b"", status=404)
+        content = path.read_bytes()
+        if start >= len(content):
+            return Answer(content, status=416)
+        return Answer(content, start, 206 if start else 200, content[start:])
+
+    def _send(self, data: bytes, slowly: bool) -> None:
+        if not slowly:
+            self.wfile.write(data)
             return
-        start = int(self.headers["Range"][6:].rstrip("-")) if faults.ranges and "Range" in self.headers else 0
-        body = bytearray(content[start:]) + (b"more" if faults.longer else b"")
-        if faults.wrong:
-            faults.wrong -= 1
-            body[-1] ^= 1
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        self.end_headers()
-        broken = faults.cuts > 0 or faults.stalls > 0
-        cut = faults.cut // 2 if faults.uneven and faults.cuts % 2 else faults.cut
-        self.wfile.write(body[:cut] if broken else body)
-        if faults.stalls:
-            faults.stalls -= 1
-            time.sleep(self.server.stall)
-        elif faults.cuts:
-            faults.cuts -= 1
+        for byte in data:
+            self.wfile.write(bytes([byte]))
+            if self.server.stopped.wait(PACE):
+                return
 
     def log_message(self, *args: object) -> None:
         pass
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[DownloadServer]:
+    """Serve the files of a folder."""
+    with DownloadServer(folder) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.stopped.set()
+        server.shutdown()

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torchvision
 from click.testing import CliRunner
+from helpers.download_server import DownloadServer
 from helpers.markdown import ROOT
-from helpers.torchvision_server import serve
+from helpers.torchvision_files import put
 
 from facedet.cli import main
 from facedet.common.errors import UserError
@@ -63,10 +64,10 @@ def test_exports_compute_the_same(plain: tuple[Path, Path], files: dict[str, Pat
 
 
 def test_a_network_of_torchvision_is_trained_from_its_weights(
-    folder: Path, drawn: Path, torchvision_server: Path, tmp_path: Path
+    folder: Path, drawn: Path, torchvision_server: DownloadServer, tmp_path: Path
 ) -> None:
     state = torchvision.models.resnet50(weights=None).state_dict()
-    serve(torchvision_server, "resnet50", state)
+    put(torchvision_server.folder, "resnet50", state)
     some = tmp_path / "some.txt"
     some.write_text("\n".join(f"train-{k:03}.png" for k in range(16)))
     train = dataset_source(drawn / "train.json", names=some)

@@ -1,18 +1,19 @@
 """ImageNet weights of torchvision: the names in mmdet, the file in torch's cache, its checksum."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torchvision
-from helpers.torchvision_server import serve
+from helpers.download_server import DownloadServer, wrong_byte
+from helpers.torchvision_files import put
 from torch import nn
 
 from facedet.common.errors import UserError
 from facedet.detector.config import load_config
 from facedet.detector.model import build_detector
-from facedet.weights import imagenet
 from facedet.weights.imagenet import backbone_weights, imagenet_file
 from facedet.weights.initial import read_initial
 
@@ -85,35 +86,40 @@ def resnet18() -> dict[str, torch.Tensor]:
     return torchvision.models.resnet18(weights=None).state_dict()
 
 
-def test_weights_are_downloaded_once_and_kept(torchvision_server: Path, resnet18: dict[str, torch.Tensor]) -> None:
-    serve(torchvision_server, "resnet18", resnet18)
+def test_weights_are_downloaded_once_and_kept(
+    torchvision_server: DownloadServer, resnet18: dict[str, torch.Tensor]
+) -> None:
+    put(torchvision_server.folder, "resnet18", resnet18)
     model, again = build_detector(load_config("tiny")), build_detector(load_config("tiny"))
     loaded = read_initial("torchvision:resnet18").load(model)
     assert loaded == "torchvision:resnet18 in the backbone, the rest random"
     assert torch.equal(model.backbone.layer3[1].conv2.weight, resnet18["layer3.1.conv2.weight"])
     cached = imagenet_file("resnet18")
-    (torchvision_server / cached.name).write_bytes(b"the server is not asked again")
     read_initial("torchvision:resnet18").load(again)
     read_initial(str(cached)).load(again)  # the file itself, in any folder
+    assert torchvision_server.requested == [""]
     assert all(torch.equal(v, model.backbone.state_dict()[k]) for k, v in again.backbone.state_dict().items())
     with pytest.raises(UserError, match="weights of another architecture"):
         read_initial("torchvision:resnet18").load(build_detector(load_config("finetune")))
 
 
 def test_a_damaged_download_is_refused_and_not_kept(
-    torchvision_server: Path, resnet18: dict[str, torch.Tensor]
+    torchvision_server: DownloadServer, resnet18: dict[str, torch.Tensor]
 ) -> None:
-    serve(torchvision_server, "resnet18", resnet18, damaged=True)
-    with pytest.raises(UserError, match=r"torchvision:resnet18: cannot be downloaded \(invalid hash value"):
+    put(torchvision_server.folder, "resnet18", resnet18)
+    torchvision_server.becomes(always=(wrong_byte,))
+    with pytest.raises(UserError, match=r"resnet18-\w{8}\.pth: is not torchvision's file of resnet18 \(its sha256"):
         read_initial("torchvision:resnet18")
-    assert not list(Path(torch.hub.get_dir()).rglob("*.pth"))
+    assert list(Path(torch.hub.get_dir(), "checkpoints").iterdir()) == []
 
 
-def test_a_damaged_file_in_the_cache_is_refused(torchvision_server: Path, resnet18: dict[str, torch.Tensor]) -> None:
-    serve(torchvision_server, "resnet18", resnet18)
+def test_a_damaged_file_in_the_cache_is_refused(
+    torchvision_server: DownloadServer, resnet18: dict[str, torch.Tensor]
+) -> None:
+    put(torchvision_server.folder, "resnet18", resnet18)
     path = imagenet_file("resnet18")
     path.write_bytes(path.read_bytes()[:-1] + b"!")
-    with pytest.raises(UserError, match=r"resnet18-\w{8}\.pth: not torchvision's file .*; remove it"):
+    with pytest.raises(UserError, match=r"resnet18-\w{8}\.pth: .* not torchvision's file .*; remove it"):
         read_initial("torchvision:resnet18")
 
 
@@ -122,15 +128,15 @@ def test_all_digits_of_mobilenet_v2s_checksum_are_compared(tmp_path: Path, monke
     path = tmp_path / "hub" / "checkpoints" / "mobilenet_v2-b0353104.pth"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"x")
-    monkeypatch.setattr(imagenet, "sha256", lambda path: "b0353104" + "0" * 56)
+    digest = type("Digest", (), {"hexdigest": lambda self: "b0353104" + "0" * 56})
+    monkeypatch.setattr(hashlib, "file_digest", lambda file, algorithm: digest())
     with pytest.raises(UserError, match="not torchvision's file"):
         read_initial("torchvision:mobilenet_v2")
 
 
-def test_without_a_network_the_message_says_where_the_file_belongs(torchvision_server: Path) -> None:
-    assert not list(torchvision_server.iterdir())  # so the server answers 404
+def test_without_a_network_the_message_says_where_the_file_belongs(torchvision_server: DownloadServer) -> None:
     with pytest.raises(
-        UserError, match=r"cannot be downloaded \(.*404.*\); copy http\S+ to \S+/hub/checkpoints/\S+, or"
+        UserError, match=r"resnet18-0+\.pth: the server answers 404 .*; copy .* to \S+/hub/checkpoints/\S+, or give --"
     ):
         read_initial("torchvision:resnet18")
 

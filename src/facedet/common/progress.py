@@ -19,10 +19,10 @@ def tell_nobody(line: str) -> None:
 
 
 Position = Callable[[int], None]  # takes the number of bytes received so far
-ByteProgress = Callable[[str, int], AbstractContextManager[Position]]  # name and size of a file -> its progress bar
+ByteProgress = Callable[[str, int | None], AbstractContextManager[Position]]  # name, size of a file -> its progress bar
 
 
 @contextmanager
-def silent_bytes(name: str, size: int) -> Iterator[Position]:
+def silent_bytes(name: str, size: int | None) -> Iterator[Position]:
     """Show no progress bar."""
     yield lambda position: None

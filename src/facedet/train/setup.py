@@ -19,6 +19,7 @@ from facedet.train.machine.distributed import gather, is_first, synchronize_norm
 from facedet.train.machine.memory import checkpoint_gradients, fitting_batch_size, reset_peak_memory
 from facedet.train.optimizer import build_optimizer, build_schedules
 from facedet.train.options import TrainingOptions
+from facedet.train.record.progress import byte_bar, tell
 from facedet.train.resume import check_data, check_network, check_schedule, read_last, restore
 from facedet.train.run import Run, State
 from facedet.train.samples.dataset import FaceDataset
@@ -39,7 +40,10 @@ def build_run(cfg: Config, options: TrainingOptions, device: str, resume_in: Pat
     with config_errors(cfg):
         precision = choose_precision(cfg, options.amp, device)
     content, last = read_last(resume_in) if resume_in else (None, Path())
-    initial = initial_from(content, str(last), cfg) if content else read_initial(cfg.initial_weights, cfg)
+    if content:
+        initial = initial_from(content, str(last), cfg)
+    else:
+        initial = read_initial(cfg.initial_weights, cfg, progress=byte_bar, tell=tell)
     if initial.config:  # its mean belongs to its weights: a half-precision IR stores a rounded one
         cfg.model.data_preprocessor = initial.config.model.data_preprocessor
     if initial.frozen_norms:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPException
 from itertools import accumulate
 from pathlib import Path
 
@@ -11,9 +10,11 @@ import torch.hub
 import torchvision
 from torch import Tensor
 
-from facedet.common.errors import UserError, first_line
-from facedet.common.files import sha256
+from facedet.common.errors import UserError
+from facedet.common.progress import ByteProgress, Tell, silent_bytes, tell_nobody
+from facedet.weights.download import Remote, download
 from facedet.weights.torch_file import is_state_dict, read_torch_file
+from facedet.weights.transfer import Limits
 
 PREFIX = "torchvision:"  # of the name of such weights, before torchvision's name of the network
 _IMAGENET = "IMAGENET1K_V1"  # as in the released recipe; later versions were trained at other input sizes
@@ -96,21 +97,29 @@ def backbone_weights(content: dict) -> dict[str, Tensor] | None:
     return None
 
 
-def imagenet_file(name: str) -> Path:
+def imagenet_file(
+    name: str, limits: Limits | None = None, progress: ByteProgress = silent_bytes, tell: Tell = tell_nobody
+) -> Path:
     """torchvision's file of a network, downloaded once into torch's cache. Raises UserError.
 
-    Its SHA-256 is checked each time: all of it, or the eight digits that torchvision's file names contain.
+    Its SHA-256 is checked each time: all of it, or the eight digits that torchvision's file names contain. limits,
+    progress, tell: see `download`.
     """
     family = next((each for each in FAMILIES if re.fullmatch(each.networks, name)), None)
     if family is None:
         raise UserError(f"{PREFIX}{name}: give weights of a network that mmdet has too: a ResNet or mobilenet_v2")
     url = _address(name)
     path = Path(torch.hub.get_dir(), "checkpoints", url.rsplit("/", 1)[1])
-    checksum = family.checksums.get(name, path.stem.rsplit("-", 1)[1])
-    if not path.is_file():
-        _download(url, path, checksum, name)
-    if not sha256(path).startswith(checksum):
-        raise UserError(f"{path}: not torchvision's file (its SHA-256 does not begin with {checksum}); remove it")
+    remote = Remote(
+        url=url,
+        target=path,
+        algorithm="sha256",
+        checksum=family.checksums.get(name, path.stem.rsplit("-", 1)[1]),
+        title=f"torchvision's file of {name}",
+        if_taken="remove it",
+        if_refused="give --weights FILE or --weights random",
+    )
+    download(remote, limits=limits, progress=progress, tell=tell)
     return path
 
 
@@ -121,20 +130,9 @@ def _address(name: str) -> str:
         raise UserError(f"{PREFIX}{name}: torchvision has no such weights") from error
 
 
-def _download(url: str, path: Path, checksum: str, name: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=checksum)
-    except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: another checksum
-        raise UserError(
-            f"{PREFIX}{name}: cannot be downloaded ({first_line(error)}); copy {url} to {path}, or give --weights FILE "
-            "or --weights random"
-        ) from error
-
-
-def read_imagenet(name: str) -> dict[str, Tensor]:
+def read_imagenet(name: str, progress: ByteProgress = silent_bytes, tell: Tell = tell_nobody) -> dict[str, Tensor]:
     """The ImageNet weights of torchvision's network `name`, under mmdet's names. Raises UserError."""
-    path = imagenet_file(name)
+    path = imagenet_file(name, progress=progress, tell=tell)
     weights = backbone_weights(read_torch_file(path))
     if weights is None:
         raise UserError(f"{path}: does not have the tensors of torchvision's {name}; remove it")

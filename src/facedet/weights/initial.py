@@ -8,6 +8,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from facedet.common.errors import UserError
+from facedet.common.progress import ByteProgress, Tell, silent_bytes, tell_nobody
 from facedet.detector.config import network_config
 from facedet.weights.checkpoint import first_names, load_weights, stored_network, weight_mismatches
 from facedet.weights.imagenet import PREFIX, backbone_weights, read_imagenet
@@ -64,17 +65,23 @@ class Initial:
         return loaded
 
 
-def read_initial(source: str, config: Config | None = None) -> Initial:
+def read_initial(
+    source: str,
+    config: Config | None = None,
+    *,
+    progress: ByteProgress = silent_bytes,
+    tell: Tell = tell_nobody,
+) -> Initial:
     """Read the weights to start from. Raises UserError.
 
     source: a checkpoint of this project; `torchvision:NAME`, such as `torchvision:resnet152`, for ImageNet weights of
     the backbone, downloaded once; a local file of such weights; or `random` to keep the network's own random weights.
-    config: as for `initial_from`.
+    config: as for `initial_from`. progress, tell: of the download.
     """
     if source == "random":
         return Initial(source)
     if source.startswith(PREFIX):
-        return Initial(source, read_imagenet(source.removeprefix(PREFIX)), backbone=True)
+        return Initial(source, read_imagenet(source.removeprefix(PREFIX), progress, tell), backbone=True)
     return initial_from(read_torch_file(Path(source)), source, config)
 
 

@@ -1,10 +1,13 @@
-"""The progress bar of a training run."""
+"""The progress bars of a training run. The first process shows them."""
 
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from facedet.common.progress import Position
 from facedet.train.machine.distributed import is_first
 from facedet.train.run import Run
 
@@ -18,17 +21,16 @@ _Bar.set_lock(threading.RLock())
 
 
 class ProgressBar:
-    """Epoch, loss, learning rate, images per second, AP and time left of the whole run. The first process shows it."""
+    """Epoch, loss, learning rate, images per second, AP and time left of the whole run."""
 
     def __init__(self, run: Run):
         self.run, self.ap = run, ""
-        seconds = 1 if sys.stderr.isatty() else 30  # fewer lines in a log file than in a terminal
         self.bar = _Bar(
             total=run.iterations,
             initial=run.state.iteration,
             desc="train",
             unit="it",
-            mininterval=seconds,
+            mininterval=_seconds(),
             disable=not is_first(),
         )
 
@@ -45,3 +47,31 @@ class ProgressBar:
 
     def close(self) -> None:
         self.bar.close()
+
+
+@contextmanager
+def byte_bar(name: str, size: int | None) -> Iterator[Position]:
+    """A `common.progress.ByteProgress`."""
+    with _Bar(
+        total=size,
+        desc=name,
+        unit="B",
+        unit_scale=True,
+        leave=False,
+        mininterval=_seconds(),
+        disable=not is_first(),
+    ) as shown:
+
+        def at(position: int) -> None:
+            shown.update(position - shown.n)
+
+        yield at
+
+
+def tell(line: str) -> None:
+    """A `common.progress.Tell`."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _seconds() -> float:
+    return 1 if sys.stderr.isatty() else 30  # fewer lines in a log file than in a terminal
