@@ -202,7 +202,7 @@ def test_a_busy_server_is_asked_again_and_a_refusal_is_final(server: DownloadSer
 
 def test_a_server_that_asks_for_a_long_pause_is_not_waited_for(server: DownloadServer, remote: Remote) -> None:
     server.becomes(always=(status(503, "86400"),))
-    with pytest.raises(UserError, match=r"the server answers 503 and asks to wait more than 0\.2 seconds: try again later; copy"):
+    with pytest.raises(UserError, match=r"answers 503 and asks to wait more than 0\.2 seconds: try again later; copy"):
         download(remote, limits=QUICK)
     assert len(server.requested) == 1
 
@@ -223,6 +223,14 @@ def test_a_redirection_to_nonsense_is_refused(server: DownloadServer, remote: Re
     server.becomes(always=(redirect(location),))
     with pytest.raises(UserError, match="redirects to what is not an address of an http or https server"):
         download(remote, limits=QUICK)
+
+
+def test_a_missing_file_of_certificates_is_named(
+    remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+    with pytest.raises(UserError, match=r"thing\.bin: cannot be requested \(.*certificate.*missing\.pem\)"):
+        download(replace(remote, url=remote.url.replace("http:", "https:")), limits=ONCE)
 
 
 def test_the_login_page_of_a_network_does_not_replace_what_is_there(server: DownloadServer, remote: Remote) -> None:
@@ -320,7 +328,7 @@ def test_a_full_disk_is_one_line_and_what_fits_is_kept(server: DownloadServer, r
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
-        with pytest.raises(UserError, match=r"\.part: cannot be read or written \(File too large\).* is kept"):
+        with pytest.raises(UserError, match=r"\.part: cannot be read or written \(File too large\).* to resume"):
             download(remote, limits=QUICK)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

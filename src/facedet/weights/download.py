@@ -87,8 +87,8 @@ def download(
             remote.part.replace(remote.target)
     except OSError as error:
         raise UserError(
-            f"{error.filename or remote.part}: cannot be read or written ({error.strerror or error}); when that is "
-            "mended, run the same command again: what was received is kept"
+            f"{error.filename or remote.part}: cannot be read or written ({error.strerror or error}); mend that, "
+            "then run the same command again to resume"
         ) from error
 
 

@@ -12,6 +12,7 @@ import requests
 from urllib3.exceptions import DecodeError, HTTPError, InvalidHeader, LocationValueError, ReadTimeoutError
 from urllib3.util import Retry
 
+from facedet.common.errors import first_line
 from facedet.common.patience import within_time
 
 
@@ -20,8 +21,8 @@ class Limits:
     """Bounds of a download, in seconds and bytes.
 
     pauses: before each retry; they start again after an attempt that received `piece` new bytes. longest_pause: that a
-    server may ask for. stall: for each `piece`, the connection included. total: for a file, with all retries and
-    waiting for another process. largest: a file of unknown size.
+    server may ask for. stall: for each `piece`, the connection included. total: for a file with all retries, and
+    for waiting until another process has it. largest: a file of unknown size.
     """
 
     pauses: tuple[float, ...] = (1, 2, 4, 8)
@@ -66,7 +67,7 @@ class _Pace:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Follow no redirect: requests would read the body of its response, however long. See `_answer`."""
+        """Follow no redirect: requests would read the body of its response, however long. See `_pieces`."""
 
 
 def receive(url: str, start: int, limits: Limits) -> Generator[tuple[int, bytes]]:
@@ -90,6 +91,8 @@ def receive(url: str, start: int, limits: Limits) -> Generator[tuple[int, bytes]
         raise AttemptFailed(_reason(error)) from error
     except requests.RequestException as error:  # invalid addresses and headers
         raise Refused(f"cannot be requested ({type(error).__name__})") from error
+    except OSError as error:  # REQUESTS_CA_BUNDLE names a file that does not exist
+        raise Refused(f"cannot be requested ({first_line(error)})") from error
 
 
 def _pieces(url: str, start: int, limits: Limits) -> Iterator[tuple[int, bytes]]:
