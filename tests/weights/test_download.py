@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -267,6 +268,18 @@ def test_nothing_is_written_through_or_over_what_is_in_the_place(
     assert not mine.with_name("missing").exists()
     assert path.lstat().st_ino == before.st_ino
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", [b"mine", CONTENT])
+def test_a_file_that_appears_meanwhile_is_not_overwritten(
+    server: DownloadServer, remote: Remote, content: bytes
+) -> None:
+    server.becomes((cut(40_000),))
+    expected = nullcontext() if content == CONTENT else pytest.raises(UserError, match="already exists and is not")
+    with expected:
+        download(remote, limits=QUICK, tell=lambda line: remote.target.write_bytes(content) and None)
+    assert remote.target.read_bytes() == content
+    assert remote.part.exists() == (content != CONTENT)
 
 
 def test_a_link_to_the_right_file_is_used(server: DownloadServer, remote: Remote) -> None:

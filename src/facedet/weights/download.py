@@ -84,7 +84,10 @@ def download(
             with progress(remote.target.name, remote.bytes) as position:
                 _complete(remote, file, limits, position, tell)
             os.fsync(file.fileno())
-            remote.part.replace(remote.target)
+            if not remote.is_there():  # a user may have copied something there meanwhile
+                remote.part.replace(remote.target)
+            else:
+                remote.part.unlink()
     except OSError as error:
         raise UserError(
             f"{error.filename or remote.part}: cannot be read or written ({error.strerror or error}); mend that, "
