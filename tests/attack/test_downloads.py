@@ -31,7 +31,7 @@ from facedet.weights.transfer import Limits
 SAMPLES = 200
 CONTENT = Random(0).randbytes(300_000)
 QUICK = Limits(
-    pauses=(0.01, 0.02), longest_pause=0.2, stall=0.3, piece=1 << 14, total=3, largest=1_000_000, redirects=3
+    pauses=(0.01, 0.02), longest_pause=0.2, stall=0.5, piece=1 << 14, total=8, largest=1_000_000, redirects=3
 )
 HANGS = 60  # seconds; far more than the limits allow
 MINE = b"the user's own file"
