@@ -18,7 +18,8 @@ from threading import Thread
 
 import pytest
 from helpers.attack import Counts
-from helpers.download_server import KINDS, DownloadServer
+from helpers.download_faults import KINDS
+from helpers.download_server import DownloadServer
 from helpers.planted import PLANTED
 
 from facedet.common.errors import UserError

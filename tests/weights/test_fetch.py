@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from helpers.download_server import DownloadServer, cut
+from helpers.download_faults import cut
+from helpers.download_server import DownloadServer
 
 from facedet.cli import main
 from facedet.common.errors import UserError

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 import torchvision
-from helpers.download_server import DownloadServer, wrong_byte
+from helpers.download_faults import wrong_byte
+from helpers.download_server import DownloadServer
 from helpers.torchvision_files import put
 from torch import nn
 
