@@ -1,9 +1,8 @@
 """Results of threads: order, errors and how far they are ahead."""
 
-import os
-
 import pytest
 
+from facedet.common.machine import thread_count
 from facedet.common.parallel import map_ahead
 
 
@@ -23,4 +22,4 @@ def test_only_a_few_items_are_taken_ahead_of_the_caller() -> None:
     taken: list[int] = []
     items = (taken.append(k) or k for k in range(1000))  # type: ignore[func-returns-value]
     assert next(map_ahead(lambda k: k, items)) == 0
-    assert len(taken) <= 2 * (os.cpu_count() or 1) + 1
+    assert len(taken) <= 2 * thread_count() + 1

@@ -18,6 +18,7 @@ from facedet.detector.config import load_config
 from facedet.detector.model import build_detector
 from facedet.train import finetune
 from facedet.train.samples.dataset import FaceDataset
+from facedet.train.samples.datasets import cache_warnings
 from facedet.train.samples.sampler import OrderSampler, Place
 
 
@@ -140,3 +141,16 @@ def test_background_alone_is_learned_from(drawn: Path, quick: Path) -> None:
     loss.backward()
     assert parts["loss_cls"] > 0
     assert network.bbox_head.atss_cls.weight.grad.abs().max() > 0
+
+
+def test_a_cache_that_is_too_small_is_said_at_the_start(drawn: Path, quick: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--cache-size: give --cache, the folder"):
+        finetune(quick, str(drawn / "train.json"), str(drawn / "val.json"), cache_size=1.0, work_dir=tmp_path / "run")
+    settings = {"input_size": 64, "cache": str(tmp_path / "cache")}
+    small, large = (FaceDataset(str(drawn / "val.json"), **settings, cache_size=size) for size in (1e-5, 1))
+    (line,) = cache_warnings(small, small)
+    assert "cache: may hold 1e-05 GB, the decoded images take" in line
+    assert not cache_warnings(large, large)
+    small[Place(0, 0)]
+    large[Place(0, 0)]
+    assert len(list((tmp_path / "cache").iterdir())) == 1

@@ -94,6 +94,12 @@ class ValidationSet(click.ParamType):
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
 @click.option("--amp", default="auto", show_default=True, help="bfloat16: on, off, or auto where it is fast.")
 @click.option("--cache", type=FILE, help="Folder for a cache of decoded images: for large photographs.")
+@click.option(
+    "--cache-size",
+    type=click.FloatRange(0, min_open=True),
+    metavar="GB",
+    help="Largest size of the cache.  [default: half of the free space]",
+)
 @click.option("--compile", is_flag=True, help="Use torch.compile: a slower start; steps may be faster.")
 @click.option("--checkpoint-gradients", is_flag=True, help="Use less memory for a batch; steps take longer.")
 @click.option("--save-every", type=float, default=5, show_default=True, help="Minutes between two checkpoints.")

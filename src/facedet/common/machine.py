@@ -1,15 +1,18 @@
 """Facts about this machine and this process, for results that depend on them."""
 
+import math
 import os
 import platform
 import resource
 import sys
 from pathlib import Path
 
+from facedet.common.cgroup import limits
+
 
 def describe_machine() -> str:
-    """System, processor and number of cores."""
-    return f"{platform.platform()}, {_processor()}, {os.cpu_count()} cores"
+    """System, processor, and the cores and the memory that this process may use."""
+    return f"{platform.platform()}, {_processor()}, {core_count():g} cores, {memory() / 2**30:.0f} GiB"
 
 
 def usable_cores() -> frozenset[int]:
@@ -21,8 +24,17 @@ def usable_cores() -> frozenset[int]:
 
 def core_count() -> float:
     """How many cores this process may use: a container may be limited to a share of them."""
-    quota, _, period = "".join(_lines("/sys/fs/cgroup/cpu.max")).partition(" ")
-    return min(len(usable_cores()), int(quota) / int(period)) if quota.isdigit() else len(usable_cores())
+    return min(len(usable_cores()), limits().cores)
+
+
+def thread_count() -> int:
+    """How many threads keep the cores of this process busy."""
+    return max(1, math.ceil(core_count()))
+
+
+def memory() -> float:
+    """Bytes of memory that this process may use, of the machine's."""
+    return min(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), limits().memory)
 
 
 def shared_memory() -> int:

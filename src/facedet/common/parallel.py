@@ -1,10 +1,11 @@
 """Process many items in threads, a few items ahead of the caller."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from facedet.common.machine import thread_count
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -15,7 +16,7 @@ def map_ahead(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]
 
     An error of `function` is raised at the position of its item.
     """
-    workers = os.cpu_count() or 1
+    workers = thread_count()
     pending: deque[Future[_R]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:

@@ -91,14 +91,28 @@ def draw_crops(photos: Sequence[Photo], boxes: Sequence[BoxInImage], colour: tup
         half = max(x2 - x1, y2 - y1, 40) * 1.25
         left, top = round((x1 + x2) / 2 - half), round((y1 + y2) / 2 - half)
         side = max(round(2 * half), 1)
-        canvas = np.full((side, side, 3), 235, np.uint8)
-        a, b = max(top, 0), max(left, 0)
-        c, d = min(top + side, image.shape[0]), min(left + side, image.shape[1])
-        if a < c and b < d:
-            canvas[a - top : c - top, b - left : d - left] = image[a:c, b:d]
         scale = _SIDE / side
-        canvas = cv2.resize(canvas, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        in_crop = (box.box - [left, top, left, top]) * scale
+        in_crop = (box.box - [left, top, left, top]).clip(-side, 2 * side) * scale
+        canvas = _square(image, left, top, side)
         score = np.nan if box.score is None else box.score
         crops.append(draw_boxes(canvas, Detections(in_crop[None], np.array([score])), colour))
     return crops
+
+
+def _square(image: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
+    """A square part of an image, resized to [320, 320, 3]; grey outside the image, of which it takes no memory."""
+    canvas, scale = np.full((_SIDE, _SIDE, 3), 235, np.uint8), _SIDE / side
+    begin, end = np.array([left, top]), np.array([left, top]) + side
+    (x1, y1), (x2, y2) = np.maximum(begin, 0), np.minimum(end, image.shape[1::-1])
+    if x1 < x2 and y1 < y2:
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        across, down = (_interval(*ends, scale) for ends in ((x1 - left, x2 - left), (y1 - top, y2 - top)))
+        size = across.stop - across.start, down.stop - down.start
+        canvas[down, across] = cv2.resize(image[y1:y2, x1:x2], size, interpolation=interpolation)
+    return canvas
+
+
+def _interval(begin: int, end: int, scale: float) -> slice:
+    """Pixels of the crop that show an interval; at least one."""
+    first = min(round(begin * scale), _SIDE - 1)
+    return slice(first, max(round(end * scale), first + 1))

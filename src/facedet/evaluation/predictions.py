@@ -107,4 +107,4 @@ def _read_json(path: Path) -> dict[str, Detections]:
 
 def _detections(rows: np.ndarray) -> Detections:
     rows = rows[np.argsort(-rows[:, 4], kind="stable")]
-    return Detections(np.column_stack([rows[:, :2], rows[:, :2] + rows[:, 2:4]]), rows[:, 4])
+    return Detections(np.column_stack([rows[:, :2], rows[:, :2] + rows[:, 2:4]]), rows[:, 4].copy())

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.common.machine import describe_machine, peak_memory_mb
+from facedet.common.machine import describe_machine, peak_memory_mb, thread_count
 from facedet.common.progress import Progress, silent
 from facedet.inference.session import Session, check_model, session_loader
 
 ROUNDS = 20
-IMAGES = max(4, 2 * (os.cpu_count() or 1))  # the same number for every core
+IMAGES = max(4, 2 * thread_count())  # the same number for every core
 _RUNTIMES = ("openvino", "onnxruntime", "torch")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from facedet.data.structures import Detections
 
 GREEN, RED, BLUE, AMBER = (60, 180, 60), (60, 60, 220), (220, 120, 30), (0, 170, 240)  # BGR
+CELL = 320  # pixels: side of a picture in a grid
 
 
 def draw_boxes(image: np.ndarray, detections: Detections, colour: tuple[int, int, int] = GREEN) -> np.ndarray:
@@ -24,18 +25,25 @@ def draw_boxes(image: np.ndarray, detections: Detections, colour: tuple[int, int
     return out
 
 
-def grid(images: Sequence[np.ndarray], columns: int = 4, side: int = 320) -> np.ndarray:
+def grid(images: Sequence[np.ndarray], columns: int = 4, side: int = CELL) -> np.ndarray:
     """Arrange images uint8 [h, w, 3] row by row on white, each fitted into a square cell of `side` pixels."""
     gap = 6
     rows = math.ceil(len(images) / columns)
     sheet = np.full((rows * (side + gap) + gap, columns * (side + gap) + gap, 3), 255, np.uint8)
     for k, image in enumerate(images):
-        scale = side / max(image.shape[:2])
-        h, w = (max(round(edge * scale), 1) for edge in image.shape[:2])
+        image = fit(image, side)
+        h, w = image.shape[:2]
         top = gap + (k // columns) * (side + gap) + (side - h) // 2
         left = gap + (k % columns) * (side + gap) + (side - w) // 2
-        sheet[top : top + h, left : left + w] = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA)
+        sheet[top : top + h, left : left + w] = image
     return sheet
+
+
+def fit(image: np.ndarray, side: int = CELL) -> np.ndarray:
+    """Resize an image so that its longer side has `side` pixels."""
+    scale = side / max(image.shape[:2])
+    h, w = (max(round(edge * scale), 1) for edge in image.shape[:2])
+    return cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA)
 
 
 def _label(out: np.ndarray, text: str, x: int, y: int, unit: float, colour: tuple[int, int, int]) -> None:

@@ -1,6 +1,5 @@
 """An ONNX file, run in ONNX Runtime."""
 
-import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import onnx
 import onnxruntime
 
 from facedet.common.errors import UserError, first_line
+from facedet.common.once import once
 from facedet.export.interface import BOXES, LABELS, Interface, Ports, check_interface
 from facedet.inference.session_parts import (
     join_outputs,
@@ -51,6 +51,7 @@ class OnnxSession:
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
         self.precision = "f32"
+        self._before_nms = once(self._open_up_to_nms)
 
     def run(self, image: np.ndarray) -> np.ndarray:
         return join_outputs(*self._session.run([BOXES, LABELS], {next(iter(self._inputs)): image}))
@@ -59,11 +60,10 @@ class OnnxSession:
         return map(self.run, images)
 
     def dense(self, image: np.ndarray) -> list[np.ndarray]:
-        boxes, scores = self._before_nms.run(None, {next(iter(self._inputs)): image})
+        boxes, scores = self._before_nms().run(None, {next(iter(self._inputs)): image})
         return [boxes.reshape(-1, 4), scores.reshape(-1)]
 
-    @functools.cached_property
-    def _before_nms(self) -> onnxruntime.InferenceSession:
+    def _open_up_to_nms(self) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(_up_to_nms(self.path), providers=["CPUExecutionProvider"])
 
     def interface(self) -> Interface:

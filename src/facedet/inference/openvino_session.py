@@ -1,6 +1,6 @@
 """An IR, run in OpenVINO."""
 
-import functools
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
+from facedet.common.once import once
 from facedet.export.interface import BOXES, LABELS, Interface, Ports, check_interface
 from facedet.inference.session_parts import (
     Preprocessing,
@@ -40,13 +41,16 @@ class IrSession:
         compiled: Any = core().compile_model(model, device, hints)
         self.precision = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         self._requests = Requests(compiled)
+        self._lock = threading.Lock()  # of the graph, which its parts change while they are built
+        self._for_throughput = once(self._compile_for_throughput, self._lock)
+        self._before_nms = once(lambda: BeforeNms(model, path), self._lock)
 
     def run(self, image: np.ndarray) -> np.ndarray:
         result = self._requests(image)
         return join_outputs(result[BOXES], result[LABELS])
 
     def run_many(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        queue = ov.AsyncInferQueue(self._for_throughput)
+        queue = ov.AsyncInferQueue(self._for_throughput())
         finished: dict[int, np.ndarray] = {}
 
         def keep(request: Any, k: int) -> None:
@@ -64,19 +68,16 @@ class IrSession:
             yield finished.pop(k)
 
     def dense(self, image: np.ndarray) -> list[np.ndarray]:
-        return self._before_nms(image)
+        return self._before_nms()(image)
 
-    @functools.cached_property
-    def _for_throughput(self) -> Any:
+    def _compile_for_throughput(self) -> Any:
         hints = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "THROUGHPUT"}
         return core().compile_model(self._model, self._device, hints)
 
-    @functools.cached_property
-    def _before_nms(self) -> BeforeNms:
-        return BeforeNms(self._model, self.path)
-
     def interface(self) -> Interface:
-        return Interface(self._inputs, self._outputs, subtracts_mean(graph_preprocessing(self._model), self.size))
+        with self._lock:
+            preprocessing = graph_preprocessing(self._model)
+        return Interface(self._inputs, self._outputs, subtracts_mean(preprocessing, self.size))
 
 
 def graph_preprocessing(model: ov.Model) -> Preprocessing:

@@ -1,5 +1,6 @@
 """Detections of a model in many images; images are read ahead while the device computes."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def predict(
     Returns the detections of each image, boxes in its pixels, and the reason by index for each image that cannot be
     read, which has no detections. Raises UserError if no image can be read or if the model's output is not finite.
     """
-    shapes: list[tuple[int, int]] = []
+    shapes: deque[tuple[int, int]] = deque()
     unreadable: dict[int, str] = {}
 
     def read(path: Path) -> tuple[np.ndarray, tuple[int, int]] | UserError:
@@ -40,8 +41,10 @@ def predict(
                 shapes.append(shape)
                 yield tensor
 
-    rows = list(session.run_many(tensors()))
-    if paths and not rows:
+    found = []
+    for rows in session.run_many(tensors()):
+        found.append(to_image_detections(rows, session, *shapes.popleft()))
+    if paths and not found:
         raise UserError(next(iter(unreadable.values())))
-    found = iter([to_image_detections(r, session, *shape) for r, shape in zip(rows, shapes, strict=True)])
-    return [NO_DETECTIONS if k in unreadable else next(found) for k in range(len(paths))], unreadable
+    readable = iter(found)
+    return [NO_DETECTIONS if k in unreadable else next(readable) for k in range(len(paths))], unreadable

@@ -102,4 +102,5 @@ def to_image_detections(rows: np.ndarray, session: Session, height: int, width: 
     if not np.isfinite(rows).all():
         raise UserError(f"{session.path}: its output has values that are not finite; check its weights and precision")
     detections = to_detections(rows)
-    return Detections(to_photo(detections.boxes, session.size, width, height), detections.scores)
+    boxes = to_photo(detections.boxes, session.size, width, height)
+    return Detections(boxes, detections.scores.copy())  # a view would keep the rows

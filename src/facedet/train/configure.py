@@ -103,6 +103,10 @@ def override(cfg: Config, options: TrainingOptions) -> None:
     if options.cache:
         for loader in (cfg.train_dataloader, cfg.val_dataloader):
             loader.dataset.cache = str(options.cache)
+            if options.cache_size:
+                loader.dataset.cache_size = options.cache_size
+    elif options.cache_size:
+        raise UserError("--cache-size: give --cache, the folder")
     if options.freeze is not None:
         backbone = cfg.model.backbone
         stages = _STAGES.get(backbone.type, options.freeze)

@@ -85,6 +85,9 @@ class TrainingOptions:
     cache: str | Path | None = None
     """Folder for a cache of decoded images."""
 
+    cache_size: float | None = None
+    """GB that the cache may hold. None is half of what is free or held when the run starts."""
+
     compile: bool = False
     """Compile backbone and neck with torch.compile."""
 

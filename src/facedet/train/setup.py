@@ -23,7 +23,7 @@ from facedet.train.record.progress import byte_bar, tell
 from facedet.train.resume import check_data, check_network, check_schedule, read_last, restore
 from facedet.train.run import Run, State
 from facedet.train.samples.dataset import FaceDataset
-from facedet.train.samples.datasets import read_datasets
+from facedet.train.samples.datasets import cache_warnings, read_datasets
 from facedet.train.samples.loaders import train_loader, val_loader
 from facedet.train.samples.validation_set import warnings_about
 from facedet.train.schedule import scale_learning_rate, set_accumulation, set_epochs, set_fewest_steps
@@ -87,7 +87,7 @@ def build_run(cfg: Config, options: TrainingOptions, device: str, resume_in: Pat
             average.network.load_state_dict(content["state_dict"])
         restore(state, content, last, length, cfg.train_cfg.max_epochs * length)
     reset_peak_memory(device)
-    warnings = warnings_about(train.faces, val.faces) if is_first() else []
+    warnings = [*warnings_about(train.faces, val.faces), *cache_warnings(train, val)] if is_first() else []
     return Run(cfg, options, device, precision, model, state, *loaders, evaluator, start, warnings)
 
 

@@ -1,16 +1,39 @@
-"""COCO average precision, by pycocotools."""
+"""COCO average precision, equal to pycocotools' to the last digit."""
 
-import contextlib
-import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+from pycocotools import mask
+from pycocotools.cocoeval import Params
 
 from facedet.data.structures import Detections, Photo
 
-_STATS = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
+_PARAMS = Params("bbox")
+_IOUS = _PARAMS.iouThrs[:, None]
+_LOWEST, _HIGHEST = np.array(_PARAMS.areaRng)[..., None].transpose(1, 0, 2)  # areas of each range, square pixels
+MOST_DETECTIONS = _PARAMS.maxDets[-1]  # of an image, that count
+_STATS = {  # IoU and area of each figure, as indices into COCO's
+    "AP": (slice(None), 0),
+    "AP50": (0, 0),
+    "AP75": (5, 0),
+    "AP_small": (slice(None), 1),
+    "AP_medium": (slice(None), 2),
+    "AP_large": (slice(None), 3),
+}
+
+
+@dataclass(frozen=True)
+class CocoMatch:
+    """What became of the best 100 detections in one image, by area of faces and by IoU, each as COCO orders them.
+
+    scores [k], in descending order. outcome: int8 [areas, IoUs, k], 1 for right, -1 for wrong, 0 for not counted.
+    faces [areas]: how many faces count.
+    """
+
+    scores: np.ndarray
+    outcome: np.ndarray
+    faces: np.ndarray
 
 
 def average_precision(photos: Sequence[Photo], detections: Sequence[Detections]) -> dict[str, float | None]:
@@ -19,41 +42,58 @@ def average_precision(photos: Sequence[Photo], detections: Sequence[Detections])
     All boxes are in pixels of the original images. Ignored faces become COCO crowds. COCO counts at most 100 detections
     per image. Values are in 0..1, or None if no face has that size.
     """
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints to the terminal
-        truth = COCO()
-        truth.dataset = _ground_truth(photos)
-        truth.createIndex()
-        rows = _result_rows(detections)
-        evaluator = COCOeval(truth, truth.loadRes(rows) if len(rows) else _no_results(truth), "bbox")
-        evaluator.evaluate()
-        evaluator.accumulate()
-        evaluator.summarize()
-    return {name: float(v) if v >= 0 else None for name, v in zip(_STATS, evaluator.stats[:6], strict=True)}
+    return precision_of([match_image(*pair) for pair in zip(photos, detections, strict=True)])
 
 
-def _no_results(truth: COCO) -> COCO:
-    empty = COCO()  # loadRes needs at least one detection
-    empty.dataset = {**truth.dataset, "annotations": []}
-    empty.createIndex()
-    return empty
+def match_image(photo: Photo, found: Detections) -> CocoMatch:
+    """Match the best detections of an image with its faces: each with the free face of highest IoU, the last of equals,
+    and with an ignored one only if no other has enough. Like pycocotools, but without its 200 kB for an image."""
+    best = np.argsort(-found.scores, kind="stable")[:MOST_DETECTIONS]
+    boxes, faces = _with_sides(found.boxes[best]), _with_sides(photo.boxes.astype(np.float64))
+    (outside, excluded) = (((each < _LOWEST) | (each > _HIGHEST))[:, None] for each in (_area(boxes), _area(faces)))
+    excluded |= photo.ignored
+    iou = np.reshape(mask.iou(boxes, faces, photo.ignored.tolist()), (len(boxes), len(faces)))
+    outcome = np.where(outside, 0, -np.ones((1, len(_IOUS), 1), np.int8))
+    free = np.ones((len(_LOWEST), len(_IOUS), len(faces)), bool)
+    for k in np.flatnonzero((iou >= _IOUS[0]).any(axis=1)):
+        near = free & (iou[k] >= _IOUS)
+        counting = near & ~excluded
+        near = np.where(counting.any(axis=2, keepdims=True), counting, near)
+        last = len(faces) - 1 - np.where(near, iou[k], -1)[..., ::-1].argmax(axis=2)
+        area, at_iou = np.nonzero(near.any(axis=2))
+        face = last[area, at_iou]
+        outcome[area, at_iou, k] = ~excluded[area, 0, face]
+        free[area, at_iou, face] = photo.ignored[face]
+    return CocoMatch(found.scores[best].astype(np.float64), outcome, np.count_nonzero(~excluded[:, 0], axis=1))
 
 
-def _ground_truth(photos: Sequence[Photo]) -> dict:
-    images = [{"id": i, "width": p.width, "height": p.height} for i, p in enumerate(photos)]
-    faces: list[dict] = []
-    for i, photo in enumerate(photos):
-        for (x1, y1, x2, y2), ignored in zip(photo.boxes.tolist(), photo.ignored.tolist(), strict=True):
-            w, h = x2 - x1, y2 - y1
-            face = {"image_id": i, "bbox": [x1, y1, w, h], "area": w * h, "iscrowd": int(ignored)}
-            faces.append({"id": len(faces) + 1, "category_id": 1, **face})
-    return {"images": images, "annotations": faces, "categories": [{"id": 1, "name": "face"}]}
+def _with_sides(corners: np.ndarray) -> np.ndarray:
+    """Boxes as COCO has them, float64 [n, 4] x y width height, from x1 y1 x2 y2."""
+    return np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]]).astype(np.float64)
 
 
-def _result_rows(detections: Sequence[Detections]) -> np.ndarray:
-    # the columns that loadRes expects: image, x, y, w, h, score, category
-    rows = [
-        np.column_stack([np.full(len(d.scores), i), d.boxes[:, :2], d.boxes[:, 2:] - d.boxes[:, :2], d.scores])
-        for i, d in enumerate(detections)
-    ]
-    flat = np.concatenate(rows).astype(np.float64) if rows else np.zeros((0, 6))
-    return np.column_stack([flat, np.ones(len(flat))])
+def _area(boxes: np.ndarray) -> np.ndarray:
+    return boxes[:, 2] * boxes[:, 3]
+
+
+def precision_of(matches: Sequence[CocoMatch]) -> dict[str, float | None]:
+    """The figures of `average_precision` over all images."""
+    scores = np.concatenate([np.zeros(0), *(match.scores for match in matches)])
+    order = np.argsort(-scores, kind="stable")
+    precision = np.full((len(_LOWEST), len(_IOUS), len(_PARAMS.recThrs)), np.nan)
+    for area in range(len(precision)):
+        faces = sum(int(match.faces[area]) for match in matches)
+        if faces:
+            outcome = np.concatenate([match.outcome[area] for match in matches], axis=1)
+            precision[area] = [_at_recalls(of_iou[order], faces) for of_iou in outcome]
+    means = {name: float(np.mean(precision[area][iou])) for name, (iou, area) in _STATS.items()}
+    return {name: None if np.isnan(mean) else mean for name, mean in means.items()}
+
+
+def _at_recalls(outcome: np.ndarray, faces: int) -> np.ndarray:
+    """Best precision from each of COCO's recalls on. outcome: of all images, in descending order of score."""
+    right = np.flatnonzero(outcome == 1)
+    hits, wrong = np.arange(1, len(right) + 1), np.cumsum(outcome == -1)[right]
+    precision = hits / (wrong + hits + np.spacing(1))  # pycocotools' figures, to the last digit
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    return np.append(best, 0)[np.searchsorted(hits / faces, _PARAMS.recThrs)]

@@ -1,5 +1,6 @@
 """Detected faces, missed faces and false positives."""
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,11 +52,12 @@ def missed_faces(
     photos: Sequence[Photo], detections: Sequence[Detections], threshold: float, limit: int = 10
 ) -> list[BoxInImage]:
     """The faces that no detection with a score above `threshold` matches, largest first, at most `limit`."""
-    missed = []
-    for k, (photo, found) in enumerate(zip(photos, detections, strict=True)):
-        not_detected = ~is_detected(photo, found, threshold) & ~photo.ignored
-        missed += [BoxInImage(k, box) for box in photo.boxes[not_detected]]
-    return sorted(missed, key=lambda face: -face.height)[:limit]
+    missed = (
+        BoxInImage(k, box)
+        for k, (photo, found) in enumerate(zip(photos, detections, strict=True))
+        for box in photo.boxes[~is_detected(photo, found, threshold) & ~photo.ignored]
+    )
+    return heapq.nlargest(limit, missed, key=lambda face: face.height)
 
 
 def false_positives(
@@ -63,11 +65,19 @@ def false_positives(
 ) -> list[BoxInImage]:
     """The detections that match no face and do not lie at least half inside an ignored face, in descending order of
     score; at most `limit`, all if it is None."""
-    wrong = []
-    for k, (photo, found) in enumerate(zip(photos, detections, strict=True)):
-        face, _ = match_to_faces(found.boxes, photo.boxes)
-        ignored = overlaps(found.boxes, photo.boxes[photo.ignored], over_first=True).max(axis=1, initial=0) >= IOU
-        unmatched = (face < 0) & ~ignored
-        pairs = zip(found.boxes[unmatched], found.scores[unmatched], strict=True)
-        wrong += [BoxInImage(k, box, float(score)) for box, score in pairs]
-    return sorted(wrong, key=lambda detection: -(detection.score or 0))[:limit]
+    images = enumerate(zip(photos, detections, strict=True))
+    wrong = (box for k, (photo, found) in images for box in _false_positives_in(k, photo, found, limit))
+    if limit is None:
+        return sorted(wrong, key=_score, reverse=True)
+    return heapq.nlargest(limit, wrong, key=_score)  # keeps only those: there may be 750 in every image
+
+
+def _false_positives_in(k: int, photo: Photo, found: Detections, limit: int | None) -> list[BoxInImage]:
+    face, _ = match_to_faces(found.boxes, photo.boxes)
+    ignored = overlaps(found.boxes, photo.boxes[photo.ignored], over_first=True).max(axis=1, initial=0) >= IOU
+    first = np.flatnonzero((face < 0) & ~ignored)[:limit]
+    return [BoxInImage(k, found.boxes[row], float(found.scores[row])) for row in first]
+
+
+def _score(detection: BoxInImage) -> float:
+    return detection.score or 0

@@ -1,12 +1,12 @@
 """Average precision by face height, and the published model card's metric, which is one of these."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from facedet.common.boxes import overlaps
 from facedet.data.structures import Detections
-from facedet.evaluation.metrics.curve import Curve, ratio
+from facedet.evaluation.metrics.curve import Curve, Matched, curve_of
 from facedet.evaluation.metrics.faces import IOU, match_to_faces
 
 HEIGHT_EDGES = (0, 16, 32, 64, 128, 256, np.inf)  # limits of the height ranges in reports, pixels of the original image
@@ -26,14 +26,14 @@ def ap64_curve(
     faces: boxes [n, 4] x1 y1 x2 y2 of each image, in its pixels. All boxes are rounded to whole pixels, and faces are
     clipped to 0..1024.
     """
-    whole = [np.rint(boxes.astype(np.float64)).clip(0, CARD_HEIGHTS[1]) for boxes in faces]
-    found = [Detections(np.rint(d.boxes.astype(np.float64)), d.scores) for d in detections]
+    whole = (np.rint(boxes.astype(np.float64)).clip(0, CARD_HEIGHTS[1]) for boxes in faces)
+    found = (Detections(np.rint(d.boxes.astype(np.float64)), d.scores) for d in detections)
     return height_curve(whole, found, *CARD_HEIGHTS, ignored)
 
 
 def height_curve(
-    faces: Sequence[np.ndarray],
-    detections: Sequence[Detections],
+    faces: Iterable[np.ndarray],
+    detections: Iterable[Detections],
     lowest: float,
     highest: float,
     ignored: Sequence[np.ndarray] | None = None,
@@ -44,24 +44,20 @@ def height_curve(
     half inside an ignored face is not counted. Every other detection is a false positive.
     faces, detections: one per image. ignored: for each image bool [n], faces to ignore whatever their height.
     """
-    right, wrong, scores = [], [], []
-    total = 0
+    matched, total = [], 0
     for k, (truth, found) in enumerate(zip(faces, detections, strict=True)):
         width, height = (truth[:, 2:] - truth[:, :2]).T
         counts = (height >= lowest) & (height < highest) & (height > 0) & (width > 0)
         if ignored is not None:
             counts &= ~ignored[k]
         total += int(counts.sum())
-        order = np.argsort(-found.scores, kind="stable")
-        face, first = match_to_faces(found.boxes[order], truth[counts])
-        inside = overlaps(found.boxes[order], truth[~counts], over_first=True).max(axis=1, initial=0) >= IOU
-        right.append(first)
-        wrong.append(np.where(face >= 0, ~first, ~inside))
-        scores.append(found.scores[order])
-    flat = np.concatenate([np.zeros(0), *scores])
-    by_score = np.argsort(-flat, kind="stable")
-    true_positives, false_positives = (
-        np.cumsum(np.concatenate([np.zeros(0, bool), *flags])[by_score]) for flags in (right, wrong)
-    )
-    precision = ratio(true_positives, true_positives + false_positives)
-    return Curve(ratio(true_positives, total), precision, flat[by_score])
+        matched.append(_match(found, truth[counts], truth[~counts]))
+    return curve_of(matched, total)
+
+
+def _match(found: Detections, faces: np.ndarray, others: np.ndarray) -> Matched:
+    """Match the detections of an image with its faces [n, 4] that count. others: faces to ignore."""
+    order = np.argsort(-found.scores, kind="stable")
+    face, first = match_to_faces(found.boxes[order], faces)
+    inside = overlaps(found.boxes[order], others, over_first=True).max(axis=1, initial=0) >= IOU
+    return Matched(found.scores[order], first, np.where(face >= 0, ~first, ~inside))

@@ -65,38 +65,42 @@ def wider_curves(truth: WiderTruth, detections: Sequence[Detections]) -> dict[st
     the face with the highest IoU if that is at least 0.5. The first match of a face is a true positive, a later one a
     false positive, and a match of an ignored face is not counted. Images without faces are left out.
     """
-    kept = [k for k, d in enumerate(detections) if len(d.scores) and len(truth.boxes[k])]
-    scores, best, image = [], [], []
-    for k in kept:
-        order = np.argsort(-detections[k].scores, kind="stable")
-        found = detections[k].boxes[order].astype(np.float64)
-        iou = overlaps(found, truth.boxes[k], extra=1)
-        nearest = iou.argmax(axis=1)
-        hit = iou[np.arange(len(found)), nearest] >= _IOU
-        best.append(np.where(hit, nearest, -1))
-        scores.append(detections[k].scores[order].astype(np.float64))
-        image.append(np.full(len(found), k))
-    every = np.concatenate([d.scores for d in detections] or [np.zeros(0)]).astype(np.float64)
-    if not kept or every.max() == every.min():
-        normalised = np.concatenate([np.zeros(0), *scores])
-    else:
-        normalised = (np.concatenate(scores) - every.min()) / (every.max() - every.min())
-    faces, images = (np.concatenate([np.zeros(0, int), *parts]) for parts in (best, image))
-    return {name: _curve(truth.counts[name], faces, images, normalised) for name in SETTINGS}
+    scored = [found.scores for found in detections if len(found.scores)]
+    lowest = min((float(scores.min()) for scores in scored), default=0.0)
+    span = max((float(scores.max()) for scores in scored), default=0.0) - lowest
+    hits, proposals = ({name: np.zeros(len(_THRESHOLDS), int) for name in SETTINGS} for _ in range(2))
+    for k, found in enumerate(detections):
+        if not len(found.scores) or not len(truth.boxes[k]):
+            continue
+        order = np.argsort(-found.scores, kind="stable")
+        scores = found.scores[order].astype(np.float64)
+        reached = np.searchsorted(-_THRESHOLDS, (lowest - scores) / span if span else -scores)
+        face, first = _match(found.boxes[order].astype(np.float64), truth.boxes[k])
+        for name in SETTINGS:
+            counted = (face >= 0) & truth.counts[name][k][face]
+            hits[name] += _count(reached[first & counted])
+            proposals[name] += _count(reached[counted | (face < 0)])
+    faces = {name: sum(int(counts.sum()) for counts in truth.counts[name]) for name in SETTINGS}
+    return {name: _curve(hits[name], proposals[name], faces[name]) for name in SETTINGS}
 
 
-def _curve(counts: list[np.ndarray], faces: np.ndarray, images: np.ndarray, scores: np.ndarray) -> Curve:
-    offsets = np.cumsum([0, *map(len, counts)])
-    counting = np.concatenate([np.zeros(0, bool), *counts])
-    face = np.where(faces >= 0, offsets[images] + faces, -1)  # index into the faces of all images
-    counted = (face >= 0) & counting[face] if len(counting) else np.zeros(len(face), bool)
-    first = np.zeros(len(face), bool)
-    first[np.unique(face, return_index=True)[1]] = True  # detections of one image are in descending order of score
-    right, proposed = first & counted, counted | (face < 0)
-    order = np.argsort(-scores, kind="stable")
-    below = np.searchsorted(-scores[order], -_THRESHOLDS, side="right")
-    hits, proposals = (np.concatenate([[0], np.cumsum(flags[order])])[below] for flags in (right, proposed))
-    return Curve(ratio(hits, int(counting.sum())), ratio(hits, proposals), _THRESHOLDS)
+def _match(found: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For detections [k, 4] in descending order of score: the face of each, or -1, and whether it is its first."""
+    iou = overlaps(found, faces, extra=1)
+    face = np.where(iou.max(axis=1) >= _IOU, iou.argmax(axis=1), -1)
+    first = np.zeros(len(found), bool)
+    first[np.unique(face, return_index=True)[1]] = True
+    return face, first
+
+
+def _count(reached: np.ndarray) -> np.ndarray:
+    """How many detections reach each threshold first."""
+    return np.bincount(reached, minlength=len(_THRESHOLDS))[: len(_THRESHOLDS)]
+
+
+def _curve(hits: np.ndarray, proposals: np.ndarray, faces: int) -> Curve:
+    hits, proposals = hits.cumsum(), proposals.cumsum()
+    return Curve(ratio(hits, faces), ratio(hits, proposals))
 
 
 def _load(path: Path, key: str) -> dict:

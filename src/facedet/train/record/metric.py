@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
 from facedet.data.structures import Detections, Photo
-from facedet.evaluation.metrics.coco import average_precision
+from facedet.evaluation.metrics.coco import MOST_DETECTIONS, CocoMatch, match_image, precision_of
+from facedet.export.interface import SHOW_ABOVE
 
 
 @METRICS.register_module()
 class FaceAP(BaseMetric):
     """AP, AP50, AP75 and AP by face size over a validation pass. Each image counts once.
 
-    found: each image with its detections, after a pass, in the first process.
+    Every process matches its images while they come, so that the first one has little to gather and to compute.
+    found: each image with its detections after a pass, in the first process; only those that count or can be shown.
     """
 
     def __init__(self, prefix: str | None = None):
@@ -24,11 +27,14 @@ class FaceAP(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
             found = sample["pred_instances"]
-            arrays = (found[key].float().cpu().numpy() for key in ("bboxes", "scores"))
-            self.results.append((sample["photo"], Detections(*arrays)))
+            boxes, scores = (found[key].float().cpu().numpy() for key in ("bboxes", "scores"))
+            kept = max(MOST_DETECTIONS, np.count_nonzero(scores > SHOW_ABOVE))
+            detections = Detections(boxes[:kept].copy(), scores[:kept].copy())
+            self.results.append((sample["photo"], detections, match_image(sample["photo"], detections)))
 
-    def compute_metrics(self, results: list[tuple[Photo, Detections]]) -> dict[str, float]:
+    def compute_metrics(self, results: list[tuple[Photo, Detections, CocoMatch]]) -> dict[str, float]:
         # an image also appears in place of an unreadable one before it
-        self.found = list({photo.path: (photo, found) for photo, found in results}.values())
-        photos, found = zip(*self.found, strict=True)
-        return {name: value for name, value in average_precision(photos, found).items() if value is not None}
+        images = {photo.path: (photo, found, match) for photo, found, match in results}.values()
+        self.found = [(photo, found) for photo, found, _ in images]
+        figures = precision_of([match for *_, match in images])
+        return {name: value for name, value in figures.items() if value is not None}

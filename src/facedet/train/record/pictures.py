@@ -11,7 +11,7 @@ from facedet.data.image import read_image, write_png
 from facedet.data.structures import Detections, Photo
 from facedet.evaluation.metrics.faces import false_positives, match_to_faces
 from facedet.export.interface import SHOW_ABOVE
-from facedet.inference.draw import AMBER, BLUE, GREEN, draw_boxes, grid
+from facedet.inference.draw import AMBER, BLUE, GREEN, draw_boxes, fit, grid
 from facedet.train.machine.distributed import is_first
 from facedet.train.record.metric import FaceAP
 from facedet.train.run import Run
@@ -49,7 +49,7 @@ class Pictures:
             best, worst = best_and_worst(measured[0].found)
             for name, pairs in (("best.png", best), ("worst.png", worst)):
                 if pairs:
-                    drawn = [_draw_photo(photo, found) for photo, found in pairs]
+                    drawn = [fit(_draw_photo(photo, found)) for photo, found in pairs]  # a photograph may take 300 MB
                     write_png(grid(drawn, columns=min(len(drawn), 4)), self.folder / name)
 
 

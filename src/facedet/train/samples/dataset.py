@@ -29,7 +29,7 @@ class FaceDataset(Dataset):
     datasets. input_size:
     width and height of the input, pixels. augment: settings of `Augment`. mosaic: `p`, the probability that a view is a
     mosaic of four, `until`, the share of the run after which none is, and settings of `data.mosaic.mosaic`. repeat: a
-    factor of all weights. cache: folder for a cache of decoded images. test_mode: no augmentation. read: reads a
+    factor of all weights. cache: folder for a cache of decoded images. cache_size: its limit, GB. test_mode: no augmentation. read: reads a
     dataset.
 
     If an image cannot be read, the next one is used in its place, and the sample's `unreadable` states the reason.
@@ -54,6 +54,7 @@ class FaceDataset(Dataset):
         mosaic: dict | None = None,
         repeat: int = 1,
         cache: str | None = None,
+        cache_size: float | None = None,
         test_mode: bool = False,
         read: Callable[[DatasetSource], AnnotatedDataset] = read_every_class,
     ):
@@ -72,7 +73,7 @@ class FaceDataset(Dataset):
         self.parts = list(zip(counts, used, strict=True))  # as `OrderSampler` takes them
         self.input_size = input_size
         self.test_mode = test_mode
-        self._pixels = ImageCache(Path(cache)).read if cache else read_image
+        self.cache = ImageCache(Path(cache), cache_size and cache_size * 1e9) if cache else None
         self._settings, self._mosaic = augment or {}, mosaic or {"p": 0.0}
         self._augments = {input_size: Augment(input_size, **self._settings)}  # by the size of the view
 
@@ -104,7 +105,7 @@ class FaceDataset(Dataset):
         raise UserError(f"no image of the dataset can be read (first: {unreadable[0]})")
 
     def _read(self, photo: Photo) -> np.ndarray:
-        image = self._pixels(photo.path)
+        image = self.cache.read(photo.path) if self.cache else read_image(photo.path)
         if image.shape[1::-1] != (photo.width, photo.height):
             found = f"{image.shape[1]}x{image.shape[0]}"
             raise UserError(f"{photo.path}: has {found} pixels, not {photo.width}x{photo.height}")

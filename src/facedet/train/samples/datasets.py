@@ -54,6 +54,18 @@ def _check_lists(train: FaceDataset, val: FaceDataset, names: Path) -> None:
         )
 
 
+def cache_warnings(*datasets: FaceDataset) -> list[str]:
+    """A line if the cache is too small for the decoded images of the datasets."""
+    cache = datasets[0].cache
+    needed = sum(photo.width * photo.height * 3 for each in datasets for photo in each.faces.photos)
+    if cache is None or needed <= cache.limit:
+        return []
+    return [
+        f"--cache {cache.folder}: may hold {cache.limit / 1e9:.3g} GB, the decoded images take {needed / 1e9:.3g} GB; "
+        "the others are decoded each time; a larger --cache-size changes that"
+    ]
+
+
 def _dataset(cfg: Config, loader: Config, sources: list[DatasetSource]) -> FaceDataset:
     first, *more = [_plain(source) for source in sources]
     loader.dataset.update(first, **({"more": more} if more else {}))

@@ -1,6 +1,5 @@
 """OpenVINO graphs of IR and ONNX files: read them, their constants and facts, and their values before NMS."""
 
-import functools
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from openvino.frontend import FrontEndManager
 from openvino.passes import ConstantFolding, Manager
 
 from facedet.common.errors import UserError, last_line
+from facedet.common.once import once
 from facedet.weights.graph_facts import SECTION, most_used_type, onnx_facts
 
 _FEW = 4  # values
@@ -20,7 +20,6 @@ CONVOLUTIONS = ("Convolution", "GroupConvolution")  # types of operations
 _ONNX_METADATA = "framework"  # the section of rt_info in which OpenVINO's ONNX frontend puts the file's metadata
 
 
-@functools.cache
 def core() -> ov.Core:
     """The instance of OpenVINO that all graphs share.
 
@@ -28,7 +27,10 @@ def core() -> ov.Core:
     released in the reverse order of their creation, the next signal (Ctrl-C, the end of a child) causes a segmentation
     fault.
     """
-    return ov.Core()
+    return _core()
+
+
+_core = once(ov.Core)
 
 
 def read_model(path: Path) -> ov.Model:
