@@ -16,7 +16,7 @@ from facedet.commands.quantize import quantize
 from facedet.commands.train import train
 from facedet.commands.use import demo, detect, info
 from facedet.commands.weights import fetch, import_
-from facedet.common.errors import UserError
+from facedet.common.errors import UserError, one_line
 from facedet.common.extras import require_train
 
 _NEED_TRAIN = {"demo", "export", "import", "quantize", "train"}  # verbs that need the extra `train`
@@ -47,6 +47,8 @@ class _Commands(click.Group):
             if not error.filename and error.errno not in _FULL:
                 raise
             _end(f"{error.filename or 'output'}: {error.strerror or error}", 2)
+        except MemoryError:
+            _end("not enough memory; give the process more, or less at a time to do", 2)
         except EOFError as error:  # click would take it for the user's end of input
             raise RuntimeError("a file ended too early") from error
         except KeyboardInterrupt:
@@ -57,7 +59,7 @@ class _Commands(click.Group):
 def _end(line: str, exit_code: int) -> NoReturn:
     if os.environ.get("FACEDET_TRACEBACK"):
         traceback.print_exc()
-    click.echo(f"facedet: {line}", err=True)
+    click.echo(f"facedet: {one_line(line)}", err=True)
     sys.exit(exit_code)
 
 

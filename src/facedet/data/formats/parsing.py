@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from facedet.common.errors import UserError, first_line
-from facedet.data.storage import opened
+from facedet.data.storage import beginning_of, opened
 from facedet.data.structures import BOX, Photo
 
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # raised by malformed JSON
@@ -26,9 +26,8 @@ _XML_ROOT = re.compile(r"<([A-Za-z_][\w.-]*)")
 
 
 def beginning(file: Path) -> str:
-    """The first characters of a file, enough to recognise it."""
-    with opened(file) as stream:
-        return stream.read(_HEAD).decode("utf-8-sig", errors="replace").lstrip()
+    """The first characters of a file, enough to recognise it. Raises UserError."""
+    return beginning_of(file, _HEAD).decode("utf-8-sig", errors="replace").lstrip()
 
 
 def first_key(head: str) -> tuple[str, str] | None:
@@ -194,11 +193,29 @@ def read_text(path: Path, format: str) -> str:
         raise UserError(f"{path}: no such file or folder") from error
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not {format} ({first_line(error)})") from error
+    except MemoryError as error:
+        raise UserError(f"{path}: not enough memory to read it") from error
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text. Only ends of lines end them: names may have other characters that `splitlines` splits at."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def read_json(path: Path, format: str, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
     """Read JSON. hook: what to use in place of each object. Raises UserError like `read_text`."""
+
+    def without_doubt(pairs: list[tuple[str, Any]]) -> Any:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            twice = next(key for k, (key, _) in enumerate(pairs) if key in dict(pairs[:k]))
+            raise ValueError(f"an object has {twice!r:.60} twice")
+        return hook(content) if hook else content
+
+    text = read_text(path, format)
     try:
-        return json.loads(read_text(path, format), object_hook=hook)
+        return json.loads(text, object_pairs_hook=without_doubt)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not {format} ({first_line(error)})") from error
+    except MemoryError as error:
+        raise UserError(f"{path}: not enough memory to read it") from error

@@ -16,6 +16,7 @@ from facedet.data.formats.parsing import (
     TWICE,
     BoxAnnotation,
     Faces,
+    lines_of,
     make_photo,
     numbers,
     read_text,
@@ -43,7 +44,7 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     The images are in `images`, or else next to the text file, in images/, or where the official archives unpack to.
     Adds each image whose number of lines differs from its count to `losses`.
     """
-    lines = [line.strip() for line in read_text(path, _FORMAT).splitlines() if line.strip()]
+    lines = [line.strip() for line in lines_of(read_text(path, _FORMAT)) if line.strip()]
     suffixes = tuple(SUFFIXES)
     starts = [k for k, line in enumerate(lines) if line.lower().endswith(suffixes)]
     if not starts or starts[0]:
