@@ -18,8 +18,10 @@ from facedet.commands.use import demo, detect, info
 from facedet.commands.weights import fetch, import_
 from facedet.common.errors import UserError, one_line
 from facedet.common.extras import require_train
+from facedet.common.machine import check_address_space
 
 _NEED_TRAIN = {"demo", "export", "import", "quantize", "train"}  # verbs that need the extra `train`
+_NO_MEMORY = ("failed to map segment", "annot allocate memory", "can't start new thread")  # in messages of the system
 _FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk is full, or the user's quota is used up
 
 
@@ -40,15 +42,18 @@ class _Commands(click.Group):
             if isinstance(stream, io.TextIOWrapper):  # a terminal may not have every letter of a file name
                 stream.reconfigure(errors="backslashreplace")
         try:
+            check_address_space()
             return super().invoke(ctx)
         except UserError as error:
             _end(str(error), error.exit_code)
+        except (MemoryError, ImportError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and not any(sign in str(error) for sign in _NO_MEMORY):
+                raise
+            _end("not enough memory; give the process more of it, or less to do", 2)
         except OSError as error:
             if not error.filename and error.errno not in _FULL:
                 raise
             _end(f"{error.filename or 'output'}: {error.strerror or error}", 2)
-        except MemoryError:
-            _end("not enough memory; give the process more, or less at a time to do", 2)
         except EOFError as error:  # click would take it for the user's end of input
             raise RuntimeError("a file ended too early") from error
         except KeyboardInterrupt:

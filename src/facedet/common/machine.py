@@ -6,6 +6,10 @@ import resource
 import sys
 from pathlib import Path
 
+from facedet.common.errors import UserError
+
+_ADDRESS_SPACE, _ADDRESS_SPACE_OF_CORE = 1 << 30, 64 << 20  # bytes that NumPy, SciPy, OpenCV and OpenBLAS map
+
 
 def describe_machine() -> str:
     """System, processor and number of cores."""
@@ -23,6 +27,14 @@ def core_count() -> float:
     """How many cores this process may use: a container may be limited to a share of them."""
     quota, _, period = "".join(_lines("/sys/fs/cgroup/cpu.max")).partition(" ")
     return min(len(usable_cores()), int(quota) / int(period)) if quota.isdigit() else len(usable_cores())
+
+
+def check_address_space() -> None:
+    """Raise UserError if a limit (`ulimit -v`) leaves less than the libraries map: OpenBLAS then waits without an end."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    needed = _ADDRESS_SPACE + (os.cpu_count() or 1) * _ADDRESS_SPACE_OF_CORE
+    if limit != resource.RLIM_INFINITY and limit < needed:
+        raise UserError(f"not enough memory: `ulimit -v` allows {limit >> 20} MB; {needed >> 20} MB are needed to start")
 
 
 def shared_memory() -> int:

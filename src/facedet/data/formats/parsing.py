@@ -1,5 +1,6 @@
 """Functions shared by the formats: recognise files, parse boxes, read text and JSON."""
 
+import codecs
 import json
 import math
 import re
@@ -27,7 +28,13 @@ _XML_ROOT = re.compile(r"<([A-Za-z_][\w.-]*)")
 
 def beginning(file: Path) -> str:
     """The first characters of a file, enough to recognise it. Raises UserError."""
-    return beginning_of(file, _HEAD).decode("utf-8-sig", errors="replace").lstrip()
+    head = beginning_of(file, _HEAD)
+    return head.decode(encoding_of(head), errors="replace").lstrip()
+
+
+def encoding_of(content: bytes) -> str:
+    """The encoding of a text file: UTF-16 if it says so in its first bytes, as some Windows tools write, else UTF-8."""
+    return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
 def first_key(head: str) -> tuple[str, str] | None:
@@ -112,9 +119,14 @@ def numbers(values: Any, count: int | None = None) -> list[float]:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or (isinstance(value, str) and not are_plain(value)):
         raise TypeError
     return float(value)
+
+
+def are_plain(text: str) -> bool:
+    """Whether numbers are written as any program writes them: Python also takes 1_0 and digits of other scripts."""
+    return text.isascii() and "_" not in text
 
 
 def as_list(values: Any) -> list[Any]:
@@ -185,10 +197,11 @@ def _short(value: Any) -> str:
 
 
 def read_text(path: Path, format: str) -> str:
-    """Read UTF-8 text, with or without a byte order mark. Raises UserError "not `format`" if it cannot."""
+    """Read UTF-8 text, with or without a byte order mark, or UTF-16. Raises UserError "not `format`" if it cannot."""
     try:
         with opened(path) as file:
-            return file.read().decode("utf-8-sig")
+            content = file.read()
+        return content.decode(encoding_of(content))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file or folder") from error
     except (OSError, ValueError) as error:

@@ -41,7 +41,7 @@ def is_data_yaml(file: Path) -> bool:
     try:
         return _lists_a_split(_read(file))
     except UserError:
-        if _SPLIT_KEY.search(beginning(file).replace("\0", "")):  # without them, UTF-16 is readable enough
+        if _SPLIT_KEY.search(beginning(file)):
             raise
         return False
 
@@ -74,7 +74,7 @@ def _read(file: Path) -> Any:
 
 
 def _parse(text: str) -> Any:
-    """The content of a YAML. Raises an error of PyYAML for one that takes long or grows large, or says a thing twice."""
+    """The content of a YAML. Raises YAMLError also for one that takes long, grows large, or says a thing twice."""
     if len(text) > _LARGEST:
         raise yaml.YAMLError(f"it has more than {_LARGEST >> 20} MB")
     depth = 0
