@@ -30,11 +30,13 @@ def core_count() -> float:
 
 
 def check_address_space() -> None:
-    """Raise UserError if a limit (`ulimit -v`) leaves less than the libraries map: OpenBLAS then waits without an end."""
+    """Raise UserError if a limit (`ulimit -v`) leaves less than the libraries map: OpenBLAS would wait for ever."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     needed = _ADDRESS_SPACE + (os.cpu_count() or 1) * _ADDRESS_SPACE_OF_CORE
     if limit != resource.RLIM_INFINITY and limit < needed:
-        raise UserError(f"not enough memory: `ulimit -v` allows {limit >> 20} MB; {needed >> 20} MB are needed to start")
+        raise UserError(
+            f"not enough memory: `ulimit -v` allows {limit >> 20} MB; {needed >> 20} MB are needed to start"
+        )
 
 
 def shared_memory() -> int:
