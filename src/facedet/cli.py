@@ -16,10 +16,12 @@ from facedet.commands.quantize import quantize
 from facedet.commands.train import train
 from facedet.commands.use import demo, detect, info
 from facedet.commands.weights import fetch, import_
-from facedet.common.errors import UserError
+from facedet.common.errors import UserError, one_line
 from facedet.common.extras import require_train
+from facedet.common.machine import check_address_space
 
 _NEED_TRAIN = {"demo", "export", "import", "quantize", "train"}  # verbs that need the extra `train`
+_NO_MEMORY = ("failed to map segment", "annot allocate memory", "can't start new thread")  # in messages of the system
 _FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk is full, or the user's quota is used up
 
 
@@ -40,9 +42,14 @@ class _Commands(click.Group):
             if isinstance(stream, io.TextIOWrapper):  # a terminal may not have every letter of a file name
                 stream.reconfigure(errors="backslashreplace")
         try:
+            check_address_space()
             return super().invoke(ctx)
         except UserError as error:
             _end(str(error), error.exit_code)
+        except (MemoryError, ImportError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and not any(sign in str(error) for sign in _NO_MEMORY):
+                raise
+            _end("not enough memory; give the process more of it, or less to do", 2)
         except OSError as error:
             if not error.filename and error.errno not in _FULL:
                 raise
@@ -57,7 +64,7 @@ class _Commands(click.Group):
 def _end(line: str, exit_code: int) -> NoReturn:
     if os.environ.get("FACEDET_TRACEBACK"):
         traceback.print_exc()
-    click.echo(f"facedet: {line}", err=True)
+    click.echo(f"facedet: {one_line(line)}", err=True)
     sys.exit(exit_code)
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import click
 
+from facedet.common.errors import one_line
 from facedet.common.progress import Position
 
 
@@ -30,4 +31,4 @@ def byte_bar(name: str, size: int | None) -> Iterator[Position]:
 
 def tell(line: str) -> None:
     """Print a line to stderr without breaking the bar."""
-    click.echo(f"facedet: {line}", err=True)
+    click.echo(f"facedet: {one_line(line)}", err=True)

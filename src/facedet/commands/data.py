@@ -15,6 +15,7 @@ from facedet.commands.options import (
     list_option,
     reading_options,
 )
+from facedet.common.errors import one_line
 from facedet.data.writers.table import TARGETS
 
 
@@ -163,10 +164,12 @@ def note_splits(path: Path, format: str | None, what: str) -> None:
     from facedet.data.formats.recognise import splits_of
 
     if len(names := splits_of(path, format)) > 1:
-        click.echo(f"note: the splits of {path} ({', '.join(names)}) {what}", err=True)
+        click.echo(one_line(f"note: the splits of {path} ({', '.join(names)}) {what}"), err=True)
 
 
 def echo_lists(files: Iterable[Path]) -> None:
     """Print how many images each list names."""
+    from facedet.data.lists import read_list
+
     for path in files:
-        click.echo(f"wrote {path}: {len(path.read_text(encoding='utf-8').splitlines())} images")
+        click.echo(f"wrote {path}: {len(read_list(path))} images")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from facedet.common.errors import UserError
+from facedet.common.errors import UserError, one_line
 from facedet.data.formats.table import NAMES
 
 FILE = click.Path(path_type=Path)
@@ -60,7 +60,7 @@ def config_option(verb: Callable) -> Callable:
 def echo_left_out(lines: Sequence[str]) -> None:
     """Print on stderr what of a dataset was not used."""
     for line in lines:
-        click.echo(f"left out: {line}", err=True)
+        click.echo(f"left out: {one_line(line)}", err=True)
 
 
 def refuse_idle_config(config: str | None, *models: Any) -> None:

@@ -1,10 +1,30 @@
 """The error that a user can cause and fix."""
 
+import unicodedata
+from pathlib import Path
+
+_CONTROL = ("Cc", "Zl", "Zp", "Cs")  # Unicode categories: control, ends of lines, what is no character
+
 
 class UserError(Exception):
     """An input or a setting from the user does not work. The message is one line: where, what is wrong, what to do."""
 
     exit_code = 2  # of the command line
+
+    def __init__(self, message: str):
+        super().__init__(one_line(message))
+
+    def without(self, file: Path) -> str:
+        """The message without the file that it begins with."""
+        return str(self).removeprefix(one_line(f"{file}: "))
+
+
+def one_line(text: str) -> str:
+    """The text with escapes for control characters and ends of lines: a file name may hold them, and a terminal would
+    obey them."""
+    if text.isprintable():
+        return text
+    return "".join(ascii(c)[1:-1] if unicodedata.category(c) in _CONTROL else c for c in text)
 
 
 def first_line(error: BaseException) -> str:

@@ -58,9 +58,13 @@ def write_json(content: Any, path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text. Raises UserError if the file cannot be written."""
+    """Write UTF-8 text; a file name in it that is not UTF-8 keeps its bytes. Raises UserError like `write_beside`."""
+    try:
+        content = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a pair, which a JSON can hold but no file name
+        content = text.encode("utf-8", "backslashreplace")
     with write_beside(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
 
 
 def one_per_line(words: Iterable[str]) -> str:

@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 from facedet.common.cgroup import limits
+from facedet.common.errors import UserError
+
+_ADDRESS_SPACE, _ADDRESS_SPACE_OF_CORE = 1 << 30, 64 << 20  # bytes that NumPy, SciPy, OpenCV and OpenBLAS map
 
 
 def describe_machine() -> str:
@@ -35,6 +38,16 @@ def thread_count() -> int:
 def memory() -> float:
     """Bytes of memory that this process may use, of the machine's."""
     return min(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), limits().memory)
+
+
+def check_address_space() -> None:
+    """Raise UserError if a limit (`ulimit -v`) leaves less than the libraries map: OpenBLAS would wait for ever."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    needed = _ADDRESS_SPACE + (os.cpu_count() or 1) * _ADDRESS_SPACE_OF_CORE
+    if limit != resource.RLIM_INFINITY and limit < needed:
+        raise UserError(
+            f"not enough memory: `ulimit -v` allows {limit >> 20} MB; {needed >> 20} MB are needed to start"
+        )
 
 
 def shared_memory() -> int:

@@ -132,7 +132,7 @@ def archive_of(path: Path | str) -> tuple[Archive, str] | None:
         return None
     path = Path(path)
     for zip_path in (path, *path.parents):
-        if zip_path.suffix.lower() == ".zip" and zip_path.is_file():
+        if zip_path.suffix.lower() == ".zip" and os.path.isfile(zip_path):
             facts = zip_path.stat()
             # a process that was forked shares the place in an open file with its parent
             archive = _opened(zip_path, facts.st_mtime_ns, facts.st_size, os.getpid())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facedet.common.errors import UserError
+from facedet.common.errors import UserError, one_line
 from facedet.data.structures import Photo
 
 ALL = "all"  # for every class, in place of names
@@ -37,4 +37,4 @@ def check_classes(chosen: Sequence[str], found: Collection[str], where: Path) ->
 def describe_classes(photos: Iterable[Photo]) -> str:
     """ "3 classes count as faces: a, b, c"; empty if the photos have only one."""
     names = sorted({name for photo in photos for name in photo.classes})
-    return f"{len(names)} classes count as faces: {', '.join(names)}" if len(names) > 1 else ""
+    return one_line(f"{len(names)} classes count as faces: {', '.join(names)}") if len(names) > 1 else ""

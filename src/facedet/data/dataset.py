@@ -14,10 +14,10 @@ from facedet.data.classes import check_classes, only_classes
 from facedet.data.formats.recognise import find_annotations, recognise
 from facedet.data.formats.table import FORMATS, TABLE
 from facedet.data.image import image_size, is_image_name
+from facedet.data.lists import read_list
 from facedet.data.losses import Loss, Lost, refuse_many
 from facedet.data.names import common_end, parts_of
 from facedet.data.photos import Photos
-from facedet.data.storage import opened
 from facedet.data.structures import AnnotatedDataset, Photo
 
 __all__ = [
@@ -133,7 +133,7 @@ def _read(source: DatasetSource, losses: list[Loss]) -> tuple[list[Photo], set[P
     photos, whole = _one_annotation_each(photos), {path for _, path in parts}
     if not source.names:
         return photos, whole
-    lines = _read_names(source.names)
+    lines = read_list(source.names)
     listed = _by_name(lines)
     losses[:] = [
         each for each in losses if each.kind == Lost.NAME or each.file in whole or _is_listed(each.file, listed)
@@ -246,12 +246,3 @@ def _select(photos: list[Photo], names: Path, lines: Sequence[str], losses: list
             losses.append(Loss(Lost.NAME, names, f"{line}: not in the dataset"))
         selected.update(matches)
     return [photos[k] for k in sorted(selected)]
-
-
-def _read_names(path: Path) -> list[str]:
-    try:
-        with opened(path) as file:
-            text = file.read().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as a list of names") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from facedet.common.errors import UserError
+from facedet.common.errors import UserError, one_line
 
 _SHARE = 0.01  # of all, above which losses are too many
 _SHOWN = 3  # reasons in a message
@@ -38,12 +38,12 @@ class Loss:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.reason}"
+        return one_line(f"{self.file}: {self.reason}")
 
     @classmethod
     def of_error(cls, kind: Lost, file: Path, error: UserError) -> "Loss":
         """The loss that an error about this file caused."""
-        return cls(kind, file, str(error).removeprefix(f"{file}: "))
+        return cls(kind, file, error.without(file))
 
 
 def too_many(lost: int, total: int) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -36,15 +37,32 @@ def exists(path: Path) -> bool:
 
 
 def opened(path: Path) -> BufferedReader:
-    """Open a file to read its bytes. Raises OSError, also for what is no file."""
+    """Open a file to read its bytes. Raises OSError, also for what is no regular file: a pipe or a device can block."""
     if found := archive_of(path):
         archive, name = found
         if name not in archive.files:
             raise FileNotFoundError(f"no such file: {path}")
         return archive.open(name)
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise OSError("not a file")  # opening a pipe would wait
-    return path.open("rb")
+    try:
+        regular = stat.S_ISREG(os.stat(path).st_mode)
+    except ValueError as error:
+        raise FileNotFoundError(f"no file can have this name: {path}") from error
+    if not regular:
+        raise OSError("not a file")
+    return open(path, "rb", opener=_without_waiting)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # another process may have put a pipe there
+
+
+def beginning_of(path: Path, size: int) -> bytes:
+    """The first bytes of a file. Raises UserError."""
+    try:
+        with opened(path) as file:
+            return file.read(size)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def identity(path: Path) -> tuple:

@@ -11,6 +11,7 @@ import numpy as np
 from facedet.common.errors import UserError, first_line
 from facedet.common.files import one_per_line, write_text
 from facedet.data.names import nearest, parts_of
+from facedet.data.storage import opened
 from facedet.data.structures import NO_DETECTIONS, Detections
 
 
@@ -84,7 +85,8 @@ def match_predictions(
 
 def _read_text(path: Path) -> Detections:
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        with opened(path) as file:
+            lines = file.read().decode("utf-8", "replace").split("\n")  # its first line is a name
         rows = np.array([line.split()[:5] for line in lines[2:] if line.strip()], np.float64).reshape(-1, 5)
         if len(rows) != int(lines[1]) or not np.isfinite(rows).all():
             raise ValueError(f"its second line states {lines[1].strip()} detections, but {len(rows)} follow")
@@ -96,12 +98,14 @@ def _read_text(path: Path) -> Detections:
 def _read_json(path: Path) -> dict[str, Detections]:
     rows = defaultdict(list)
     try:
-        for row in json.loads(path.read_text(encoding="utf-8")):
+        with opened(path) as file:
+            content = json.loads(file.read())
+        for row in content:
             rows[str(row["file_name"])].append([*map(float, row["bbox"]), float(row["score"])])
             if len(row["bbox"]) != 4 or not np.isfinite(rows[str(row["file_name"])][-1]).all():
                 raise ValueError(f"bbox {row['bbox']}, score {row['score']}")
         return {name: _detections(np.array(values, np.float64).reshape(-1, 5)) for name, values in rows.items()}
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise UserError(f"{path}: not the detections that `facedet detect` writes ({first_line(error)})") from error
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from facedet.common.errors import one_line
 from facedet.data.inspect.check import CheckResult, DatasetStatistics, face_count_labels, height_labels
 from facedet.data.inspect.findings import KINDS
 from facedet.text.columns import columns
@@ -56,7 +57,7 @@ def _findings(result: CheckResult) -> list[tuple[str, ...]]:
 def _example(result: CheckResult, kind: str) -> str:
     first, *more = result.of_kind(kind)
     other = f" and {first.other}" if first.other else ""
-    return f"{first.path}{other}: {first.detail}" + (f" (and {len(more)} more)" if more else "")
+    return one_line(f"{first.path}{other}: {first.detail}") + (f" (and {len(more)} more)" if more else "")
 
 
 def _bars(labels: Sequence[str], counts: Sequence[int]) -> list[str]:

@@ -30,6 +30,7 @@ from facedet.data.structures import BOX, Photo
 
 _FORMAT = "a LabelMe JSON"
 _SHAPES = {"rectangle": BOX, "rotation": ROTATED}
+_CORNERS = {"rectangle": (2, 4), "rotation": (4,)}  # how many points they have
 _OUTLINES = ("rectangle", "rotation", "mask", "linestrip", "line", "quadrilateral")
 
 
@@ -107,6 +108,8 @@ def _face(shape: dict[str, Any]) -> BoxAnnotation:
         (x, y), edge = points
         radius = math.dist((x, y), edge)
         box = [x - radius, y - radius, x + radius, y + radius]
+    elif kind in _CORNERS and len(points) not in _CORNERS[kind]:
+        raise ValueError(f"a {kind} '{label}' with {len(points)} points")
     elif kind in _OUTLINES or (kind == "polygon" and len(points) > 2):
         box = enclosing([value for point in points for value in point])
     else:

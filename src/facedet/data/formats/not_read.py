@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facedet.common.errors import UserError
 from facedet.data.image import is_image_name
-from facedet.data.storage import files_in, is_file, opened
+from facedet.data.storage import beginning_of, files_in, is_file
 
 _HEAD = 4096  # bytes that are looked at
 _LOOKED_AT = 50  # files of a folder
@@ -83,5 +83,4 @@ def _texts(folder: Path) -> Iterator[Path]:
 
 
 def _beginning(file: Path) -> str:
-    with opened(file) as stream:
-        return stream.read(_HEAD).decode("utf-8-sig", errors="replace").lstrip()
+    return beginning_of(file, _HEAD).decode("utf-8-sig", errors="replace").lstrip()

@@ -1,5 +1,6 @@
 """Functions shared by the formats: recognise files, parse boxes, read text and JSON."""
 
+import codecs
 import json
 import math
 import re
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from facedet.common.errors import UserError, first_line
-from facedet.data.storage import opened
+from facedet.data.storage import beginning_of, opened
 from facedet.data.structures import BOX, Photo
 
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # raised by malformed JSON
@@ -26,9 +27,14 @@ _XML_ROOT = re.compile(r"<([A-Za-z_][\w.-]*)")
 
 
 def beginning(file: Path) -> str:
-    """The first characters of a file, enough to recognise it."""
-    with opened(file) as stream:
-        return stream.read(_HEAD).decode("utf-8-sig", errors="replace").lstrip()
+    """The first characters of a file, enough to recognise it. Raises UserError."""
+    head = beginning_of(file, _HEAD)
+    return head.decode(encoding_of(head), errors="replace").lstrip()
+
+
+def encoding_of(content: bytes) -> str:
+    """The encoding of a text file: UTF-16 if it says so in its first bytes, as some Windows tools write, else UTF-8."""
+    return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
 def first_key(head: str) -> tuple[str, str] | None:
@@ -113,9 +119,14 @@ def numbers(values: Any, count: int | None = None) -> list[float]:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool):
+    if isinstance(value, bool) or (isinstance(value, str) and not are_plain(value)):
         raise TypeError
     return float(value)
+
+
+def are_plain(text: str) -> bool:
+    """Whether numbers are written as any program writes them: Python also takes 1_0 and digits of other scripts."""
+    return text.isascii() and "_" not in text
 
 
 def as_list(values: Any) -> list[Any]:
@@ -186,19 +197,38 @@ def _short(value: Any) -> str:
 
 
 def read_text(path: Path, format: str) -> str:
-    """Read UTF-8 text, with or without a byte order mark. Raises UserError "not `format`" if it cannot."""
+    """Read UTF-8 text, with or without a byte order mark, or UTF-16. Raises UserError "not `format`" if it cannot."""
     try:
         with opened(path) as file:
-            return file.read().decode("utf-8-sig")
+            content = file.read()
+        return content.decode(encoding_of(content))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file or folder") from error
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not {format} ({first_line(error)})") from error
+    except MemoryError as error:
+        raise UserError(f"{path}: not enough memory to read it") from error
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text. Only ends of lines end them: names may have other characters that `splitlines` splits at."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def read_json(path: Path, format: str, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
     """Read JSON. hook: what to use in place of each object. Raises UserError like `read_text`."""
+
+    def without_doubt(pairs: list[tuple[str, Any]]) -> Any:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            twice = next(key for k, (key, _) in enumerate(pairs) if key in dict(pairs[:k]))
+            raise ValueError(f"an object has {twice!r:.60} twice")
+        return hook(content) if hook else content
+
+    text = read_text(path, format)
     try:
-        return json.loads(read_text(path, format), object_hook=hook)
+        return json.loads(text, object_pairs_hook=without_doubt)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not {format} ({first_line(error)})") from error
+    except MemoryError as error:
+        raise UserError(f"{path}: not enough memory to read it") from error

@@ -143,19 +143,27 @@ def _parse(file: Path) -> tuple[tuple[int, int], Faces, str]:
 
 
 def _face(node: ET.Element) -> BoxAnnotation:
-    name = (node.findtext("name") or "").strip()
-    ignored = flag(node.findtext("difficult"))
+    name = _text(node, "name").strip()
+    ignored = flag(_text(node, "difficult"))
     if len(boxes := node.findall("bndbox")) != 1:
         if not boxes and (outline := node.find("polygon")) is not None:
             return BoxAnnotation(_box_of_polygon(outline), ignored, name, "polygon")
         if not boxes and (turned := node.find("robndbox")) is not None:
             return BoxAnnotation(_box_of_robndbox(turned), ignored, name, ROTATED)
         raise ValueError(f"an <object> '{name}' has {len(boxes) or 'no'} <bndbox>")
-    box = numbers([boxes[0].findtext(side) or "" for side in ("xmin", "ymin", "xmax", "ymax")])
+    box = numbers([_text(boxes[0], side) for side in ("xmin", "ymin", "xmax", "ymax")])
     attributes = {a.findtext("name"): a.findtext("value") for a in node.iterfind("attributes/attribute")}
     angle = rotation(attributes)
     shape = ROTATED if angle else BOX
     return BoxAnnotation(box_of_turned(box, angle), ignored, name, shape)
+
+
+def _text(node: ET.Element, tag: str) -> str:
+    """The text of an element in another one; empty without it. Raises ValueError if there are several that differ."""
+    texts = {each.text or "" for each in node.findall(tag)}
+    if len(texts) > 1:
+        raise ValueError(f"a <{node.tag}> has several <{tag}>")
+    return next(iter(texts), "")
 
 
 def _box_of_polygon(node: ET.Element) -> list[float]:
@@ -167,7 +175,7 @@ def _box_of_polygon(node: ET.Element) -> list[float]:
 
 def _box_of_robndbox(node: ET.Element) -> list[float]:
     """The box around a rotated box of roLabelImg: centre, sides, and an angle in radians."""
-    x, y, w, h, angle = numbers([node.findtext(key) or "" for key in ("cx", "cy", "w", "h", "angle")])
+    x, y, w, h, angle = numbers([_text(node, key) for key in ("cx", "cy", "w", "h", "angle")])
     return box_of_turned([x - w / 2, y - h / 2, x + w / 2, y + h / 2], angle)
 
 

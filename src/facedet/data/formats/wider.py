@@ -16,6 +16,8 @@ from facedet.data.formats.parsing import (
     TWICE,
     BoxAnnotation,
     Faces,
+    are_plain,
+    lines_of,
     make_photo,
     numbers,
     read_text,
@@ -27,13 +29,14 @@ from facedet.data.storage import is_file
 from facedet.data.structures import Photo
 
 _FORMAT = "a WIDER FACE text file"
+_FIRST_LINES = 8192  # characters
 _COLUMNS = 10
 _INVALID = 7  # index of the column
 
 
 def begins(head: str) -> bool:
     """Whether a file with this beginning is one: the path of an image, then a number."""
-    path, count, *_ = [*map(str.strip, head.split("\n", 2)), "", ""]
+    path, count, *_ = [*filter(None, map(str.strip, head[:_FIRST_LINES].split("\n"))), "", ""]
     return path.lower().endswith(tuple(SUFFIXES)) and count.isdecimal()
 
 
@@ -43,7 +46,7 @@ def read(path: Path, images: Path | None, losses: list[Loss]) -> list[Photo]:
     The images are in `images`, or else next to the text file, in images/, or where the official archives unpack to.
     Adds each image whose number of lines differs from its count to `losses`.
     """
-    lines = [line.strip() for line in read_text(path, _FORMAT).splitlines() if line.strip()]
+    lines = [line.strip() for line in lines_of(read_text(path, _FORMAT)) if line.strip()]
     suffixes = tuple(SUFFIXES)
     starts = [k for k, line in enumerate(lines) if line.lower().endswith(suffixes)]
     if not starts or starts[0]:
@@ -81,7 +84,7 @@ def _faces(lines: list[str]) -> list[str]:
     if not lines or not lines[0].isdecimal():
         raise ValueError("the path is not followed by the number of faces")
     count, faces = int(lines[0]), lines[1:]
-    if count == 0 and len(faces) == 1 and not faces[0].strip("0. "):
+    if count == 0 and len(faces) == 1 and not any(numbers(faces[0].split())):
         return []
     if count != len(faces):
         raise ValueError(f"the number of faces is {count} but {len(faces)} lines follow")
@@ -94,7 +97,7 @@ def _photo(path: Path, lines: list[str]) -> Photo:
         table = np.array([line.split() for line in lines], float).reshape(len(lines), _COLUMNS)
     except ValueError:
         return make_photo(path, (0, 0), Faces.read(lines, _face))
-    if not np.isfinite(table).all():
+    if not np.isfinite(table).all() or not are_plain("".join(lines)):
         return make_photo(path, (0, 0), Faces.read(lines, _face))
     boxes = table[:, :4].copy()
     boxes[:, 2:] += boxes[:, :2]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facedet.common.errors import UserError
-from facedet.data.formats.parsing import BoxAnnotation, Faces, make_photo, read_text
+from facedet.data.formats.parsing import BoxAnnotation, Faces, lines_of, make_photo, read_text
 from facedet.data.formats.yolo_labels import (
     Label,
     find_labels,
@@ -32,7 +32,7 @@ from facedet.data.formats.yolo_yaml import (
 )
 from facedet.data.image import image_size, is_image_name
 from facedet.data.losses import Loss, Lost
-from facedet.data.storage import files_in, is_dir, is_file, opened
+from facedet.data.storage import beginning_of, files_in, is_dir, is_file
 from facedet.data.structures import Photo
 
 _LONGEST_ROW = 1 << 16  # bytes
@@ -106,10 +106,9 @@ def is_part(file: Path) -> bool:
 
 def is_label_file(file: Path) -> bool:
     """Whether the first line of a text file is a face."""
-    with opened(file) as stream:
-        line = stream.readline(_LONGEST_ROW)
+    first, *_ = beginning_of(file, _LONGEST_ROW).splitlines() or [b""]
     try:
-        return bool(parse(line.decode("utf-8-sig", errors="replace")))
+        return bool(parse(first.decode("utf-8-sig", errors="replace")))
     except ValueError:
         return False
 
@@ -142,7 +141,7 @@ def _read_labels(image: Path, label: Label) -> _Labels:
     if label.problem:
         return _Labels(image_size(image), unread=[label.problem])
     labels = _Labels(image_size(image))
-    for line in read_text(label.file, "a YOLO label file").splitlines() if label.file else []:
+    for line in lines_of(read_text(label.file, "a YOLO label file")) if label.file else []:
         try:
             labels.rows += [parse(line)] if line.strip() else []
         except ValueError as error:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from facedet.common.errors import UserError
-from facedet.data.formats.parsing import read_text
+from facedet.data.formats.parsing import lines_of, read_text
 from facedet.data.names import parts_of
 from facedet.data.storage import files_in, is_file
 
@@ -40,7 +40,7 @@ def names_in_folders(folder: Path, images: Path) -> dict[int, str]:
 def _stated(file: Path) -> list[str]:
     """The lists of names that a *.data of Darknet states: `names = data/face.names`. Other files may be called so."""
     try:
-        lines = read_text(file, "a *.data of Darknet").splitlines()
+        lines = lines_of(read_text(file, "a *.data of Darknet"))
     except UserError:
         return []
     pairs = (line.split("=", 1) for line in lines if "=" in line)
@@ -54,4 +54,4 @@ def _list_at(name: str, folder: Path) -> dict[int, str]:
 
 
 def _list(file: Path) -> dict[int, str]:
-    return dict(enumerate(line.strip() for line in read_text(file, "a list of classes").rstrip().splitlines()))
+    return dict(enumerate(line.strip() for line in lines_of(read_text(file, "a list of classes").rstrip())))

@@ -1,5 +1,7 @@
 """The data.yaml of a YOLO dataset: which images its splits are."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ import yaml
 
 from facedet.common.errors import UserError, first_line
 from facedet.data.formats.locate import Ambiguous, locate
-from facedet.data.formats.parsing import read_text
+from facedet.data.formats.parsing import MALFORMED, beginning, lines_of, read_text
 from facedet.data.formats.yolo_parts import Parts
 from facedet.data.image import is_image_name, is_unread_name
 from facedet.data.losses import Loss, Lost
@@ -16,6 +18,9 @@ from facedet.data.names import parts_of
 from facedet.data.storage import exists, files_in, is_dir, is_file
 
 SPLITS = ("train", "val", "test")  # keys of data.yaml
+_SPLIT_KEY = re.compile(rf"""^[{{"'\ufeff]*(?:{"|".join(SPLITS)})["']?\s*:""", re.MULTILINE)
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML may be built without the fast one
+_LARGEST, _DEEPEST = 1 << 20, 50  # characters, levels
 
 
 def find_data_yaml(folder: Path) -> Path | None:
@@ -32,12 +37,13 @@ def yaml_in(folder: Path) -> list[Path]:
 
 
 def is_data_yaml(file: Path) -> bool:
-    """Whether a file is YAML and lists at least one split."""
+    """Whether a file is YAML and lists at least one split. Raises UserError for one that does, but cannot be read."""
     try:
-        load(file)
+        return _lists_a_split(_read(file))
     except UserError:
+        if _SPLIT_KEY.search(beginning(file)):
+            raise
         return False
-    return True
 
 
 def lists_train_and_val(path: Path) -> bool:
@@ -48,13 +54,48 @@ def lists_train_and_val(path: Path) -> bool:
 
 def load(file: Path) -> dict[str, Any]:
     """The content of a data.yaml. Raises UserError."""
-    try:
-        content = yaml.safe_load(read_text(file, "a YOLO data.yaml"))
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UserError(f"{file}: not a YOLO data.yaml ({first_line(error)})") from error
-    if not isinstance(content, dict) or not any(content.get(key) for key in SPLITS):
+    content = _read(file)
+    if not _lists_a_split(content):
         raise UserError(f"{file}: not a YOLO data.yaml (it has none of the keys {', '.join(SPLITS)})")
     return content
+
+
+def _lists_a_split(content: Any) -> bool:
+    return isinstance(content, dict) and any(content.get(key) for key in SPLITS)
+
+
+def _read(file: Path) -> Any:
+    """The content of a YAML. Raises UserError."""
+    text = read_text(file, "a YOLO data.yaml")
+    try:
+        return _parse(text)
+    except (yaml.YAMLError, *MALFORMED) as error:  # its values may raise any of these
+        raise UserError(f"{file}: not a YOLO data.yaml ({first_line(error)})") from error
+
+
+def _parse(text: str) -> Any:
+    """The content of a YAML. Raises YAMLError also for one that takes long, grows large, or says a thing twice."""
+    if len(text) > _LARGEST:
+        raise yaml.YAMLError(f"it has more than {_LARGEST >> 20} MB")
+    depth = 0
+    for event in yaml.parse(text, _LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise yaml.YAMLError(f"it is nested more than {_DEEPEST} deep")
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError(f"it has the alias *{event.anchor}; write its value in its place")
+    _refuse_doubt(yaml.compose(text, _LOADER))
+    return yaml.load(text, _LOADER)
+
+
+def _refuse_doubt(node: yaml.Node | None) -> None:
+    """Raise an error of PyYAML if a mapping has a key twice: which value is meant is unknown."""
+    if isinstance(node, yaml.MappingNode):
+        counts = Counter(str(key.value) for key, _ in node.value)
+        if twice := [key for key, count in counts.items() if count > 1]:
+            raise yaml.YAMLError(f"it has {twice[0]!r:.60} twice")
+        for _, value in node.value:
+            _refuse_doubt(value)
 
 
 def points_in_yaml(file: Path, content: dict[str, Any]) -> list[int] | None:
@@ -122,7 +163,7 @@ def _images_in_list(file: Path, root: Path, losses: list[Loss]) -> list[Path]:
     """
     folders = [file.parent, root] if file.parent != root else [root]
     images: list[Path] = []
-    for line in filter(None, map(str.strip, read_text(file, "a list of images").splitlines())):
+    for line in filter(None, map(str.strip, lines_of(read_text(file, "a list of images")))):
         try:
             images.append(locate(line, folders))
         except Ambiguous as error:

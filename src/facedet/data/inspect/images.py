@@ -34,5 +34,7 @@ def _inspect(path: Path) -> InspectedImage:
         image = read_image(path)
         height, width = image.shape[:2]
         return InspectedImage(width, height, image_orientation(path), digest(path), fingerprint(image))
-    except (UserError, OSError) as error:
-        return InspectedImage(error=str(error).removeprefix(f"{path}: "))
+    except UserError as error:
+        return InspectedImage(error=error.without(path))
+    except OSError as error:
+        return InspectedImage(error=error.strerror or str(error))

@@ -15,6 +15,8 @@ from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.inspect.hashing import Fingerprint
 from facedet.data.inspect.images import inspect_images
 from facedet.data.inspect.near import groups_of_near_duplicates
+from facedet.data.lists import can_be_listed
+from facedet.data.losses import Loss, Lost, refuse_many
 
 TRAIN, VAL = "train.txt", "val.txt"
 
@@ -57,11 +59,24 @@ def split_names(
     dataset = read_dataset(replace(source, classes=source.classes or (ALL,)))
     for line in dataset.skipped:
         tell(line)
-    paths = sorted(photo.path for photo in dataset.photos)
-    names = shortest_names(paths)
+    listed = _listed(sorted(photo.path for photo in dataset.photos), source, tell)
+    paths, names = list(listed), list(listed.values())
     val_images = choose_images(paths, share, seed, source.path, progress)
     train, val = ([name for k, name in enumerate(names) if (k in val_images) == held] for held in (False, True))
     return train, val
+
+
+def _listed(paths: list[Path], source: DatasetSource, tell: Tell) -> dict[Path, str]:
+    """The images that a list can hold, with their names in it. Raises UserError if too many cannot be listed."""
+    names = dict(zip(paths, shortest_names(paths), strict=True))
+    listed = {path: name for path, name in names.items() if can_be_listed(name)}
+    reason = "a list cannot hold its name (control characters, spaces at its ends or \\); rename it"
+    losses = [Loss(Lost.IMAGE, path, reason) for path in paths if path not in listed]
+    if not source.allow_losses:
+        refuse_many(losses, {Lost.IMAGE: len(listed)}, source.path, "cannot be listed", "rename them")
+    for loss in losses:
+        tell(str(loss))
+    return listed
 
 
 def check_share(share: float) -> None:

@@ -48,7 +48,7 @@ def _hold_out(source: DatasetSource, share: float, folder: Path) -> None:
     """Write the lists. A list that a start without a first checkpoint left behind is the same."""
     train, val = split_names(source, share, seed=0)
     for path, text in ((folder / TRAIN, one_per_line(train)), (folder / VAL, one_per_line(val))):
-        if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
+        if path.exists() and path.read_text(encoding="utf-8", errors="surrogateescape") != text:
             raise UserError(f"{path}: already exists and lists other images; choose another work dir")
         write_text(path, text)
     counts = f"{len(val)} of {len(train) + len(val)} images"
