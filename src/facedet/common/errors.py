@@ -17,7 +17,12 @@ def last_line(error: BaseException) -> str:
     return _lines(error)[-1]
 
 
+def printable(text: str) -> str:
+    """A text from a file of anybody in one line, without codes that a terminal would obey."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 def _lines(error: BaseException) -> list[str]:
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)  # Python quotes a key
-    lines = [line.strip()[:160] for line in text.splitlines() if line.strip()]
+    lines = [printable(line.strip())[:160] for line in text.splitlines() if line.strip()]
     return lines or [type(error).__name__]

@@ -1,5 +1,6 @@
 """What a model is and where its weights come from, as text for the terminal."""
 
+from facedet.common.errors import printable
 from facedet.inference.info import Info
 from facedet.text.columns import columns
 from facedet.weights.origin import Origin
@@ -16,8 +17,8 @@ def info_table(info: Info) -> str:
     ]
     if info.bin_bytes:
         rows.insert(2, ("bytes of the .bin", f"{info.bin_bytes:,}", ""))
-    lines = [f"{info.path} ({info.kind})", columns(rows), *info.interface]
-    return "\n".join(lines + [f"{key}: {value}" for key, value in info.origin.items()])
+    lines = [f"{info.path} ({info.kind})", columns(rows), *map(printable, info.interface)]
+    return "\n".join(lines + [printable(f"{key}: {value}") for key, value in info.origin.items()])
 
 
 def origin_lines(origin: Origin) -> list[str]:

@@ -39,8 +39,10 @@ def read_torch_file(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not a checkpoint, or damaged ({first_line(error)})") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: not a checkpoint (it contains a {type(content).__name__})")
+    budget = 2 * path.stat().st_size + _LARGEST_VIEW  # two names may share values
     for name, tensor in _tensors(content):
-        if reason := _unusable(tensor):
+        budget -= tensor.numel() * tensor.element_size()
+        if reason := "is larger than what the file holds of it" if budget < 0 else _unusable(tensor):
             raise UserError(f"{path}: its tensor {ascii(name)[:80]} {reason}; no network can use it")
     return content
 
@@ -69,10 +71,14 @@ def _check_sizes(path: Path) -> None:
             return
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
+            declared = sum(part.file_size for part in parts)
+            fits = declared <= path.stat().st_size and all(part.compress_type == zipfile.ZIP_STORED for part in parts)
+            damaged = archive.testzip() if fits else None  # torch itself does not compare the check sums
     except Exception as error:  # zipfile raises many types, too
         raise UserError(f"{path}: not a checkpoint, or damaged ({first_line(error)})") from error
-    declared = sum(part.file_size for part in parts)
-    if any(part.compress_type != zipfile.ZIP_STORED for part in parts) or declared > path.stat().st_size:
+    if damaged is not None:
+        raise UserError(f"{path}: damaged: the check sum of {ascii(damaged)[:80]} in it is wrong; copy it again")
+    if not fits:
         raise UserError(f"{path}: refused: it declares {declared >> 20} MB of content, more than it holds")
     if any(part.filename.endswith(_PICKLE) and part.file_size > _LARGEST_PICKLE for part in parts):
         raise UserError(f"{path}: refused: it has more than {_LARGEST_PICKLE >> 20} MB beside its tensors")
