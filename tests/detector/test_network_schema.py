@@ -16,6 +16,7 @@ from facedet.detector.stored_network import StoredNetwork
 from facedet.weights.checkpoint import META_KEY
 from facedet.weights.torch_file import read_torch_file, write_torch_file
 
+
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [

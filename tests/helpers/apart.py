@@ -1,4 +1,4 @@
-"""Tries samples in a process apart: a crash, a hang or much memory is the fault of one sample, and the next are tried."""
+"""Tries samples in a process apart: a crash, a hang or much memory is the fault of one sample only."""
 
 import multiprocessing
 from collections.abc import Callable, Sequence

@@ -1,6 +1,7 @@
 """A small detector in every format, and what a verb does with a damaged copy of it."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -85,22 +86,27 @@ def try_model(path: Path, original: Path, *, unchanged: bool, imports: bool = Tr
     unchanged: what the file computes must be what the original computes. The current folder becomes the file's.
     """
     os.chdir(path.parent)
-    refusals = []
-    for verb in (describe, rows, *([import_weights] if imports else [])):
-        try:
-            if verb is import_weights:
-                import_weights(path, path.with_name("imported.pth"))
-            elif verb is rows:
-                found = rows(path)
-                if unchanged:
-                    expected = _undamaged(original)
-                    assert found.shape == expected.shape and np.allclose(found, expected, atol=1e-3), "another function"
-                assert found.ndim == 2 and found.shape[1] == 6
-            else:
-                verb(path)
-        except UserError as error:
-            assert len(str(error).splitlines()) == 1, f"several lines: {error}"
-            if verb is not import_weights:
-                refusals.append(error)
+    actions: list[Callable[[], object]] = [lambda: describe(path), lambda: _check(path, original, unchanged)]
+    refusals = [refusal for refusal in map(_refusal, actions) if refusal]
+    if imports:
+        _refusal(lambda: import_weights(path, path.with_name("imported.pth")))
     if refusals:
         raise refusals[0]
+
+
+def _check(path: Path, original: Path, unchanged: bool) -> None:
+    found, expected = rows(path), _undamaged(original)
+    assert found.shape[1] == 6
+    if unchanged:
+        assert found.shape == expected.shape
+        assert np.allclose(found, expected, atol=1e-3), "computes another function"
+
+
+def _refusal(action: Callable[[], object]) -> UserError | None:
+    try:
+        action()
+    except UserError as error:
+        if len(str(error).splitlines()) == 1:
+            return error
+        raise AssertionError(f"several lines: {error}") from error
+    return None

@@ -1,10 +1,9 @@
-"""Damages model files: bytes of any file, and the structure of ONNX files, IRs and checkpoints, so that they still parse."""
+"""Damages model files: bytes of any file, or the structure of ONNX files, IRs, checkpoints: many still parse."""
 
 import random
 import shutil
 import xml.etree.ElementTree as ET
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,23 @@ import onnx
 from onnx import numpy_helper
 
 SIZES = [-(2**63), -1, 0, 1, 2, 3, 7, 63, 65, 4096, 2**31, 2**62]
-NUMBERS = ["", "-1", "0", "1", "2", "3", "1,1", "0,0", "7,7,7", "1e308", "nan", "-1,-1", "99999999999999999999", "x", "?"]
+NUMBERS = [
+    "",
+    "-1",
+    "0",
+    "1",
+    "2",
+    "3",
+    "1,1",
+    "0,0",
+    "7,7,7",
+    "1e308",
+    "nan",
+    "-1,-1",
+    "99999999999999999999",
+    "x",
+    "?",
+]
 VALUES = [float("nan"), float("inf"), -float("inf"), 0.0, 1e30, -1.0]
 
 
@@ -83,7 +98,11 @@ def _tensor_field(rng: random.Random, tensor: onnx.TensorProto) -> None:
         outside = rng.choice(["../../etc/passwd", "/etc/passwd", "/dev/zero", "gone.bin", "", "."])
         tensor.ClearField("raw_data")
         tensor.data_location = onnx.TensorProto.EXTERNAL
-        for key, value in {"location": outside, "offset": "0", "length": rng.choice(["4", "-1", "1000000000000"])}.items():
+        for key, value in {
+            "location": outside,
+            "offset": "0",
+            "length": rng.choice(["4", "-1", "1000000000000"]),
+        }.items():
             tensor.external_data.add(key=key, value=value)
 
 
@@ -97,7 +116,9 @@ def _rename(rng: random.Random, model: onnx.ModelProto) -> None:
 
 def _type(rng: random.Random, model: onnx.ModelProto) -> None:
     node = rng.choice(model.graph.node)
-    node.op_type = rng.choice(["Conv", "Loop", "If", "Relu", "Reshape", "Gather", "evil", "", "Resize", "TopK", "Concat"])
+    node.op_type = rng.choice(
+        ["Conv", "Loop", "If", "Relu", "Reshape", "Gather", "evil", "", "Resize", "TopK", "Concat"]
+    )
     if rng.random() < 0.3:
         node.domain = rng.choice(["evil", "com.microsoft", "ai.onnx.ml"])
 
@@ -164,7 +185,10 @@ def damage_zip(rng: random.Random, source: Path, target: Path) -> None:
     """A part of a checkpoint lost, damaged, renamed, or written twice; the archive itself is sound."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         parts = {each.filename: old.read(each) for each in old.infolist()}
-        hit, way = rng.choice([rng.choice(list(parts)), next(name for name in parts if name.endswith("data.pkl"))]), rng.randrange(4)
+        hit, way = (
+            rng.choice([rng.choice(list(parts)), next(name for name in parts if name.endswith("data.pkl"))]),
+            rng.randrange(4),
+        )
         for name, content in parts.items():
             if name != hit:
                 new.writestr(name, content)

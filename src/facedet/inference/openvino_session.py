@@ -89,7 +89,9 @@ class IrSession:
         return BeforeNms(self._model, self.path)
 
     def interface(self) -> Interface:
-        return Interface(self._inputs, self._outputs, subtracts_mean(graph_preprocessing(self._model, self.path), self.size))
+        return Interface(
+            self._inputs, self._outputs, subtracts_mean(graph_preprocessing(self._model, self.path), self.size)
+        )
 
 
 def graph_preprocessing(model: ov.Model, path: Path) -> Preprocessing:

@@ -43,7 +43,9 @@ def score_threshold(facts: dict[str, str], path: Path) -> float | None:
     except ValueError:
         threshold = math.nan
     if not 0 <= threshold <= 1:
-        raise UserError(f"{path}: its score threshold {ascii(facts['score_threshold'])[:60]} is not a number from 0 to 1")
+        raise UserError(
+            f"{path}: its score threshold {ascii(facts['score_threshold'])[:60]} is not a number from 0 to 1"
+        )
     return threshold
 
 

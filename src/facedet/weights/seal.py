@@ -23,12 +23,10 @@ def seal(model: Path, weights: Path | None = None) -> None:
     content = model.read_bytes()
     digests = hashlib.sha256(content).hexdigest(), sha256(weights) if weights else _NO_WEIGHTS
     text = f"facedet {len(content)} {' '.join(digests)}".encode()
-    if weights:
-        end = b"<!-- %s -->\n" % text
-    else:  # field 6, a text: its length in two bytes of seven bits, and then the empty one that is read
-        end = b"\x32%c%c%s\x32\x00" % (len(text) & 127 | 128, len(text) >> 7, text)
+    # field 6, a text: its length in two bytes of seven bits, and then the empty one that is read
+    twice = b"\x32%c%c%s\x32\x00" % (len(text) & 127 | 128, len(text) >> 7, text)
     with model.open("ab") as file:
-        file.write(end)
+        file.write(b"<!-- %s -->\n" % text if weights else twice)
 
 
 def check_seal(path: Path) -> None:

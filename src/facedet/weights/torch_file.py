@@ -5,6 +5,7 @@ the file that holds them, not finite.
 """
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +33,9 @@ def read_torch_file(path: Path) -> dict[str, Any]:
         )
     _check_sizes(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about formats: what cannot be read is an error
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(f"{path}: refused: not a checkpoint of tensors and plain values only, or damaged") from error
     except Exception as error:  # a damaged file makes torch raise many types
@@ -102,4 +105,5 @@ def _unusable(tensor: Tensor) -> str:
     size = tensor.numel() * tensor.element_size()
     if size > max(tensor.untyped_storage().nbytes(), _LARGEST_VIEW):
         return "is larger than what the file holds of it"
-    return "" if bool(torch.isfinite(tensor).all()) else "has values that are not finite"
+    values = tensor.float() if tensor.dtype == torch.float64 else tensor  # as a network will hold them
+    return "" if bool(torch.isfinite(values).all()) else "has values that are not finite"

@@ -67,7 +67,8 @@ def _check_values(model: ov.Model, path: Path) -> None:
             raise UserError(f"{path}: {name} computes more than {_LARGEST:,} values; give a detector")
         if node.get_type_name() != "Constant" or not node.get_element_type().is_real():
             continue
-        values = node.get_data(dtype=np.float32) if node.get_element_type() == ov.Type.bf16 else node.data
+        narrow = node.get_element_type() in (ov.Type.f32, ov.Type.f16)
+        values = node.data if narrow else node.get_data(dtype=np.float32)
         if not np.isfinite(values).all():
             raise UserError(f"{path}: its tensor {name} has values that are not finite; no network can use it")
 

@@ -150,4 +150,3 @@ def _per_channel(node: ov.Node, constant: np.ndarray) -> bool:
     channels = node.get_output_partial_shape(0)[1]
     fits = constant.ndim < 4 or constant.shape[1] == constant.size  # [1, C, 1, 1], or [C] of batch normalization
     return constant.size == 1 or (fits and channels.is_static and constant.size == channels.get_length())
-
