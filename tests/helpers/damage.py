@@ -200,15 +200,60 @@ def damage_zip(rng: random.Random, source: Path, target: Path) -> None:
                 new.writestr(name, content * 2)
 
 
-def damaged(rng: random.Random, source: Path, folder: Path) -> tuple[Path, bool]:
-    """A damaged copy of a model, and whether its bytes were damaged (or else its structure, and it may still parse)."""
-    target, is_ir = folder / source.name, source.suffix == ".xml"
+def rewrite_onnx(rng: random.Random, source: Path, target: Path) -> None:
+    """What a program may change without changing the function: names of operations, order of constants, metadata."""
+    model = onnx.load(source)
+    tensors = list(model.graph.initializer)
+    rng.shuffle(tensors)
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(tensors)
+    for node in rng.sample(list(model.graph.node), 5):
+        node.name = f"{node.name}-{rng.random()}"
+    model.doc_string, model.producer_name = rng.choice(["", "x" * 1000]), rng.choice(["evil", "\x1b[31m"])
+    model.metadata_props.add(key=rng.choice(["facedet_new", "mine"]), value="\n")
+    target.write_bytes(model.SerializeToString())
+
+
+def rewrite_xml(rng: random.Random, source: Path, target: Path) -> None:
+    """The same for an IR: names of layers, order of attributes, additional facts, spaces."""
+    tree = ET.parse(source)
+    layers = [each for each in tree.iter("layer") if each.get("type") not in ("Parameter", "Result")]
+    for layer in rng.sample(layers, 5):
+        layer.set("name", f"{layer.get('name')}-{rng.random()}")
+    facts = tree.find("rt_info")
+    assert facts is not None
+    ET.SubElement(facts, rng.choice(["mine", "evil"])).set("value", rng.choice(["", "\x85", "x" * 1000]))
+    ET.indent(tree, rng.choice(["", " ", "\t"]))
+    tree.write(target, encoding=rng.choice(["utf-8", "us-ascii"]), xml_declaration=True)
+
+
+def rewrite_zip(rng: random.Random, source: Path, target: Path) -> None:
+    """The same for a checkpoint: order of the parts, one more, dates."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        parts = old.infolist()
+        rng.shuffle(parts)
+        for part in parts:
+            new.writestr(part.filename, old.read(part))
+        if rng.random() < 0.5:
+            new.writestr(f"{parts[0].filename.partition('/')[0]}/notes", rng.randbytes(100))
+
+
+_REWRITE = {".pth": rewrite_zip, ".onnx": rewrite_onnx, ".xml": rewrite_xml}
+_STRUCTURE = {".pth": damage_zip, ".onnx": damage_onnx, ".xml": damage_xml}
+
+
+def damaged(rng: random.Random, source: Path, folder: Path) -> tuple[Path, str]:
+    """A changed copy of a model, and what may become of it: `same`, `refused or same`, `refused or changed`."""
+    target, is_ir, way = folder / source.name, source.suffix == ".xml", rng.random()
     if is_ir:
         shutil.copy(source.with_suffix(".bin"), folder)
-    if rng.random() < 0.6:
-        {".pth": damage_zip, ".onnx": damage_onnx, ".xml": damage_xml}[source.suffix](rng, source, target)
-        return target, False
+    if way < 0.4:
+        _REWRITE[source.suffix](rng, source, target)
+        return target, "same"
+    if way < 0.7:
+        _STRUCTURE[source.suffix](rng, source, target)
+        return target, "refused or changed"
     shutil.copy(source, target)
     hit = target.with_suffix(".bin") if is_ir and rng.random() < 0.4 else target
     hit.write_bytes(damage_bytes(rng, hit.read_bytes()))
-    return target, True
+    return target, "refused or same"
