@@ -23,7 +23,7 @@ REFUSED = {
     "lfs": ("version https://git-lfs.github.com/spec/v1\n", "not an IR, or damaged"),
     "annotation": ("<annotation><filename>a.jpg</filename></annotation>", "its first element is 'annotation'"),
     "bomb": (BOMB, "not an IR, or damaged"),
-    "deep": ("<net>" * 100_000, "not an IR, or damaged"),
+    "deep": ("<net>" * 20_000, "not an IR, or damaged"),
     "archive": ("<net/>PK\x03\x04", "not an IR, or damaged"),
     "encoding": ("<?xml version='1.0' encoding='evil'?><net/>", "not an IR, or damaged"),
     "loop": ("<net><layers><layer type='TensorIterator'/></layers></net>", "contains TensorIterator, which may never"),
