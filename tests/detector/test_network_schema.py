@@ -1,11 +1,7 @@
 """A network from a file of anybody: built if it is one of ours, refused in one line if not, and nothing is imported."""
 
-import copy
 import json
-import random
 import sys
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,59 +15,6 @@ from facedet.detector.config import load_config, network_config, network_to_json
 from facedet.detector.stored_network import StoredNetwork
 from facedet.weights.checkpoint import META_KEY
 from facedet.weights.torch_file import read_torch_file, write_torch_file
-
-HOSTILE = [
-    *(None, True, 0, -1, 1, 3, 7, 10**7, 10**400, 1e308, 0.5, float("nan"), float("inf"), "", "evil", "x" * 1000),
-    *([], [1], [0, 0, 0], [[1]], [10**9] * 4, [-1, 0], [3, 2, 1, 0], {}, {"type": "evil.Thing"}, {"_scope_": "evil"}),
-]
-KEYS = ["_scope_", "evil", "type", "dcn", "plugins", "conv_cfg", "norm_cfg"]
-
-
-def paths(node: Any, start: tuple = ()) -> Iterator[tuple]:
-    """The keys that lead to each value of a description."""
-    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
-        yield (*start, key)
-        yield from paths(value, (*start, key))
-
-
-def mutant(rng: random.Random) -> dict[str, Any]:
-    """A network of ours with one or two values lost, foreign, or a little different."""
-    content = json.loads(network_to_json(load_config(rng.choice(["tiny", "small"]))))
-    for _ in range(rng.choice([1, 1, 2])):
-        *outer, key = rng.choice(list(paths(content)))
-        node = content
-        for each in outer:
-            node = node[each]
-        value, way = node[key], rng.random()
-        if way < 0.15 and isinstance(node, dict):
-            del node[key]
-        elif way < 0.3 and isinstance(value, dict):
-            value[rng.choice(KEYS)] = copy.deepcopy(rng.choice(HOSTILE))
-        elif way < 0.6 and type(value) in (int, float):
-            node[key] = rng.choice([value + 1, value - 1, value * 2, type(value)(value / 2)])
-        else:
-            node[key] = copy.deepcopy(rng.choice(HOSTILE))
-    return content
-
-
-def outcome(content: dict[str, Any]) -> str:
-    """`built` or `refused`; any other error is a fault. A network that is built also runs."""
-    try:
-        measure(network_config(StoredNetwork.from_json(json.dumps(content)), "x.pth"))
-    except UserError as error:
-        return "refused" if len(str(error).splitlines()) == 1 else "refused in several lines"
-    except ValueError:  # the readers of files make one line of it
-        return "refused"
-    return "built"
-
-
-@pytest.mark.parametrize("count", [30, pytest.param(500, marks=pytest.mark.full)])
-def test_a_hostile_network_is_refused_or_runs(count: int) -> None:
-    rng = random.Random(count)
-    counts = Counter(outcome(mutant(rng)) for _ in range(count))
-    assert counts.keys() == {"built", "refused"}
-    assert counts["refused"] >= count / 3  # or else the mutants would be harmless
-    assert counts["built"] >= count / 10  # or else everything would be refused
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import openvino as ov
 import pytest
 from helpers.graphs import convolutions, replace_weight
@@ -115,3 +116,15 @@ def test_a_file_that_is_not_a_graph_is_refused(name: str, message: str, tmp_path
         (tmp_path / file).write_bytes(b"garbage")
     with pytest.raises(UserError, match=message):
         import_weights(tmp_path / name, tmp_path / "out.pth")
+
+
+def test_a_graph_that_describes_a_network_that_does_not_fit_together_is_refused(
+    unfolded: dict[str, Path], tmp_path: Path
+) -> None:
+    model = onnx.load(unfolded["onnx"])
+    network = next(each for each in model.metadata_props if each.key == "facedet_network")
+    assert '"in_channels": [64, 128, 256, 512]' in network.value
+    network.value = network.value.replace('"in_channels": [64, 128, 256, 512]', '"in_channels": [64, 128, 256, 500]')
+    onnx.save(model, tmp_path / "x.onnx")
+    with pytest.raises(UserError, match=r"x\.onnx: its network cannot run"):
+        import_weights(tmp_path / "x.onnx", tmp_path / "x.pth")

@@ -71,6 +71,7 @@ def test_an_exported_model_is_refused_and_import_is_suggested(tmp_path: Path, na
 UNUSABLE = {
     "nan": (torch.tensor([1.0, float("nan")]), "has values that are not finite"),
     "infinite": (torch.tensor([1.0, float("inf")], dtype=torch.float16), "has values that are not finite"),
+    "too large": (torch.full((2,), 1e300, dtype=torch.float64), "has values that are not finite"),
     "sparse": (torch.zeros(2, 2).to_sparse(), "is sparse or quantized"),
     "compressed": (torch.eye(2).to_sparse_csr(), "is sparse or quantized"),
     "quantized": (torch.quantize_per_tensor(torch.zeros(2), 1.0, 0, torch.qint8), "is sparse or quantized"),
@@ -97,7 +98,7 @@ def test_a_tensor_that_no_network_can_use_is_named(kind: str, nested: bool, old_
     message = str(caught.value)
     known = rf"x.pth: its tensor 'bad\x1b[31m' {reason}; no network can use it"
     assert message.endswith(known) or "x.pth: refused: not a checkpoint of tensors" in message or "damaged" in message
-    if kind in ("nan", "infinite", "sparse", "meta", "expanded"):
+    if kind in ("nan", "infinite", "too large", "sparse", "meta", "expanded"):
         assert message.endswith(known), message
 
 

@@ -39,5 +39,5 @@ def last_line(error: BaseException) -> str:
 
 def _lines(error: BaseException) -> list[str]:
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)  # Python quotes a key
-    lines = [line.strip()[:160] for line in text.splitlines() if line.strip()]
+    lines = [one_line(line.strip())[:160] for line in text.splitlines() if line.strip()]
     return lines or [type(error).__name__]

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from facedet.common.errors import one_line
 from facedet.detector.network_schema import first_problem
 
-_SMALLEST, _LARGEST = 64, 4096  # pixels of the input
+SMALLEST, LARGEST = 64, 4096  # pixels of the input
 # What training sets itself: --freeze, and what belongs to the initial weights.
 _SET_IN_TRAINING = {
     "model.backbone.frozen_stages", "model.backbone.norm_eval", "model.data_preprocessor.mean",
@@ -35,15 +36,36 @@ class StoredNetwork:
             size, model = content["input_size"], plain(content["model"])
         except (TypeError, KeyError, RecursionError) as error:
             raise ValueError("not a detector's config") from error
-        if type(size) is not int or not _SMALLEST <= size <= _LARGEST:
+        if type(size) is not int or not SMALLEST <= size <= LARGEST:
             raise ValueError("its input_size is not a number of pixels from 64 to 4096")
         if not isinstance(model, dict) or not {"backbone", "bbox_head"} <= model.keys():
             raise ValueError("not a detector's config")
-        return cls(str(content.get("name")), size, model)
+        network = cls(one_line(str(content.get("name")))[:100], size, model)
+        _ = network.strides, network.selection
+        return network
 
     def to_json(self) -> str:
         """All of it as text. Raises TypeError for a value that JSON does not have."""
         return json.dumps(asdict(self), sort_keys=True)
+
+    @property
+    def strides(self) -> list[int]:
+        """Of the levels in pixels, finest first. Raises ValueError."""
+        strides = _at(self.model, "bbox_head", "anchor_generator", "strides")
+        if not isinstance(strides, list) or not all(type(each) is int and 0 < each <= LARGEST for each in strides):
+            raise ValueError("not a detector's config: its strides are no list of pixels")
+        return strides
+
+    @property
+    def selection(self) -> tuple[float, float, int]:
+        """How boxes are selected: score threshold, IoU threshold of NMS, most boxes of an image. Raises ValueError."""
+        rule = ("score_thr",), ("nms", "iou_threshold"), ("max_per_img",)
+        score, overlap, boxes = (_at(self.model, "test_cfg", *keys) for keys in rule)
+        if not all(type(each) in (int, float) and 0 <= each <= 1 for each in (score, overlap)):
+            raise ValueError("not a detector's config: a threshold in its test_cfg is not from 0 to 1")
+        if type(boxes) is not int or boxes < 1:
+            raise ValueError("not a detector's config: its max_per_img is not a number of boxes")
+        return score, overlap, boxes
 
     @property
     def problem(self) -> str:
@@ -66,6 +88,13 @@ def plain(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     return {key: plain(child) for key, child in node.items() if key not in ("init_cfg", "pretrained")}
+
+
+def _at(node: Any, *keys: str) -> Any:
+    """The value that keys lead to; None if there is none."""
+    for key in keys:
+        node = node.get(key) if isinstance(node, dict) else None
+    return node
 
 
 def _differences(mine: Any, theirs: Any, key: str) -> Iterator[str]:

@@ -75,4 +75,6 @@ class AccuracyJudge:
     def _detect(self, run: Run, photo: Photo) -> Detections:
         image = read_image(photo.path)
         outputs = run(to_tensor(image, self._session.size))
-        return to_image_detections(join_outputs(outputs[BOXES], outputs[LABELS]), self._session, *image.shape[:2])
+        return to_image_detections(
+            join_outputs(self._session.path, outputs[BOXES], outputs[LABELS]), self._session, *image.shape[:2]
+        )

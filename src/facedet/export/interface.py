@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facedet.common.errors import UserError
+from facedet.detector.stored_network import LARGEST, SMALLEST
 
 INPUT = "input"  # [1, 3, size, size] float32, BGR, 0..255
 INPUT_ALIAS = "image"  # the same input in newer published files
@@ -44,6 +45,8 @@ def check_interface(path: Path, inputs: Ports, outputs: Ports) -> int:
     """Check that a file has the published interface. Returns its input size. Raises UserError."""
     kind, shape = inputs.get(INPUT) or inputs.get(INPUT_ALIAS) or ("", [])
     square = len(shape) == 4 and shape[:2] == [1, 3] and shape[2] == shape[3] and isinstance(shape[2], int)
+    if square and not SMALLEST <= shape[2] <= LARGEST:
+        raise UserError(f"{path}: its input has {shape[2]} pixels a side; give a model with {SMALLEST} to {LARGEST}")
     boxes_kind, boxes = outputs.get(BOXES, ("", []))
     labels_kind, labels = outputs.get(LABELS, ("", []))
     shapes_fit = square and len(boxes) == 2 and boxes[1] == 5 and len(labels) == 1

@@ -13,6 +13,7 @@ from facedet.export.graph_parts import last_convolutions, sums_of_taps
 from facedet.export.interface import CLASSES, INPUT_ALIAS, SHOW_ABOVE
 from facedet.export.variants import MODEL_API, UNCHANGED, Variant
 from facedet.weights.graph_facts import SECTION
+from facedet.weights.seal import seal
 
 _SMALL = 4096  # values of a constant that stays in float32
 _HALF = np.finfo(np.float16).min, np.finfo(np.float16).max
@@ -48,9 +49,10 @@ def save_ir(model: ov.Model, path: Path, *, fp16: bool) -> None:
     if fp16:
         model = model.clone()
         _store_in_half_precision(model)
-    with write_beside(path) as graph, write_beside(path.with_suffix(".bin")):  # OpenVINO writes the .bin too
+    with write_beside(path) as graph, write_beside(path.with_suffix(".bin")) as weights:  # OpenVINO writes both
         try:
             ov.save_model(model, graph, compress_to_fp16=False)
+            seal(graph, weights)
         except RuntimeError as error:  # how OpenVINO reports a full disk
             raise UserError(f"{path}: cannot be written ({first_line(error)})") from error
 

@@ -15,6 +15,7 @@ from facedet.common.files import write_beside
 from facedet.export.interface import BOXES, INPUT, LABELS, SCORES
 from facedet.export.network import DenseDetector, DeployedDetector, onnx_translation
 from facedet.weights.graph_facts import SECTION
+from facedet.weights.seal import seal
 
 _OPSET = 18
 
@@ -42,6 +43,7 @@ def write_onnx(network: DeployedDetector, size: int, facts: dict[str, str], path
     onnx.helper.set_model_props(model, {f"{SECTION}_{key}": value for key, value in facts.items()})
     with write_beside(path) as temporary:
         onnx.save(model, temporary)
+        seal(temporary)
         onnx.checker.check_model(str(temporary), full_check=True)
 
 

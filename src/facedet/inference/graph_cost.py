@@ -19,34 +19,48 @@ class GraphCost:
 
 
 def graph_cost(model: ov.Model, size: int) -> GraphCost:
-    """Count a detector's graph for an input of `size` x `size`."""
+    """Count a detector's graph for an input of `size` x `size`, whose number of images is fixed."""
     images = model.input(0).partial_shape[0].get_length()
     count = GraphCost(flops=card.INPUT * images * 3 * size**2)
+    behind: dict[str, ov.Node] = {}  # by node: the constant behind it, through conversions and decompression
+    pixels: set[str] = set()  # nodes with only the preprocessing of the image between them and the model's input
     for node in model.get_ordered_ops():
-        if node.get_type_name() == "Constant":
+        name, kind = node.get_name(), node.get_type_name()
+        sources = [value.get_node().get_name() for value in node.input_values()]
+        variable = [source for source in sources if source not in behind]
+        constants = [behind[source] for source in sources if source in behind]
+        if kind == "Parameter" or (kind in _PREPROCESSING and variable and variable[0] in pixels):
+            pixels.add(name)
+        if kind == "Constant":
             count.stored += _floats(node)
+            behind[name] = node
             continue
-        constants = [c for c in map(_constant, node.inputs()) if c is not None]
-        if len(constants) == len(node.inputs()) > 0:
+        first = behind.get(sources[0]) if sources else None
+        if first and (kind in _OF_ONE or (kind in ("Multiply", "Subtract") and not variable)):
+            behind[name] = first
+        if constants and not variable:
             continue  # part of the decompression of a weight
-        count.card += _card_parameters(node, constants)
+        count.card += _card_parameters(node, constants, bool(first), name in pixels)
         count.flops += _flops(node, constants)
-    count.flops //= images
+    count.flops //= max(images, 1)
     return count
 
 
-def _card_parameters(node: ov.Node, constants: list[ov.Node]) -> int:
+_PREPROCESSING = ("Add", "Multiply", "Subtract", "Divide", "Gather", "Convert")
+_OF_ONE = ("Convert", "Reshape", "FakeQuantize")  # a constant behind the first input is behind their output
+
+
+def _card_parameters(node: ov.Node, constants: list[ov.Node], of_constant: bool, is_image: bool) -> int:
+    """constants: behind the inputs. of_constant: whether one is behind the first input."""
     kind = node.get_type_name()
-    if kind in CONVOLUTIONS:
-        return _floats(constants[0])
-    if kind == "BatchNormInference":  # only in ONNX; in an IR it is folded into one bias per channel
-        return _floats(constants[0])
+    if kind in CONVOLUTIONS or kind == "BatchNormInference":  # the latter only in ONNX; in an IR it is folded
+        return _floats(constants[0]) if constants else 0
     if kind == "NonMaxSuppression":
-        return 8 * node.input(0).get_partial_shape()[1].get_length()  # the clip bounds of every anchor
-    if kind == "Divide" and _constant(node.input(0)):  # the scale of group normalization in a folded export
+        return 8 * math.prod(_shape(node.input_value(0))[1:2])  # the clip bounds of every anchor
+    if kind == "Divide" and of_constant:  # the scale of group normalization in a folded export
         return _floats(constants[0])
     # biases, and scale and shift of group normalization; mean and std of the input are not parameters
-    if kind in ("Add", "Multiply") and constants and _is_feature_map(node) and not _reads_input(node):
+    if kind in ("Add", "Multiply") and constants and _is_feature_map(node) and not is_image:
         return 0 if _adds_border_values(node) else _floats(constants[0])
     return 0
 
@@ -64,10 +78,8 @@ def _flops(node: ov.Node, constants: list[ov.Node]) -> int:
     kind, elements = node.get_type_name(), _elements(node.output(0))
     if kind == "ReduceL2":
         elements = _elements(node.input_value(0))
-    if kind == "Convolution":
-        return 2 * elements * math.prod(constants[0].get_output_shape(0)[1:])
-    if kind == "GroupConvolution":  # weights [groups, outputs of a group, inputs of a group, ...]
-        return 2 * elements * math.prod(constants[0].get_output_shape(0)[2:])
+    if kind in CONVOLUTIONS:  # weights [outputs, inputs, ...]; of groups [groups, outputs, inputs of a group, ...]
+        return 2 * elements * math.prod(_shape(node.input_value(1))[2 if kind == "GroupConvolution" else 1 :])
     if kind == "Add" and not constants and _is_feature_map(node) and not _adds_border_values(node):
         return card.SUM * elements
     if kind in ("Clamp", "Minimum") and _is_feature_map(node):  # ReLU6 in an IR, its second half in ONNX
@@ -83,30 +95,7 @@ def _adds_border_values(node: ov.Node) -> bool:
 
 
 def _is_feature_map(node: ov.Node) -> bool:
-    return len(node.get_output_partial_shape(0)) == 4
-
-
-def _constant(port: ov.Input) -> ov.Node | None:
-    """The constant behind a port, through conversions and the decompression of weights; None if there is none."""
-    node = port.get_source_output().get_node()
-    if node.get_type_name() == "Constant":
-        return node
-    if node.get_type_name() in ("Convert", "Reshape", "FakeQuantize"):
-        return _constant(node.input(0))
-    if node.get_type_name() in ("Multiply", "Subtract"):
-        constants = [_constant(port) for port in node.inputs()]
-        return constants[0] if all(constants) else None
-    return None
-
-
-def _reads_input(node: ov.Node) -> bool:
-    """Whether only the preprocessing of the image lies between the model's input and this node."""
-    while node.get_type_name() in ("Add", "Multiply", "Subtract", "Divide", "Gather", "Convert"):
-        variable = [port for port in node.inputs() if _constant(port) is None]
-        if not variable:
-            return False
-        node = variable[0].get_source_output().get_node()
-    return node.get_type_name() == "Parameter"
+    return len(_shape(node.output(0))) == 4
 
 
 def _floats(node: ov.Node) -> int:
@@ -115,5 +104,12 @@ def _floats(node: ov.Node) -> int:
 
 
 def _elements(port: ov.Output) -> int:
+    return math.prod(_shape(port)) if port.get_partial_shape().is_static else 0
+
+
+def _shape(port: ov.Output) -> list[int]:
+    """The shape of a port; 0 for a dimension that is not fixed."""
     shape = port.get_partial_shape()
-    return math.prod(shape.to_shape()) if shape.is_static else 0
+    if shape.rank.is_dynamic:
+        return []
+    return [dimension.get_length() if dimension.is_static else 0 for dimension in shape]

@@ -9,6 +9,7 @@ from facedet.common.errors import UserError
 from facedet.common.extras import require_train
 from facedet.common.files import sha256
 from facedet.detector.card import Card
+from facedet.detector.stored_network import StoredNetwork
 from facedet.inference.graph_cost import graph_cost
 from facedet.weights.graph_facts import read_network
 from facedet.weights.ir.graph import read_facts, read_model
@@ -73,11 +74,11 @@ def _describe_network(target: str | Path, path: Path, own: str | Path | None) ->
 def _describe_graph(path: Path) -> Info:
     model = read_model(path)
     kind, origin = "ONNX" if path.suffix == ".onnx" else "IR", read_facts(path, model)
-    network, shape = read_network(origin, path), model.input(0).partial_shape
+    network = read_network(origin, path)
     origin.pop("network", None)
-    if len(model.inputs) != 1 or len(shape) != 4 or (shape.is_dynamic and network is None):
+    size = _input_size(model, network)
+    if not size:
         raise UserError(f"{path}: its input is not one image of fixed size; give an exported detector")
-    size = network.input_size if network else shape[2].get_length()
     cost = graph_cost(model, size)
     interface = [f"input {_port(i)}" for i in model.inputs] + [f"output {_port(o)}" for o in model.outputs]
     return Info(
@@ -91,6 +92,16 @@ def _describe_graph(path: Path) -> Info:
         origin=origin,
         bin_bytes=path.with_suffix(".bin").stat().st_size if kind == "IR" else 0,
     )
+
+
+def _input_size(model: ov.Model, network: StoredNetwork | None) -> int:
+    """Side of the image that a graph reads, pixels; 0 if it does not read one image or batch of a known size."""
+    shapes = [port.partial_shape for port in model.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][0].is_dynamic:
+        return 0
+    if network:
+        return network.input_size
+    return shapes[0][2].get_length() if shapes[0].is_static else 0
 
 
 def _port(port: ov.Output) -> str:

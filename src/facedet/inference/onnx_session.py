@@ -18,7 +18,9 @@ from facedet.inference.session_parts import (
     subtracts_mean,
 )
 from facedet.weights.graph_facts import most_used_type, onnx_facts
+from facedet.weights.onnx_file import metadata, read_onnx
 
+_ONLY_FATAL = 4  # severity from which ONNX Runtime writes to the terminal; its errors reach the caller
 _ELEMENT_TYPES = {  # OpenVINO's names by ONNX's
     "float": "f32",
     "float16": "f16",
@@ -37,16 +39,13 @@ class OnnxSession:
     kind = "ONNX"
 
     def __init__(self, path: Path):
-        onnxruntime.set_default_logger_severity(3)
         self.path = path
-        try:
-            self._session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-            self.weights = _stored_precision(onnx.load(path, load_external_data=False).graph)
-        except Exception as error:  # onnxruntime and protobuf raise their own kinds of errors
-            raise UserError(f"{path}: not an ONNX model ({first_line(error)})") from error
+        model = read_onnx(path)
+        self._session = _open(path, path)
+        self.weights = _stored_precision(model.graph)
         self._inputs, self._outputs = _ports(self._session.get_inputs()), _ports(self._session.get_outputs())
         self.size = check_interface(path, self._inputs, self._outputs)
-        facts = onnx_facts(self._session.get_modelmeta().custom_metadata_map)
+        facts = onnx_facts(metadata(model))
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
@@ -54,24 +53,40 @@ class OnnxSession:
         self._before_nms = once(self._open_up_to_nms)
 
     def run(self, image: np.ndarray) -> np.ndarray:
-        return join_outputs(*self._session.run([BOXES, LABELS], {next(iter(self._inputs)): image}))
+        return join_outputs(self.path, *self._run(self._session, [BOXES, LABELS], image))
 
     def run_many(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         return map(self.run, images)
 
     def dense(self, image: np.ndarray) -> list[np.ndarray]:
-        boxes, scores = self._before_nms().run(None, {next(iter(self._inputs)): image})
+        boxes, scores = self._run(self._before_nms(), None, image)
         return [boxes.reshape(-1, 4), scores.reshape(-1)]
 
     def _open_up_to_nms(self) -> onnxruntime.InferenceSession:
-        return onnxruntime.InferenceSession(_up_to_nms(self.path), providers=["CPUExecutionProvider"])
+        return _open(_up_to_nms(self.path), self.path)
+
+    def _run(self, session: onnxruntime.InferenceSession, outputs: list[str] | None, image: np.ndarray) -> list:
+        try:
+            return session.run(outputs, {next(iter(self._inputs)): image})
+        except Exception as error:  # ONNX Runtime's own types, which have no common base
+            raise UserError(f"{self.path}: ONNX Runtime cannot run it ({first_line(error)})") from error
 
     def interface(self) -> Interface:
         from facedet.inference.openvino_session import graph_preprocessing  # not needed to run
         from facedet.weights.ir.graph import read_model
 
-        preprocessing = graph_preprocessing(read_model(self.path))
+        preprocessing = graph_preprocessing(read_model(self.path), self.path)
         return Interface(self._inputs, self._outputs, subtracts_mean(preprocessing, self.size))
+
+
+def _open(model: Path | bytes, path: Path) -> onnxruntime.InferenceSession:
+    """Open the model of the file `path`, or a part of it. Raises UserError."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ONLY_FATAL
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own types, which have no common base
+        raise UserError(f"{path}: ONNX Runtime cannot open it ({first_line(error)})") from error
 
 
 def _ports(ports: list[onnxruntime.NodeArg]) -> Ports:
@@ -89,7 +104,7 @@ def _stored_precision(graph: onnx.GraphProto) -> str:
 
 def _up_to_nms(path: Path) -> bytes:
     """The serialized model with the inputs of NMS, boxes and scores, as its outputs. Raises UserError."""
-    model = onnx.load(path)
+    model = read_onnx(path)
     nms = [node for node in model.graph.node if node.op_type == "NonMaxSuppression"]
     if len(nms) != 1:
         raise UserError(f"{path}: contains {len(nms)} NonMaxSuppression operations, expected one")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
+from facedet.common.errors import UserError
 from facedet.common.once import once
 from facedet.export.interface import BOXES, LABELS, Interface, Ports, check_interface
 from facedet.inference.session_parts import (
@@ -18,8 +19,18 @@ from facedet.inference.session_parts import (
     score_threshold,
     subtracts_mean,
 )
-from facedet.weights.ir.graph import BeforeNms, Requests, Subgraph, core, read_facts, read_model, stored_precision
+from facedet.weights.ir.graph import (
+    BeforeNms,
+    Requests,
+    Subgraph,
+    compile_model,
+    openvino_runs,
+    read_facts,
+    read_model,
+    stored_precision,
+)
 from facedet.weights.ir.graph_operations import graph_operations
+from facedet.weights.ir.operations import Mismatch
 
 
 class IrSession:
@@ -38,51 +49,57 @@ class IrSession:
         self.nms_rule = nms_rule(facts, path)
         self.weights = stored_precision(model)
         hints = {} if precision == "default" else {"INFERENCE_PRECISION_HINT": precision}
-        compiled: Any = core().compile_model(model, device, hints)
+        compiled: Any = compile_model(model, path, hints, device)
         self.precision = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-        self._requests = Requests(compiled)
+        self._requests = Requests(compiled, path)
         self._lock = threading.Lock()  # of the graph, which its parts change while they are built
         self._for_throughput = once(self._compile_for_throughput, self._lock)
         self._before_nms = once(lambda: BeforeNms(model, path), self._lock)
 
     def run(self, image: np.ndarray) -> np.ndarray:
         result = self._requests(image)
-        return join_outputs(result[BOXES], result[LABELS])
+        return join_outputs(self.path, result[BOXES], result[LABELS])
 
     def run_many(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         queue = ov.AsyncInferQueue(self._for_throughput())
-        finished: dict[int, np.ndarray] = {}
+        finished: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
         def keep(request: Any, k: int) -> None:
-            finished[k] = join_outputs(request.get_tensor(BOXES).data, request.get_tensor(LABELS).data)
+            finished[k] = request.get_tensor(BOXES).data.copy(), request.get_tensor(LABELS).data.copy()
 
         queue.set_callback(keep)
         returned = 0
         for k, image in enumerate(images):
-            queue.start_async({0: image}, k)  # blocks until a request is free
+            with openvino_runs(self.path):
+                queue.start_async({0: image}, k)  # blocks until a request is free
             while returned in finished:
-                yield finished.pop(returned)
+                yield join_outputs(self.path, *finished.pop(returned))
                 returned += 1
-        queue.wait_all()
+        with openvino_runs(self.path):
+            queue.wait_all()
         for k in sorted(finished):
-            yield finished.pop(k)
+            yield join_outputs(self.path, *finished.pop(k))
 
     def dense(self, image: np.ndarray) -> list[np.ndarray]:
         return self._before_nms()(image)
 
     def _compile_for_throughput(self) -> Any:
         hints = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "THROUGHPUT"}
-        return core().compile_model(self._model, self._device, hints)
+        return compile_model(self._model, self.path, hints, self._device)
 
     def interface(self) -> Interface:
         with self._lock:
-            preprocessing = graph_preprocessing(self._model)
+            preprocessing = graph_preprocessing(self._model, self.path)
         return Interface(self._inputs, self._outputs, subtracts_mean(preprocessing, self.size))
 
 
-def graph_preprocessing(model: ov.Model) -> Preprocessing:
-    """The part of a graph before its first convolution."""
-    part = Subgraph(model, [graph_operations(model).image])
+def graph_preprocessing(model: ov.Model, path: Path) -> Preprocessing:
+    """The part of a file's graph before its first convolution. Raises UserError if it has none."""
+    try:
+        image = graph_operations(model).image
+    except Mismatch as error:
+        raise UserError(f"{path}: not a detector: {error}") from error
+    part = Subgraph(model, [image], path)
     return lambda image: part(image)[0]
 
 

@@ -1,5 +1,6 @@
 """Parts that the sessions of all formats share. None needs OpenVINO or torch."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,15 +12,17 @@ from facedet.weights.graph_facts import measure_preprocessing, read_network
 Preprocessing = Callable[[np.ndarray], np.ndarray]  # image [1, 3, size, size] -> what the first convolution reads
 
 
-def join_outputs(boxes: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Join a model's outputs `boxes` [n, 5] and `labels` [n] to rows [n, 6]."""
+def join_outputs(path: Path, boxes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Join the outputs `boxes` [n, 5] and `labels` [n] of the model `path` to rows [n, 6]. Raises UserError."""
+    if len(boxes) != len(labels):
+        raise UserError(f"{path}: computes {len(boxes)} boxes, but {len(labels)} labels; give a detector")
     return np.column_stack([boxes, labels.astype(np.float32)])
 
 
 def level_strides(facts: dict[str, str], path: Path) -> list[int]:
     """Strides of the levels by the facts of an export, finest first; empty if they do not state the network."""
     network = read_network(facts, path)
-    return list(network.model["bbox_head"]["anchor_generator"]["strides"]) if network else []
+    return network.strides if network else []
 
 
 def nms_rule(facts: dict[str, str], path: Path) -> dict[str, float] | None:
@@ -27,17 +30,23 @@ def nms_rule(facts: dict[str, str], path: Path) -> dict[str, float] | None:
     network = read_network(facts, path)
     if network is None:
         return None
-    rule = network.model["test_cfg"]
-    iou_threshold = rule["nms"]["iou_threshold"]
-    return dict(score_threshold=rule["score_thr"], iou_threshold=iou_threshold, max_boxes=rule["max_per_img"])
+    score_threshold, iou_threshold, max_boxes = network.selection
+    return dict(score_threshold=score_threshold, iou_threshold=iou_threshold, max_boxes=max_boxes)
 
 
 def score_threshold(facts: dict[str, str], path: Path) -> float | None:
     """Score threshold by the facts of an export, None if they do not state it. Raises UserError."""
+    if "score_threshold" not in facts:
+        return None
     try:
-        return float(facts["score_threshold"]) if "score_threshold" in facts else None
-    except ValueError as error:
-        raise UserError(f"{path}: its score threshold '{facts['score_threshold']}' is not a number") from error
+        threshold = float(facts["score_threshold"])
+    except ValueError:
+        threshold = math.nan
+    if not 0 <= threshold <= 1:
+        raise UserError(
+            f"{path}: its score threshold {ascii(facts['score_threshold'])[:60]} is not a number from 0 to 1"
+        )
+    return threshold
 
 
 def subtracts_mean(preprocessing: Preprocessing, size: int) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import openvino as ov
 
 from facedet.common.progress import Progress, silent
-from facedet.weights.ir.graph import core, read_model
+from facedet.weights.ir.graph import compile_model, read_model
 
 
 def throughput(
@@ -34,7 +34,7 @@ def throughput(
 
 def _queue(path: Path, precision: str) -> Any:
     hints = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
-    return ov.AsyncInferQueue(core().compile_model(read_model(path), "CPU", hints))
+    return ov.AsyncInferQueue(compile_model(read_model(path), path, hints))
 
 
 def _count(queue: Any, seconds: float) -> int:

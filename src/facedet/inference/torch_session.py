@@ -27,7 +27,7 @@ class TorchSession:
 
     def run(self, image: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return join_outputs(*(output.numpy() for output in self._network(torch.from_numpy(image))))
+            return join_outputs(self.path, *(output.numpy() for output in self._network(torch.from_numpy(image))))
 
     def run_many(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         return map(self.run, images)

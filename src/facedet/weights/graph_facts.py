@@ -10,6 +10,8 @@ import numpy as np
 from facedet.common.errors import UserError, first_line
 from facedet.detector.stored_network import StoredNetwork
 
+LOOPS = {"Loop", "Scan", "TensorIterator"}  # operations that may run for ever; no detector has them
+MOST_OPERATIONS = 20_000  # of a graph; the full model has about 2,000
 SECTION = "facedet"  # of an IR's rt_info, and the prefix in an ONNX file's metadata, for facts of the export
 
 

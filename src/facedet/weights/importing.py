@@ -17,7 +17,7 @@ from facedet.configs import RELEASED
 from facedet.data.image import find_images, read_image, to_tensor
 from facedet.data.synthetic import draw_image
 from facedet.detector.config import config_name, load_config, network_config, network_to_json
-from facedet.detector.model import Detector, build_detector
+from facedet.detector.model import Detector, build_detector, check_runs
 from facedet.weights.checkpoint import META_KEY, load_weights
 from facedet.weights.graph_facts import read_network
 from facedet.weights.ir.calibrate import calibrate
@@ -93,6 +93,7 @@ def _from_graph(
     size = network.input_size
     images = find_images(calibrate_on) if calibrate_on else []
     detector = build_detector(network)
+    check_runs(detector, str(path))
     recovered = recover(detector, size, fold_constants(model, from_onnx=path.suffix == ".onnx"), path, precision)
     load_weights(detector, recovered.state, str(path))
     detector.data_preprocessor.mean.copy_(torch.tensor(recovered.mean).view(-1, 1, 1))

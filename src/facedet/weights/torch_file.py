@@ -5,6 +5,7 @@ the file that holds them, not finite.
 """
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,15 +33,19 @@ def read_torch_file(path: Path) -> dict[str, Any]:
         )
     _check_sizes(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about formats: what cannot be read is an error
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(f"{path}: refused: not a checkpoint of tensors and plain values only, or damaged") from error
     except Exception as error:  # a damaged file makes torch raise many types
         raise UserError(f"{path}: not a checkpoint, or damaged ({first_line(error)})") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: not a checkpoint (it contains a {type(content).__name__})")
+    budget = 2 * path.stat().st_size + _LARGEST_VIEW  # two names may share values
     for name, tensor in _tensors(content):
-        if reason := _unusable(tensor):
+        budget -= tensor.numel() * tensor.element_size()
+        if reason := "is larger than what the file holds of it" if budget < 0 else _unusable(tensor):
             raise UserError(f"{path}: its tensor {ascii(name)[:80]} {reason}; no network can use it")
     return content
 
@@ -69,10 +74,14 @@ def _check_sizes(path: Path) -> None:
             return
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
+            declared = sum(part.file_size for part in parts)
+            fits = declared <= path.stat().st_size and all(part.compress_type == zipfile.ZIP_STORED for part in parts)
+            damaged = archive.testzip() if fits else None  # torch itself does not compare the check sums
     except Exception as error:  # zipfile raises many types, too
         raise UserError(f"{path}: not a checkpoint, or damaged ({first_line(error)})") from error
-    declared = sum(part.file_size for part in parts)
-    if any(part.compress_type != zipfile.ZIP_STORED for part in parts) or declared > path.stat().st_size:
+    if damaged is not None:
+        raise UserError(f"{path}: damaged: the check sum of {ascii(damaged)[:80]} in it is wrong; copy it again")
+    if not fits:
         raise UserError(f"{path}: refused: it declares {declared >> 20} MB of content, more than it holds")
     if any(part.filename.endswith(_PICKLE) and part.file_size > _LARGEST_PICKLE for part in parts):
         raise UserError(f"{path}: refused: it has more than {_LARGEST_PICKLE >> 20} MB beside its tensors")
@@ -96,4 +105,5 @@ def _unusable(tensor: Tensor) -> str:
     size = tensor.numel() * tensor.element_size()
     if size > max(tensor.untyped_storage().nbytes(), _LARGEST_VIEW):
         return "is larger than what the file holds of it"
-    return "" if bool(torch.isfinite(tensor).all()) else "has values that are not finite"
+    values = tensor.float() if tensor.dtype == torch.float64 else tensor  # as a network will hold them
+    return "" if bool(torch.isfinite(values).all()) else "has values that are not finite"

@@ -1,6 +1,9 @@
 """OpenVINO graphs of IR and ONNX files: read them, their constants and facts, and their values before NMS."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,12 @@ from openvino.passes import ConstantFolding, Manager
 from facedet.common.errors import UserError, last_line
 from facedet.common.once import once
 from facedet.weights.graph_facts import SECTION, most_used_type, onnx_facts
+from facedet.weights.ir.ir_file import check_ir
+from facedet.weights.seal import check_seal
 
 _FEW = 4  # values
+_LARGEST = 2**30  # values of one tensor; the full model at 4096 pixels has a quarter of it
 CONVOLUTIONS = ("Convolution", "GroupConvolution")  # types of operations
-_ONNX_METADATA = "framework"  # the section of rt_info in which OpenVINO's ONNX frontend puts the file's metadata
 
 
 def core() -> ov.Core:
@@ -35,17 +40,54 @@ _core = once(ov.Core)
 
 def read_model(path: Path) -> ov.Model:
     """Read the graph of an IR or ONNX file. Raises UserError."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file or folder")
-    if path.suffix == ".xml" and not path.with_suffix(".bin").is_file():
-        raise UserError(f"{path}: its weights are missing; put {path.with_suffix('.bin').name} into the same folder")
+    if path.suffix == ".onnx":
+        from facedet.weights.onnx_file import read_onnx  # an IR needs no onnx
+
+        read_onnx(path)  # refuses what is no data
+    else:
+        check_ir(path)
     try:
         if path.suffix == ".onnx":  # read by the ONNX frontend only: others look for a torch archive in it and run that
             frontend = FrontEndManager().load_by_framework("onnx")
-            return frontend.convert(frontend.load(str(path)))
-        return core().read_model(path)
+            model = frontend.convert(frontend.load(str(path)))
+        else:
+            model = core().read_model(path)
     except Exception as error:  # each frontend raises its own types
         raise UserError(f"{path}: cannot be read by OpenVINO ({last_line(error)})") from error
+    _check_values(model, path)
+    if path.suffix == ".xml":
+        check_seal(path)
+    return model
+
+
+def _check_values(model: ov.Model, path: Path) -> None:
+    """Raise UserError for a constant that is not finite, and for a tensor that no memory holds."""
+    for node in model.get_ops():
+        name = ascii(node.get_friendly_name())[:80]
+        shapes = [output.get_partial_shape() for output in node.outputs()]
+        if any(shape.is_static and prod(shape.to_shape()) > _LARGEST for shape in shapes):
+            raise UserError(f"{path}: {name} computes more than {_LARGEST:,} values; give a detector")
+        if node.get_type_name() != "Constant" or not node.get_element_type().is_real():
+            continue
+        narrow = node.get_element_type() in (ov.Type.f32, ov.Type.f16)
+        values = node.data if narrow else node.get_data(dtype=np.float32)
+        if not np.isfinite(values).all():
+            raise UserError(f"{path}: its tensor {name} has values that are not finite; no network can use it")
+
+
+def compile_model(model: ov.Model, path: Path, hints: dict[str, str], device: str = "CPU") -> ov.CompiledModel:
+    """Compile a graph of the file `path`. Raises UserError."""
+    with openvino_runs(path):
+        return core().compile_model(model, device, hints)
+
+
+@contextmanager
+def openvino_runs(path: Path) -> Iterator[None]:
+    """For a call that compiles or computes the graph of a file, and nothing else: its error becomes a UserError."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise UserError(f"{path}: OpenVINO cannot run it ({last_line(error)})") from error
 
 
 def fold_constants(model: ov.Model, *, from_onnx: bool) -> ov.Model:
@@ -62,12 +104,10 @@ def fold_constants(model: ov.Model, *, from_onnx: bool) -> ov.Model:
 def read_facts(path: Path, model: ov.Model) -> dict[str, str]:
     """What `export` stored in the file about its origin; empty for other files. model: the graph of the file."""
     if path.suffix == ".onnx":
-        return onnx_facts(_read_section(model, _ONNX_METADATA))
-    return _read_section(model, SECTION)
+        from facedet.weights.onnx_file import metadata, read_onnx
 
-
-def _read_section(model: ov.Model, section: str) -> dict[str, str]:
-    content = model.get_rt_info([section]).value if model.has_rt_info([section]) else {}
+        return onnx_facts(metadata(read_onnx(path)))
+    content = model.get_rt_info([SECTION]).value if model.has_rt_info([SECTION]) else {}
     return {key: str(value) for key, value in content.items()} if isinstance(content, dict) else {}
 
 
@@ -99,23 +139,24 @@ def constant_value(port: ov.Input) -> np.ndarray | None:
 class Requests:
     """A compiled model that any number of threads may call: each has an inference request of its own."""
 
-    def __init__(self, compiled: ov.CompiledModel):
-        self._compiled, self._own = compiled, threading.local()
+    def __init__(self, compiled: ov.CompiledModel, path: Path):
+        self._compiled, self._path, self._own = compiled, path, threading.local()
 
     def __call__(self, image: np.ndarray) -> Any:
         """The outputs, by their names or numbers, as arrays of the caller's own."""
-        if not hasattr(self._own, "request"):
-            self._own.request = self._compiled.create_infer_request()
-        return self._own.request.infer(image, share_inputs=True)
+        with openvino_runs(self._path):
+            if not hasattr(self._own, "request"):
+                self._own.request = self._compiled.create_infer_request()
+            return self._own.request.infer(image, share_inputs=True)
 
 
 class Subgraph:
-    """A part of a graph, from the input to some ports, computed in float32 on the CPU."""
+    """A part of the graph of a file, from the input to some ports, computed in float32 on the CPU."""
 
-    def __init__(self, model: ov.Model, ports: list[ov.Output]):
+    def __init__(self, model: ov.Model, ports: list[ov.Output], path: Path):
         results = [ops.result(ops.convert(port, "f32")) for port in ports]
         part = ov.Model(results, model.get_parameters())
-        self._run = Requests(core().compile_model(part, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}))
+        self._run = Requests(compile_model(part, path, {"INFERENCE_PRECISION_HINT": "f32"}), path)
         self._count = len(ports)
 
     def __call__(self, image: np.ndarray) -> list[np.ndarray]:
@@ -130,7 +171,7 @@ class BeforeNms(Subgraph):
         nms = [node for node in model.get_ops() if node.get_type_name() == "NonMaxSuppression"]
         if len(nms) != 1:
             raise UserError(f"{path}: contains {len(nms)} NonMaxSuppression operations, expected one")
-        super().__init__(model, [nms[0].input_value(0), nms[0].input_value(1)])
+        super().__init__(model, [nms[0].input_value(0), nms[0].input_value(1)], path)
 
     def __call__(self, image: np.ndarray) -> list[np.ndarray]:
         boxes, scores = super().__call__(image)

@@ -40,7 +40,8 @@ def graph_operations(model: ov.Model) -> Graph:
     """List the network's operations in a graph, from its input on. Raises Mismatch if there is no convolution."""
     nodes = model.get_ordered_ops()
     convolutions = [node for node in nodes if node.get_type_name() in CONVOLUTIONS]
-    image = next((port for port in (node.input_value(0) for node in convolutions) if _reads_input(port)), None)
+    reading, to_norm = _reading_input(nodes), _leading_to_norm(nodes)
+    image = next((node.input_value(0) for node in convolutions if _source(node.input(0)) in reading), None)
     if image is None:
         raise Mismatch("it contains no convolution")
     operations = [Operation("image")]
@@ -48,8 +49,8 @@ def graph_operations(model: ov.Model) -> Graph:
     for node in nodes:
         if node.get_type_name() == "Constant" or node.get_name() in by_node:
             continue
-        inputs = [by_node.get(port.get_source_output().get_node().get_name()) for port in node.inputs()]
-        operation = _operation_at(node, inputs)
+        inputs = [by_node.get(_source(port)) for port in node.inputs()]
+        operation = _operation_at(node, inputs, node.get_name() in to_norm)
         if operation is not None:
             by_node[node.get_name()] = operation
             if operation not in inputs:
@@ -57,15 +58,34 @@ def graph_operations(model: ov.Model) -> Graph:
     return Graph(operations, image, len(convolutions))
 
 
-def _reads_input(port: ov.Output) -> bool:
-    node = port.get_node()
-    return node.get_type_name() == "Parameter" or any(_reads_input(source) for source in node.input_values())
+def _reading_input(nodes: list[ov.Node]) -> set[str]:
+    """The names of the nodes that depend on the model's input. nodes: in topological order."""
+    reading: set[str] = set()
+    for node in nodes:
+        if node.get_type_name() == "Parameter" or any(_source(port) in reading for port in node.inputs()):
+            reading.add(node.get_name())
+    return reading
+
+
+def _leading_to_norm(nodes: list[ov.Node]) -> set[str]:
+    """The names of the nodes that only normalizations read, perhaps through reshapes. nodes: in topological order."""
+    leading: set[str] = set()
+    for node in reversed(nodes):
+        users = [port.get_node() for out in node.outputs() for port in out.get_target_inputs()]
+        kinds = [(user.get_type_name(), user.get_name() in leading) for user in users]
+        if all(kind == "MVN" or (kind == "Reshape" and leads) for kind, leads in kinds):
+            leading.add(node.get_name())
+    return leading
+
+
+def _source(port: ov.Input) -> str:
+    return port.get_source_output().get_node().get_name()
 
 
 _KINDS = {"Relu": "relu", "MaxPool": "pool", "Interpolate": "upsample"}
 
 
-def _operation_at(node: ov.Node, inputs: list[Operation | None]) -> Operation | None:
+def _operation_at(node: ov.Node, inputs: list[Operation | None], leads_to_norm: bool) -> Operation | None:
     """The operation of a node: a new one, or the input's operation that includes the node. None outside the network."""
     kind = node.get_type_name()
     known = [operation for operation in inputs if operation is not None]
@@ -87,7 +107,7 @@ def _operation_at(node: ov.Node, inputs: list[Operation | None]) -> Operation | 
         return _affine(node, first)
     if kind == "MVN":
         return Operation("norm", (node.get_output_shape(0)[1],), [first], Constants())
-    if kind == "Reshape" and (first.kind == "norm" or _leads_to_norm(node)):
+    if kind == "Reshape" and (first.kind == "norm" or leads_to_norm):
         return first
     return first if kind == "Convert" else None
 
@@ -130,8 +150,3 @@ def _per_channel(node: ov.Node, constant: np.ndarray) -> bool:
     channels = node.get_output_partial_shape(0)[1]
     fits = constant.ndim < 4 or constant.shape[1] == constant.size  # [1, C, 1, 1], or [C] of batch normalization
     return constant.size == 1 or (fits and channels.is_static and constant.size == channels.get_length())
-
-
-def _leads_to_norm(node: ov.Node) -> bool:
-    users = [port.get_node() for port in node.output(0).get_target_inputs()]
-    return all(u.get_type_name() == "MVN" or (u.get_type_name() == "Reshape" and _leads_to_norm(u)) for u in users)

@@ -64,7 +64,7 @@ def recover(detector: Detector, size: int, model: ov.Model, path: Path, precisio
         state = _shared_parameters([pair for pair in found if not pair[0].scale], detector)
         state |= _scaled_parameters(levels, _COPY_TOLERANCE[precision])
         first = found[0][0].weight
-        state[first], mean = _adapt_to_config(state[first], Subgraph(model, [graph.image]), size, detector)
+        state[first], mean = _adapt_to_config(state[first], Subgraph(model, [graph.image], path), size, detector)
     except (Mismatch, np.linalg.LinAlgError) as error:
         raise UserError(f"{path}: not the graph of this network: {error.args[0]}") from error
     shapes = {name: tensor.shape for name, tensor in detector.state_dict().items()}
