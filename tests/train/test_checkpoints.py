@@ -18,9 +18,9 @@ def test_checkpoints_contain_what_is_documented(trained: Path) -> None:
     best, last = (read_torch_file(trained / name) for name in ("best.pth", "last.pth"))
     averaged = {"trained"} if load_config("tiny").train_cfg.get("average") else set()
     assert best.keys() == {"state_dict", "meta"}
-    assert last.keys() == {"state_dict", "meta", "optimizer", "param_schedulers"} | averaged
+    assert last.keys() == {"state_dict", "meta", "optimizer", "param_schedulers", "digest"} | averaged
     meta = {"facedet", "epoch", "iter", "max_epochs", "effective_batch", "accumulate", "validated", "history", "cfg"}
-    meta |= {"seed", "time", "mmengine_version", "dataset_meta", "data"}
+    meta |= {"seed", "time", "mmengine_version", "dataset_meta", "data", "settings"}
     assert best["meta"].keys() == meta | {"AP"}
     assert last["meta"].keys() == meta
     assert last["meta"]["history"].keys() == {"losses", "scalars", "metrics", "unreadable"}
@@ -81,12 +81,12 @@ def test_a_full_disk_ends_in_one_line_and_leaves_the_earlier_checkpoint_whole(
     assert again.state.epoch == 3
 
 
-def test_a_last_pth_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+def test_a_last_pth_with_other_parameter_groups_is_refused(tmp_path: Path) -> None:
     assert train_stub(stub_run(stub_config()), tmp_path)
     content = read_torch_file(tmp_path / "last.pth")
     groups = content["optimizer"]["param_groups"]
     apart = [{**group, "params": [parameter]} for group in groups for parameter in group["params"]]
     content["optimizer"]["param_groups"] = apart  # one for each parameter, as it was
     checkpoints.write_torch_file(content, tmp_path / "last.pth")
-    with pytest.raises(UserError, match=r"last\.pth: an earlier version wrote it, or paramwise_cfg was diff"):
+    with pytest.raises(UserError, match=r"last\.pth: is of another run: optimizer\.param_groups has another length"):
         resumed(stub_run(stub_config()), tmp_path)

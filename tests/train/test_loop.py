@@ -158,7 +158,7 @@ def test_a_run_with_other_schedules_is_not_resumed(tmp_path: Path) -> None:
     assert train_stub(stub_run(stub_config()), tmp_path)
     cfg = stub_config()
     cfg.param_scheduler = cfg.param_scheduler[:1]
-    with pytest.raises(UserError, match=r"last\.pth: was started with other schedules; resume with the same config"):
+    with pytest.raises(UserError, match=r"last\.pth: is of another run: param_schedulers has another length"):
         resumed(stub_run(cfg), tmp_path)
 
 
