@@ -1,10 +1,12 @@
 """Checkpoints: their content, and when they are written."""
 
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from helpers.stub_run import resumed, stub_config, stub_run, train_stub
 
 from facedet.common.errors import UserError
@@ -52,6 +54,38 @@ def test_best_pth_stays_that_of_the_best_epoch_and_previous_pth_is_a_last_pth(tm
     assert "optimizer" not in best
     assert (previous["meta"]["epoch"], last["meta"]["epoch"]) == (2, 3)
     assert "optimizer" in previous
+
+
+class _OnGpu(torch.Tensor):
+    """A tensor that is somewhere else until it is asked for its copy on the CPU."""
+
+    def cpu(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        return self.as_subclass(torch.Tensor)
+
+
+def test_everything_in_last_pth_is_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, written = stub_run(stub_config()), []
+    assert train_stub(run, tmp_path)
+    for part in (run.state.network, run.state.average.network, run.state.optimizer):  # type: ignore[union-attr]
+        monkeypatch.setattr(part, "state_dict", lambda state=part.state_dict: _on_gpu(state()))
+    monkeypatch.setattr(checkpoints, "write_torch_file", lambda content, *args, **more: written.append(content))
+    Checkpoints(run, tmp_path).save_last()
+    tensors = list(_tensors(written[0]))
+    assert len(tensors) > 20
+    assert {type(tensor) for tensor in tensors} == {torch.Tensor}
+
+
+def _on_gpu(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {name: _on_gpu(value) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_on_gpu(value) for value in node]
+    return node.as_subclass(_OnGpu) if isinstance(node, torch.Tensor) else node
+
+
+def _tensors(node: Any) -> Iterator[torch.Tensor]:
+    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ():
+        yield from [value] if isinstance(value, torch.Tensor) else _tensors(value)
 
 
 def test_a_full_disk_ends_in_one_line_and_leaves_the_earlier_checkpoint_whole(

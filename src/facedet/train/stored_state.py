@@ -1,4 +1,4 @@
-"""What last.pth must hold, checked before any of it is used: a run continues as if it had never stopped, or not at all."""
+"""What last.pth must hold, checked before it is used: a run continues as if it had never stopped, or not at all."""
 
 import hashlib
 import json
@@ -56,7 +56,7 @@ def _pieces(node: Any) -> Iterator[Any]:
 
 def damage(content: dict[str, Any]) -> str:
     """Why no run can continue from the content of a file, as the end of `FILE: ...`; empty if one may."""
-    if not _PARTS <= content.keys():
+    if not content.keys() >= _PARTS:
         return "is not a last.pth, or an earlier version wrote it, so it can only give its weights (--weights)"
     try:
         changed = content_digest(content) != content["digest"]

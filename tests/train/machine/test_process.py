@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from helpers import process_state
+
+from facedet.train.machine.process import process_settings
 
 
 def test_a_run_puts_back_what_it_changes(drawn: Path, quick: Path, tmp_path: Path) -> None:
@@ -19,6 +22,16 @@ def test_a_run_puts_back_what_it_changes(drawn: Path, quick: Path, tmp_path: Pat
     run = [sys.executable, process_state.__file__, config, drawn / "val.json", drawn / "val.json", tmp_path / "run"]
     done = subprocess.run(run, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_a_run_on_a_cpu_leaves_gpus_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def initialize(*args: object) -> None:
+        raise AssertionError("a GPU is used")
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", initialize)
+    with process_settings("cpu", cudnn_benchmark=True):
+        pass
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -25,7 +25,7 @@ def process_settings(device: str, *, cudnn_benchmark: bool) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_children_ended())
         stack.enter_context(warnings.catch_warnings())
-        stack.enter_context(_random_states())
+        stack.enter_context(_random_states(device))
         stack.enter_context(_algorithms())
         stack.enter_context(_open_files())
         if device == "cpu":
@@ -50,9 +50,10 @@ def _children_ended() -> Iterator[None]:
 
 
 @contextmanager
-def _random_states() -> Iterator[None]:
+def _random_states(device: str) -> Iterator[None]:
     python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(range(torch.cuda.device_count())):
+    used = device != "cpu" or torch.cuda.is_initialized()  # to ask an unused GPU for its state would initialize it
+    with torch.random.fork_rng(range(torch.cuda.device_count()) if used else ()):
         try:
             yield
         finally:
