@@ -86,7 +86,8 @@ def build_run(cfg: Config, options: TrainingOptions, device: str, resume_in: Pat
         restore(state, content, last, length, cfg.train_cfg.max_epochs * length)
     reset_peak_memory(device)
     warnings = warnings_about(train.faces, val.faces) if is_first() else []
-    return Run(cfg, options, device, precision, model, state, *loaders, evaluator, start, warnings)
+    detects = initial.config is not None and not options.allow_partial
+    return Run(cfg, options, device, precision, model, state, *loaders, evaluator, start, warnings, detects)
 
 
 def check_channels(cfg: Config, network: Any) -> None:
