@@ -21,8 +21,12 @@ from facedet.common.errors import UserError
 from facedet.data import dataset
 from facedet.data.dataset import DatasetSource
 from facedet.data.image import image_size
-from facedet.train import checkpoints, loop, training
+from facedet.detector.config import load_config
+from facedet.detector.model import build_detector
+from facedet.train import checkpoints, loop, setup, training
+from facedet.train.configure import override
 from facedet.train.machine.distributed import LAUNCHERS, gather, processes, world
+from facedet.train.options import TrainingOptions
 from facedet.train.record.metric import FaceAP
 from facedet.train.run import Run
 from facedet.train.samples import datasets
@@ -50,13 +54,19 @@ def in_processes(count: int, function: Callable[..., Any], *arguments: Any, laun
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    before = set(multiprocessing.active_children())
     with ProcessPoolExecutor(count, mp_context=CONTEXT, max_tasks_per_child=1) as pool:
         futures = []
         for rank in range(count):
             values = map(str, (rank, count, rank))
             environment = {**shared, **dict(zip(LAUNCHERS[launcher], values, strict=True))}
             futures.append(pool.submit(_call, environment, function, rank, *arguments))
-        return [future.result(timeout=120) for future in futures]
+        try:
+            return [future.result(timeout=120) for future in futures]
+        except TimeoutError:  # the end of the block would wait for processes that wait for each other
+            for process in set(multiprocessing.active_children()) - before:
+                process.kill()
+            raise
 
 
 def _call(environment: dict[str, str], function: Callable[..., Any], *arguments: Any) -> Any:
@@ -122,6 +132,28 @@ def place(rank: int, launcher: str) -> tuple[str, list[int]]:
     """Device, and the ranks of all processes."""
     with processes(launcher, "cpu") as device:
         return device, gather(world()[0])
+
+
+def search_with_fake_memory(rank: int, config: Path, dataset: Path, room: tuple[int, int]) -> int:
+    """The batch size that `--batch-size auto` takes if each rank's GPU has room for so many images, and no more."""
+    cfg, most = load_config(config), [0]
+    override(cfg, TrainingOptions(config, dataset, dataset, work_dir=""))
+    cfg.train_dataloader.batch_size = 1
+
+    def allocate(module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        most[0] = len(inputs[0])
+        if most[0] > room[rank]:
+            raise torch.OutOfMemoryError
+
+    for name in ("empty_cache", "reset_peak_memory_stats"):
+        setattr(torch.cuda, name, lambda: None)
+    torch.cuda.mem_get_info, torch.cuda.memory_reserved = lambda: (99, 99), lambda: 0  # type: ignore[assignment]
+    torch.cuda.max_memory_allocated = lambda: most[0]  # type: ignore[assignment]
+    with processes("torchrun", "cpu"):
+        network = build_detector(cfg)
+        network.backbone.register_forward_pre_hook(allocate)
+        samples: Any = [FaceDataset(str(dataset), input_size=cfg.input_size)[k] for k in range(4)] * 4
+        return setup._fitting_batch_size(cfg, network, samples, "cuda:0", None)
 
 
 def read_in_processes(rank: int, path: Path) -> tuple[list[tuple], int]:

@@ -1,10 +1,12 @@
 """Checkpoints: their content, and when they are written."""
 
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from helpers.stub_run import resumed, stub_config, stub_run, train_stub
 
 from facedet.common.errors import UserError
@@ -18,9 +20,9 @@ def test_checkpoints_contain_what_is_documented(trained: Path) -> None:
     best, last = (read_torch_file(trained / name) for name in ("best.pth", "last.pth"))
     averaged = {"trained"} if load_config("tiny").train_cfg.get("average") else set()
     assert best.keys() == {"state_dict", "meta"}
-    assert last.keys() == {"state_dict", "meta", "optimizer", "param_schedulers"} | averaged
+    assert last.keys() == {"state_dict", "meta", "optimizer", "param_schedulers", "digest"} | averaged
     meta = {"facedet", "epoch", "iter", "max_epochs", "effective_batch", "accumulate", "validated", "history", "cfg"}
-    meta |= {"seed", "time", "mmengine_version", "dataset_meta", "data"}
+    meta |= {"seed", "time", "mmengine_version", "dataset_meta", "data", "settings"}
     assert best["meta"].keys() == meta | {"AP"}
     assert last["meta"].keys() == meta
     assert last["meta"]["history"].keys() == {"losses", "scalars", "metrics", "unreadable"}
@@ -54,6 +56,38 @@ def test_best_pth_stays_that_of_the_best_epoch_and_previous_pth_is_a_last_pth(tm
     assert "optimizer" in previous
 
 
+class _OnGpu(torch.Tensor):
+    """A tensor that is somewhere else until it is asked for its copy on the CPU."""
+
+    def cpu(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        return self.as_subclass(torch.Tensor)
+
+
+def test_everything_in_last_pth_is_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, written = stub_run(stub_config()), []
+    assert train_stub(run, tmp_path)
+    for part in (run.state.network, run.state.average.network, run.state.optimizer):  # type: ignore[union-attr]
+        monkeypatch.setattr(part, "state_dict", lambda state=part.state_dict: _on_gpu(state()))
+    monkeypatch.setattr(checkpoints, "write_torch_file", lambda content, *args, **more: written.append(content))
+    Checkpoints(run, tmp_path).save_last()
+    tensors = list(_tensors(written[0]))
+    assert len(tensors) > 20
+    assert {type(tensor) for tensor in tensors} == {torch.Tensor}
+
+
+def _on_gpu(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {name: _on_gpu(value) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_on_gpu(value) for value in node]
+    return node.as_subclass(_OnGpu) if isinstance(node, torch.Tensor) else node
+
+
+def _tensors(node: Any) -> Iterator[torch.Tensor]:
+    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ():
+        yield from [value] if isinstance(value, torch.Tensor) else _tensors(value)
+
+
 def test_a_full_disk_ends_in_one_line_and_leaves_the_earlier_checkpoint_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,12 +115,12 @@ def test_a_full_disk_ends_in_one_line_and_leaves_the_earlier_checkpoint_whole(
     assert again.state.epoch == 3
 
 
-def test_a_last_pth_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+def test_a_last_pth_with_other_parameter_groups_is_refused(tmp_path: Path) -> None:
     assert train_stub(stub_run(stub_config()), tmp_path)
     content = read_torch_file(tmp_path / "last.pth")
     groups = content["optimizer"]["param_groups"]
     apart = [{**group, "params": [parameter]} for group in groups for parameter in group["params"]]
     content["optimizer"]["param_groups"] = apart  # one for each parameter, as it was
     checkpoints.write_torch_file(content, tmp_path / "last.pth")
-    with pytest.raises(UserError, match=r"last\.pth: an earlier version wrote it, or paramwise_cfg was diff"):
+    with pytest.raises(UserError, match=r"last\.pth: is of another run: optimizer\.param_groups has another length"):
         resumed(stub_run(stub_config()), tmp_path)

@@ -1,5 +1,6 @@
 """Dry runs."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -55,6 +56,12 @@ def test_it_runs_as_many_iterations_as_it_likes(epoch: int, monkeypatch: pytest.
     tried = measure(run)
     assert (tried.iterations, tried.validations) == (12 - 6 * epoch, 2 - epoch)
     assert run.state.network.passes > 12
+
+
+def test_it_counts_the_validation_of_a_start_that_detects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dry_run, "_SECONDS", 0.01)
+    run = replace(stub_run(stub_config(accumulate=3)), measures_start=True)
+    assert measure(run).validations == 3  # of two epochs, and of the start
 
 
 def test_it_refuses_what_a_run_would_refuse(drawn: Path, quick: Path, tmp_path: Path) -> None:

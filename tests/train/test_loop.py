@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def test_a_run_with_other_schedules_is_not_resumed(tmp_path: Path) -> None:
     assert train_stub(stub_run(stub_config()), tmp_path)
     cfg = stub_config()
     cfg.param_scheduler = cfg.param_scheduler[:1]
-    with pytest.raises(UserError, match=r"last\.pth: was started with other schedules; resume with the same config"):
+    with pytest.raises(UserError, match=r"last\.pth: is of another run: param_schedulers has another length"):
         resumed(stub_run(cfg), tmp_path)
 
 
@@ -274,3 +275,28 @@ def test_few_frames_lie_between_the_loop_and_the_backward_pass(tmp_path: Path) -
     own = frames[frames.index("train_stub") + 1 :]
     # `train` and `run_training` of the command line come before
     assert own[: own.index("backward") + 1] == ["train", "train_step", "update_params", "backward"]
+
+
+def test_a_start_that_detects_is_epoch_0_and_stays_the_best_until_an_epoch_is_better(tmp_path: Path) -> None:
+    epochs: list[int] = []
+    run = stub_run(stub_config(), ap={1: 0.9, 2: 0.4, 3: 0.5}.get, on_epoch=lambda run: epochs.append(run.state.epoch))
+    start = {name: tensor.clone() for name, tensor in run.state.network.state_dict().items()}
+    assert train_stub(replace(run, measures_start=True), tmp_path)
+    assert run.state.history.metrics == [(0, {"AP": 0.9}), (1, {"AP": 0.4}), (2, {"AP": 0.5})]
+    assert epochs == [1, 2]
+    best = read_torch_file(tmp_path / "best.pth")
+    assert (best["meta"]["epoch"], best["meta"]["iter"], best["meta"]["AP"]) == (0, 0, 0.9)
+    assert all(torch.equal(tensor, start[name]) for name, tensor in best["state_dict"].items())
+
+
+def test_a_run_that_ends_after_its_start_was_measured_is_resumed(tmp_path: Path) -> None:
+    def fail(loss: torch.Tensor) -> torch.Tensor:
+        raise KeyboardInterrupt
+
+    begun = replace(stub_run(stub_config(), network=StubNetwork({1: fail}), ap=lambda _: 0.9), measures_start=True)
+    with pytest.raises(KeyboardInterrupt):
+        train_stub(begun, tmp_path)
+    again = resumed(replace(stub_run(stub_config(), ap=lambda _: 0.5), measures_start=True), tmp_path)
+    assert train_stub(again, tmp_path)
+    assert again.state.history.metrics == [(0, {"AP": 0.9}), (1, {"AP": 0.5}), (2, {"AP": 0.5})]
+    assert read_torch_file(tmp_path / "best.pth")["meta"]["epoch"] == 0

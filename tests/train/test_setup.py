@@ -6,10 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from facedet.detector.config import load_config
+from facedet.detector.config import load_config, network_to_json
+from facedet.detector.model import build_detector
 from facedet.train.configure import configure, override
 from facedet.train.options import TrainingOptions
 from facedet.train.setup import build_run, fit_schedule
+from facedet.weights.checkpoint import META_KEY
+from facedet.weights.torch_file import write_torch_file
 
 
 def initial_weights(config: Path, drawn: Path, seed: int) -> dict[str, Tensor]:
@@ -23,6 +26,18 @@ def test_the_seed_decides_the_initial_weights(drawn: Path, quick: Path) -> None:
     drawn_at_random = [name for name in first if name.endswith("conv1.weight")]
     assert len(drawn_at_random) == 9
     assert not any(torch.equal(first[name], other[name]) for name in drawn_at_random)
+
+
+def test_the_start_is_measured_if_its_weights_are_those_of_a_detector(
+    drawn: Path, narrow: Path, tmp_path: Path
+) -> None:
+    config = load_config(narrow)
+    state = build_detector(config).state_dict()
+    write_torch_file({"state_dict": dict(state), "meta": {META_KEY: network_to_json(config)}}, tmp_path / "start.pth")
+    given = {"weights": tmp_path / "start.pth"}
+    for more, measured in (({}, False), (given, True), ({**given, "allow_partial": True}, False)):
+        options = TrainingOptions(narrow, drawn / "val.json", drawn / "val.json", work_dir="", workers=0, **more)
+        assert build_run(configure(options, resume=False), options, "cpu", None).measures_start == measured
 
 
 @pytest.mark.parametrize(

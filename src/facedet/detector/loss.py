@@ -1,7 +1,9 @@
 """The loss of ATSS, without host-device synchronization."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from mmdet.models.losses import GIoULoss as MMDetGIoULoss
@@ -13,6 +15,17 @@ from torch import Tensor
 from facedet.detector.boxes import area, centres, enclosing, overlap_and_union
 
 _LARGEST_LOG_RATIO = abs(math.log(16 / 1000))  # of a box's width or height to its anchor's, as in mmdet
+_ALONE = ContextVar("_ALONE", default=False)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Compute losses without the other processes, which would wait if this one ran out of memory."""
+    token = _ALONE.set(True)
+    try:
+        yield
+    finally:
+        _ALONE.reset(token)
 
 
 @MODELS.register_module(force=True)  # the name stays, because checkpoints contain it
@@ -48,5 +61,6 @@ def normalisers(learns: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
     learns [b, anchors]: positive anchors. An image without one counts as one, as in mmdet.
     """
     positives = learns.sum(dim=1).clamp(min=1).sum()
-    positives, total = reduce_mean(torch.stack([positives.float(), quality.sum()])).unbind()
+    sums = torch.stack([positives.float(), quality.sum()])
+    positives, total = (sums if _ALONE.get() else reduce_mean(sums)).unbind()
     return positives, total.clamp(min=1)

@@ -6,11 +6,14 @@ from facedet.train.record.summary import Summary
 
 def summary_text(done: Summary) -> str:
     """The best validation, and which files to look at."""
-    best = done.best
-    return (
-        f"best: AP {best.get('AP', 0.0):.3f}, AP50 {best.get('AP50', 0.0):.3f} at epoch {best.get('epoch', 0)}\n"
-        f"wrote {done.best_checkpoint} and {done.report}"
-    )
+    best, last = done.best, done.last
+    line = f"best: AP {best.get('AP', 0.0):.3f}, AP50 {best.get('AP50', 0.0):.3f} at epoch {best.get('epoch', 0)}"
+    if best.get("epoch") == 0:
+        line += (
+            f", the start: training did not improve on it (AP {last.get('AP', 0.0):.3f} at epoch {last['epoch']}), so "
+            f"{done.best_checkpoint} holds the weights that it started from"
+        )
+    return f"{line}\nwrote {done.best_checkpoint} and {done.report}"
 
 
 def dry_run_text(done: DryRun) -> str:

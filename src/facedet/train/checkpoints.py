@@ -7,12 +7,14 @@ from typing import Any
 
 import mmengine
 import torch
+from torch import Tensor
 
 from facedet.detector.config import network_to_json
 from facedet.train.configure import effective_batch
 from facedet.train.machine.distributed import is_first, wait
 from facedet.train.run import Run
 from facedet.train.samples.fingerprint import fingerprint
+from facedet.train.stored_state import content_digest, deciding_settings, plain_values
 from facedet.weights.checkpoint import META_KEY
 from facedet.weights.torch_file import write_torch_file
 
@@ -31,8 +33,10 @@ class Checkpoints:
       `max_epochs` (of the schedule), `effective_batch` (images per step of the optimizer), `accumulate` (iterations in
       such a step), `validated` (the last validated epoch), `history` (`losses`, `scalars`, `metrics`, `unreadable`),
       `cfg` (the whole config as text), `seed`, `time`, `mmengine_version`, `dataset_meta`, `data` (fingerprints
-      of the training and the validation dataset), `AP` (only in best.pth)
+      of the training and the validation dataset), `settings` (those of the config that decide the result), `AP` (only
+      in best.pth)
     - `optimizer`, `param_schedulers`: not in best.pth
+    - `digest`: of all the rest, see `stored_state.content_digest`; not in best.pth
     - `trained`: the weights of the last step, if `state_dict` is an average; not in best.pth
     """
 
@@ -75,10 +79,11 @@ class Checkpoints:
     def _write_last(self) -> None:
         started, state = time.monotonic(), self.run.state
         content = self._content(state.judged)
-        content["optimizer"] = state.optimizer.state_dict()
-        content["param_schedulers"] = [_values(schedule.state_dict()) for schedule in state.schedules]
+        content["optimizer"] = on_cpu(state.optimizer.state_dict())
+        content["param_schedulers"] = [plain_values(schedule.state_dict()) for schedule in state.schedules]
         if state.average:
-            content["trained"] = state.network.state_dict()
+            content["trained"] = on_cpu(state.network.state_dict())
+        content["digest"] = content_digest(content)
         write_torch_file(content, self.folder / "last.pth", keep=self.folder / "previous.pth")
         self._saved = time.monotonic()
         self._took = self._saved - started
@@ -100,10 +105,15 @@ class Checkpoints:
             "mmengine_version": mmengine.__version__,
             "dataset_meta": dict(run.datasets[0].metainfo),
             "data": self._data,
+            "settings": deciding_settings(run.cfg),
         }
-        return {"state_dict": {k: v.cpu() for k, v in network.state_dict().items()}, "meta": meta}
+        return {"state_dict": on_cpu(network.state_dict()), "meta": meta}
 
 
-def _values(state: dict[str, Any]) -> dict[str, Any]:
-    """A schedule's state without functions, which no checkpoint may hold; a new schedule has its own."""
-    return {name: value for name, value in state.items() if not callable(value)}
+def on_cpu(node: Any) -> Any:
+    """A part of a state in plain dicts and lists, with its tensors on the CPU: any machine can load it."""
+    if isinstance(node, Tensor):
+        return node.cpu()
+    if isinstance(node, dict):
+        return {name: on_cpu(value) for name, value in node.items()}
+    return type(node)(map(on_cpu, node)) if isinstance(node, list | tuple) else node

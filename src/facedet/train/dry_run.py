@@ -47,7 +47,7 @@ def measure(run: Run) -> DryRun:
     state = run.state
     with quiet():
         state.optimizer.initialize_count_status(state.network, 0, -1)  # as many iterations as are timed
-    iterations, epochs = run.iterations - state.iteration, range(state.epoch + 1, run.epochs + 1)
+    iterations, epochs = run.iterations - state.iteration, range(state.epoch + bool(state.iteration), run.epochs + 1)
     return DryRun(
         images=run.cfg.train_dataloader.batch_size * world()[1],
         iterations=iterations,

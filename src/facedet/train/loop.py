@@ -22,7 +22,8 @@ def train(run: Run, record: Recorder, checkpoints: Checkpoints, stop: StopReques
 
     The state changes in this order: weights, learning rate by iteration, epoch, learning rate by epoch, metrics. A stop
     or a timed checkpoint comes after a step of the optimizer, never between the iterations that make one step. A run
-    that was stopped during a validation begins with that validation. `stop` notes SIGINT and SIGTERM; when the recorder
+    that was stopped during a validation begins with that validation, and one that starts from a detector's weights with
+    theirs, as epoch 0. `stop` notes SIGINT and SIGTERM; when the recorder
     reads the losses, it lets the processes agree on a stop.
     """
     state = run.state
@@ -85,16 +86,16 @@ def end_epoch(run: Run, record: Recorder, checkpoints: Checkpoints, stop: StopRe
         return False
     record.epoch()
     checkpoints.after_epoch()
-    if run.options.on_epoch:
+    if run.options.on_epoch and run.state.epoch:
         run.options.on_epoch(run)
     return True
 
 
 def validation_is_due(run: Run) -> bool:
-    """Whether the last complete epoch still has to be validated."""
+    """Whether the last complete epoch, or the start, still has to be validated."""
     state = run.state
-    complete = state.iteration > 0 and state.iteration % run.epoch_length == 0
-    return complete and run.is_validated(state.epoch) and state.validated < state.epoch
+    complete = state.iteration % run.epoch_length == 0
+    return complete and run.is_validated(state.epoch) and state.epoch not in dict(state.history.metrics)
 
 
 @torch.no_grad()
@@ -110,7 +111,8 @@ def validate(run: Run, record: Recorder, checkpoints: Checkpoints, stop: StopReq
     metrics = run.evaluator.evaluate(len(run.val_loader.dataset))  # type: ignore[arg-type]
     state.validated = state.epoch
     record.validation(metrics)
-    follow_metrics(run, metrics)
+    if state.epoch:
+        follow_metrics(run, metrics)
     if state.history.is_best():
         checkpoints.save_best()
     return True

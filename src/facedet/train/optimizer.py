@@ -1,5 +1,7 @@
 """The optimizer of a config and its schedules, built by mmengine."""
 
+import copy
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -69,6 +71,19 @@ def merge_equal_groups(optimizer: torch.optim.Optimizer) -> None:
         else:
             merged.append({**settings, "params": list(group["params"])})
     optimizer.param_groups[:] = merged
+
+
+def state_after_a_step(optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Any]]:
+    """What the optimizer's state of each parameter that learns looks like, by number: made by a step on zeros."""
+    trial = copy.copy(optimizer)
+    trial.state, trial.param_groups = defaultdict(dict), []
+    for group in optimizer.param_groups:
+        zeros = [torch.zeros_like(parameter) for parameter in group["params"]]
+        for zero, parameter in zip(zeros, group["params"], strict=True):
+            zero.grad = torch.zeros_like(zero) if parameter.requires_grad else None
+        trial.param_groups.append({**group, "params": zeros})
+    trial.step()
+    return trial.state_dict()["state"]
 
 
 def build_schedules(cfg: Config, optimizer: OptimWrapper, epoch_length: int) -> list[Any]:

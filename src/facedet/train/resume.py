@@ -14,6 +14,7 @@ from facedet.train.machine.distributed import is_first
 from facedet.train.run import State
 from facedet.train.samples.dataset import FaceDataset
 from facedet.train.samples.fingerprint import difference, fingerprint
+from facedet.train.stored_state import damage, deciding_settings, first_difference
 from facedet.weights.initial import Initial
 from facedet.weights.torch_file import read_torch_file
 
@@ -27,30 +28,35 @@ def read_last(folder: Path) -> tuple[dict[str, Any], Path]:
     if not last.is_file() and not previous.is_file():
         raise UserError(f"{folder}: contains no last.pth to resume from")
     try:
-        return read_torch_file(last), last
+        return _read_undamaged(last), last
     except UserError as error:
         if not previous.is_file():
             raise
         if is_first():
             print(f"{error}; continuing from {previous}", flush=True)
-        return read_torch_file(previous), previous
+        return _read_undamaged(previous), previous
+
+
+def _read_undamaged(path: Path) -> dict[str, Any]:
+    content = read_torch_file(path)
+    if reason := damage(content):
+        raise UserError(f"{path}: {reason}; start a new run")
+    return content
 
 
 def restore(state: State, content: dict[str, Any], last: Path, epoch_length: int, iterations: int) -> None:
-    """Set a state, whose network and average have their weights, to the content of last.pth. Raises UserError.
+    """Set a state, whose network has its weights, to the content of last.pth. Raises UserError; then nothing is set.
 
     epoch_length, iterations: iterations of an epoch and of the whole run.
     """
     meta, optimizer = content["meta"], state.optimizer
-    if meta["iter"] // epoch_length != meta["epoch"]:
+    if meta["iter"] // epoch_length != meta["epoch"] or meta["iter"] > iterations:
         raise UserError(f"{last}: its epochs have another length; resume with the same datasets and their weights")
-    if len(content["optimizer"]["param_groups"]) != len(optimizer.optimizer.param_groups):
-        raise UserError(
-            f"{last}: an earlier version wrote it, or paramwise_cfg was different; start a run with --weights {last}"
-        )
-    if len(content["param_schedulers"]) != len(state.schedules):
-        raise UserError(f"{last}: was started with other schedules; resume with the same config")
+    if part := first_difference(content, state):
+        raise UserError(f"{last}: is of another run: {part}; resume with the same config and options")
     state.epoch, state.iteration, state.validated = meta["epoch"], meta["iter"], meta["validated"]
+    if state.average:
+        state.average.network.load_state_dict(content["state_dict"])
     optimizer.load_state_dict(content["optimizer"])
     with quiet():
         optimizer.initialize_count_status(state.network, state.iteration, iterations)
@@ -87,8 +93,6 @@ def check_schedule(last: Path, meta: dict[str, Any], cfg: Config) -> None:
     """Raise UserError if a run with this `meta` cannot continue by the schedule of the config, or is complete."""
     epochs, batch = cfg.train_cfg.max_epochs, effective_batch(cfg)
     planned = meta["max_epochs"]
-    if "accumulate" not in meta:
-        raise UserError(f"{last}: an earlier version wrote it; start a new run with --weights {last}")
     if planned != epochs:
         raise UserError(f"{last}: was started for {planned} epochs, not {epochs}; give --epochs {planned}")
     if meta["accumulate"] != cfg.train_cfg.accumulate:
@@ -100,6 +104,9 @@ def check_schedule(last: Path, meta: dict[str, Any], cfg: Config) -> None:
         )
     if meta["seed"] != cfg.randomness.seed:
         raise UserError(f"{last}: was started with seed {meta['seed']}; give --seed {meta['seed']}")
+    for name, value in deciding_settings(cfg).items():
+        if meta["settings"].get(name) != value:
+            raise UserError(f"{last}: was started with another {name} in the config; resume with the same config")
     complete = meta["epoch"] >= epochs and meta["validated"] >= epochs
     if complete and (last.parent / "training.html").is_file():  # without it, the run was killed before its end
         raise UserError(f"{last}: all {epochs} epochs are complete; start a new run with --weights {last}")

@@ -46,7 +46,7 @@ class Run:
     cfg: with the caller's settings, and fitted to the datasets. device: for example `cuda:0`. precision: `float32`,
     `bfloat16`, or that of the config's own optimizer wrapper. model: the network, which torch wraps if there are
     several processes. start: a phrase that says where the weights came from. warnings: what makes the validation
-    results mislead.
+    results mislead. measures_start: whether the weights before the first iteration are validated, as epoch 0.
     """
 
     cfg: Config
@@ -60,6 +60,7 @@ class Run:
     evaluator: Evaluator
     start: str
     warnings: list[str]
+    measures_start: bool = False
 
     @cached_property
     def config_text(self) -> str:
@@ -100,7 +101,9 @@ class Run:
                     norm.eval()
 
     def is_validated(self, epoch: int) -> bool:
-        """Whether an epoch, counted from 1, ends with a validation."""
+        """Whether an epoch, counted from 1, ends with a validation. Epoch 0 is the start."""
+        if epoch == 0:
+            return self.measures_start
         return epoch % self.cfg.train_cfg.val_interval == 0 or epoch == self.epochs
 
     @property

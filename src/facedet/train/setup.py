@@ -60,9 +60,13 @@ def build_run(cfg: Config, options: TrainingOptions, device: str, resume_in: Pat
         start = f"iteration {content['meta']['iter']} of {last}"
     else:
         start = initial.load(network, options.allow_partial)
-    network = _placed(network, options, device)
+    network = place(network, device)
+    if options.checkpoint_gradients:
+        checkpoint_gradients(network)
     if options.batch_size == "auto":
         cfg.train_dataloader.batch_size = _fitting_batch_size(cfg, network, train, device, content)
+    if options.sync_bn:  # not before the search, in which a process must not wait for another
+        network = synchronize_norms(network, device)
     with config_errors(cfg):
         fit_schedule(cfg, len(train), options.epochs)
         choose_workers(cfg, options.workers, device)
@@ -83,12 +87,11 @@ def build_run(cfg: Config, options: TrainingOptions, device: str, resume_in: Pat
     state = State(network, optimizer, schedules, average, History())
     if content:
         check_schedule(last, content["meta"], cfg)
-        if average:
-            average.network.load_state_dict(content["state_dict"])
         restore(state, content, last, length, cfg.train_cfg.max_epochs * length)
     reset_peak_memory(device)
     warnings = [*warnings_about(train.faces, val.faces), *cache_warnings(train, val)] if is_first() else []
-    return Run(cfg, options, device, precision, model, state, *loaders, evaluator, start, warnings)
+    detects = initial.config is not None and not options.allow_partial
+    return Run(cfg, options, device, precision, model, state, *loaders, evaluator, start, warnings, detects)
 
 
 def check_channels(cfg: Config, network: Any) -> None:
@@ -108,16 +111,6 @@ def check_channels(cfg: Config, network: Any) -> None:
             raise UserError(f"{cfg.filename}: model.{name} is {wanted}, but the part before it has {found} channels")
 
 
-def _placed(network: Any, options: TrainingOptions, device: str) -> Any:
-    """The network on its device, with what the options change in it."""
-    network = place(network, device)
-    if options.sync_bn:
-        network = synchronize_norms(network, device)
-    if options.checkpoint_gradients:
-        checkpoint_gradients(network)
-    return network
-
-
 def _fitting_batch_size(
     cfg: Config, network: torch.nn.Module, dataset: FaceDataset, device: str, content: dict[str, Any] | None
 ) -> int:
@@ -126,8 +119,7 @@ def _fitting_batch_size(
     batches = effective_batch(cfg) // cfg.train_dataloader.batch_size
     if content:
         return int(content["meta"]["effective_batch"]) // batches
-    fitting = min(gather(fitting_batch_size(cfg, network, dataset, device)))
-    return min(fitting, max(1, len(dataset) // batches))
+    return min(gather(fitting_batch_size(cfg, network, dataset, device, max(1, len(dataset) // batches))))
 
 
 def fit_schedule(cfg: Config, images: int, epochs: int | None) -> None:

@@ -5,28 +5,40 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.distributed import in_processes, search_with_fake_memory
 from mmengine.dataset import pseudo_collate
 
 from facedet.detector.config import load_config
 from facedet.detector.model import build_detector
 from facedet.train.configure import override
-from facedet.train.machine.memory import checkpoint_gradients, extrapolate, fitting_batch_size
+from facedet.train.machine.memory import checkpoint_gradients, fitting_batch_size, largest
 from facedet.train.options import TrainingOptions
 from facedet.train.samples.dataset import FaceDataset
 from facedet.train.setup import _fitting_batch_size
 
 
-def test_the_batch_size_follows_from_two_measured_peaks() -> None:
-    assert extrapolate((2, 6), [300, 500], 1000) == 16  # 200 for the network, 50 for each image
-    assert extrapolate((2, 6), [300, 500], 999) == 15
-    assert extrapolate((2, 6), [300, 500], 10) == 1
-    assert extrapolate((2, 6), [500, 500], 1000) == 6
+@pytest.mark.parametrize("most", [1, 2, 5, 64, 1000])
+def test_the_largest_size_that_fits_is_found(most: int) -> None:
+    for limit in range(1001):
+        tried: list[int] = []
+
+        def fits(size: int, limit: int = limit, tried: list[int] = tried) -> bool:
+            tried.append(size)
+            return size <= limit
+
+        assert largest(fits, most) == max(1, min(limit, most))
+        assert len(tried) <= 20
+        assert max(tried, default=0) <= min(most, 2 * max(1, limit))  # none that is much too large
+
+
+def test_each_process_searches_alone_and_all_take_the_least(drawn: Path, narrow: Path) -> None:
+    assert in_processes(2, search_with_fake_memory, narrow, drawn / "val.json", (7, 4)) == [4, 4]
 
 
 def test_on_a_cpu_the_batch_size_is_that_of_the_config(drawn: Path, quick: Path) -> None:
     config = load_config(quick)
     dataset = FaceDataset(str(drawn / "val.json"), input_size=96)
-    assert fitting_batch_size(config, build_detector(config), dataset, "cpu") == config.train_dataloader.batch_size
+    assert fitting_batch_size(config, build_detector(config), dataset, "cpu", 99) == config.train_dataloader.batch_size
 
 
 def test_an_automatic_batch_is_not_larger_than_an_epoch(drawn: Path, quick: Path) -> None:

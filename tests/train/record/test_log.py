@@ -1,14 +1,18 @@
 """Weights & Biases and MLflow."""
 
+import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 from helpers.formats import facedet
+from helpers.stub_run import stub_config, stub_run
 
 from facedet.common.errors import UserError
 from facedet.train import finetune
+from facedet.train.record.log import RunLog
 
 
 class Recorder(ModuleType):
@@ -61,3 +65,28 @@ def test_a_missing_logger_ends_in_one_line_with_the_command_that_installs_it(
 def test_an_unknown_logger_is_refused(drawn: Path, quick: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--logger neptune: give wandb or mlflow"):
         finetune(quick, drawn, drawn, work_dir=tmp_path, loggers=["neptune"])
+
+
+@pytest.mark.parametrize("write", ["line", "scalars", "failure"])
+def test_a_full_disk_ends_in_one_line(write: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    largest = resource.getrlimit(resource.RLIMIT_FSIZE)
+    log, error = RunLog(stub_run(stub_config()), tmp_path, ()), ValueError("x" * 100)
+    writers = {
+        "line": lambda number: log.line("a line of the log"),
+        "scalars": lambda number: log.scalars({"loss": 1.0}, number),
+        "failure": lambda number: log.failure(error),
+    }
+
+    def write_until_it_fails() -> None:
+        for number in range(100_000):
+            writers[write](number)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, largest[1]))
+    try:
+        with pytest.raises(UserError, match=r"the log cannot be written \(File too large\)$"):
+            write_until_it_fails()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, largest)
+        with suppress(UserError):
+            log.close()
+    assert capfd.readouterr() == ("", "")

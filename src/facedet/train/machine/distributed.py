@@ -19,6 +19,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from facedet.common.errors import UserError
 from facedet.common.machine import usable_cores
 from facedet.train.machine.device import choose_device
+from facedet.train.machine.interface import shared_interface
 
 T = TypeVar("T")
 
@@ -63,6 +64,9 @@ def _join(launcher: str) -> int:
     if not dist.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         store = _meet(next(rendezvous("env://", rank, size))[0], rank, size)
+        interface = shared_interface(store, rank, size, platform.node(), os.environ["MASTER_ADDR"])
+        if interface:
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
         dist.init_process_group(backend, store=store, rank=rank, world_size=size)
         atexit.register(dist.destroy_process_group)
     return local

@@ -1,7 +1,9 @@
 """Memory of a training run: its peak, the batch size that fits a GPU, and gradient checkpointing."""
 
 import copy
+import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,10 +13,11 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from facedet.common import machine
+from facedet.detector.loss import alone
 from facedet.train.optimizer import build_optimizer
 
 _SHARE = 0.9  # of the free memory: the allocator loses some to fragmentation
-_TRIED = 2, 6  # batch sizes
+_SAMPLES = 8  # read for the search; larger batches repeat them
 
 
 def peak_memory_mb(device: str) -> int:
@@ -46,41 +49,47 @@ def checkpoint_gradients(network: Any) -> None:
             learns = learns or any(parameter.requires_grad for parameter in block.parameters())
 
 
-def fitting_batch_size(cfg: Config, network: nn.Module, dataset: Any, device: str) -> int:
-    """The largest batch size whose training step fits the GPU, from the peak memory of two small ones.
+def fitting_batch_size(cfg: Config, network: nn.Module, dataset: Any, device: str, most: int) -> int:
+    """The largest batch size up to `most` whose training step fits the GPU; 1 if none does.
 
-    dataset: its items are samples.
-
-    On a CPU, whose memory other programs share, it is the config's.
+    Each process searches alone: their GPUs may have different room. dataset: its items are samples. On a CPU, whose
+    memory other programs share, it is the config's.
     """
     if not device.startswith("cuda"):
-        return int(cfg.train_dataloader.batch_size)
-    limit = int(_SHARE * (torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()))
-    try:
-        return extrapolate(_TRIED, [_peak(cfg, network, dataset, size) for size in _TRIED], limit)
-    except torch.OutOfMemoryError:
-        torch.cuda.empty_cache()
-        return 1
+        return min(int(cfg.train_dataloader.batch_size), most)
+    limit = _SHARE * (torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved())
+    samples = [dataset[k] for k in range(min(_SAMPLES, len(dataset)))]
+
+    def fits(size: int) -> bool:
+        return _peak(cfg, network, [samples[k % len(samples)] for k in range(size)]) <= limit
+
+    return largest(fits, most)
 
 
-def extrapolate(sizes: tuple[int, int], peaks: list[int], limit: int) -> int:
-    """The largest batch size, at least 1, whose memory is within the limit, if memory grows linearly. Bytes.
+def largest(fits: Callable[[int], bool], most: int) -> int:
+    """The largest number from 1 to `most` that fits, if all below one that fits do; 1 if none does."""
+    low, high = 1, 2
+    while high <= most and fits(high):
+        low, high = high, 2 * high
+    high = min(high, most + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
 
-    If it did not grow, the larger of the two sizes.
-    """
-    if peaks[1] <= peaks[0]:
-        return sizes[1]
-    per_image = (peaks[1] - peaks[0]) / (sizes[1] - sizes[0])
-    return max(1, int((limit - (peaks[0] - per_image * sizes[0])) // per_image))
 
-
-def _peak(cfg: Config, network: nn.Module, dataset: Any, size: int) -> int:
-    trial: Any = copy.deepcopy(network).train()  # the step must not change the network
-    batch = pseudo_collate([dataset[k % len(dataset)] for k in range(size)])
+def _peak(cfg: Config, network: nn.Module, samples: list[Any]) -> float:
+    """The most memory of the GPU in a training step, bytes; infinite if it is too small."""
+    torch.cuda.empty_cache()  # of the step before
     one = copy.deepcopy(cfg)
     one.optim_wrapper.accumulative_counts = 1
-    optimizer = build_optimizer(one, trial, -1)
-    for _ in range(2):  # in the first step, cuDNN tries algorithms, which takes memory
-        torch.cuda.reset_peak_memory_stats()
-        trial.train_step(batch, optimizer)
+    try:
+        trial: Any = copy.deepcopy(network).train()  # the step must not change the network
+        optimizer = build_optimizer(one, trial, -1)
+        for _ in range(2):  # in the first step, cuDNN tries algorithms, which takes memory
+            torch.cuda.reset_peak_memory_stats()
+            with alone():
+                trial.train_step(pseudo_collate(samples), optimizer)
+    except torch.OutOfMemoryError:
+        return math.inf
     return torch.cuda.max_memory_allocated()

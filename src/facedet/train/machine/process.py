@@ -1,8 +1,10 @@
 """Process settings that make training fast, for the duration of a run."""
 
 import multiprocessing
+import os
 import random
 import resource
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -12,6 +14,8 @@ import torch
 
 from facedet.common.allocator import freed_memory_kept
 
+_LONGEST_FOLDER = 70  # bytes: a worker's socket in it adds 34 to its path, and a socket's path has at most 107
+_SECONDS = 5  # for the end of a killed process; one that waits for a broken disk or network ends later, if at all
 _OPEN_FILES = 65536  # at most: each tensor that a worker sends is one
 
 
@@ -25,9 +29,10 @@ def process_settings(device: str, *, cudnn_benchmark: bool) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_children_ended())
         stack.enter_context(warnings.catch_warnings())
-        stack.enter_context(_random_states())
+        stack.enter_context(_random_states(device))
         stack.enter_context(_algorithms())
         stack.enter_context(_open_files())
+        stack.enter_context(_short_temporary_folder())
         if device == "cpu":
             stack.enter_context(freed_memory_kept())
         else:
@@ -46,13 +51,14 @@ def _children_ended() -> Iterator[None]:
         for child in set(multiprocessing.active_children()) - before:
             with suppress(RuntimeError):  # torch raises it when one of its workers is killed
                 child.kill()
-                child.join()
+                child.join(_SECONDS)
 
 
 @contextmanager
-def _random_states() -> Iterator[None]:
+def _random_states(device: str) -> Iterator[None]:
     python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(range(torch.cuda.device_count())):
+    used = device != "cpu" or torch.cuda.is_initialized()  # to ask an unused GPU for its state would initialize it
+    with torch.random.fork_rng(range(torch.cuda.device_count()) if used else ()):
         try:
             yield
         finally:
@@ -82,3 +88,15 @@ def _open_files() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@contextmanager
+def _short_temporary_folder() -> Iterator[None]:
+    """Uses /tmp if the path of the temporary folder is too long for the sockets through which workers send images."""
+    before = tempfile.tempdir
+    if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER:
+        tempfile.tempdir = "/tmp"
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before

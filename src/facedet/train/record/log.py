@@ -2,62 +2,96 @@
 
 import logging
 import os
+import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mmengine.registry import VISBACKENDS
 
+from facedet.common.errors import UserError
 from facedet.train.machine.distributed import is_first
 from facedet.train.record.environment import environment
 from facedet.train.run import Run
 
 
+class _LogFile(logging.FileHandler):
+    """A log file that is complete or ends the run; `logging` would print a traceback for each line instead."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        assert error
+        raise error
+
+
 class RunLog:
     """Writes YYYYMMDD_HHMMSS/ in the work dir: the log, and TensorBoard's scalars. Only the first process writes.
 
-    path: of the log, or None in the other processes.
+    All methods raise UserError if that fails, such as when the disk is full. path: of the log, or None in the other
+    processes.
     """
 
     def __init__(self, run: Run, folder: Path, loggers: Sequence[str]):
-        self.path, self._backends = None, []
+        self.path, self._backends, self._folder = None, [], folder
+        self._thread_errors = threading.excepthook
         self._logger = logging.Logger("facedet.train")  # its own logger: the caller's logging does not change
         if not is_first():
             return
         own = folder / time.strftime("%Y%m%d_%H%M%S")
-        own.mkdir(parents=True, exist_ok=True)
         self.path = own / f"{own.name}.log"
-        handler = logging.FileHandler(self.path, encoding="utf-8")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        self._logger.addHandler(handler)
-        self._backends = [
-            VISBACKENDS.build({"save_dir": str(own / "vis_data"), **settings}) for settings in backends(loggers, folder)
-        ]
-        run.cfg.work_dir = str(folder)  # MLflow uploads the log from there
-        for backend in self._backends:
-            backend.add_config(run.cfg)
+        threading.excepthook = self._thread_failed
+        with self._writing():
+            own.mkdir(parents=True, exist_ok=True)
+            handler = _LogFile(self.path, encoding="utf-8")
+            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+            self._logger.addHandler(handler)
+            self._backends = [
+                VISBACKENDS.build({"save_dir": str(own / "vis_data"), **settings})
+                for settings in backends(loggers, folder)
+            ]
+            run.cfg.work_dir = str(folder)  # MLflow uploads the log from there
+            for backend in self._backends:
+                backend.add_config(run.cfg)
         self.line("\n".join(f"{name}: {value}" for name, value in environment(run.device).items()))
         self.line(f"started from {run.start}; the config:\n{run.config_text}")
 
     def line(self, text: str, level: int = logging.INFO) -> None:
         """Write a line, with the time, to the text file."""
-        self._logger.log(level, text)
+        with self._writing():
+            self._logger.log(level, text)
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """Write scalars for TensorBoard and the other loggers."""
-        for backend in self._backends:
-            backend.add_scalars(dict(values), step)
+        with self._writing():
+            for backend in self._backends:
+                backend.add_scalars(dict(values), step)
 
     def failure(self, error: BaseException) -> None:
         """Write an error with its traceback."""
-        self._logger.error("the run failed", exc_info=error)
+        with self._writing():
+            self._logger.error("the run failed", exc_info=error)
 
     def close(self) -> None:
-        for backend in self._backends:
-            backend.close()
-        for handler in self._logger.handlers:
-            handler.close()
+        threading.excepthook = self._thread_errors
+        with self._writing():
+            for closable in (*self._logger.handlers, *self._backends):
+                closable.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            where = error.filename or self._folder
+            raise UserError(f"{where}: the log cannot be written ({error.strerror or error})") from error
+
+    def _thread_failed(self, failed: threading.ExceptHookArgs) -> None:
+        """Say nothing if TensorBoard's thread cannot write: the next scalars and `close` raise the same error."""
+        if not (isinstance(failed.exc_value, OSError) and type(failed.thread).__module__.startswith("tensorboard.")):
+            self._thread_errors(failed)
 
 
 def backends(names: Sequence[str], folder: Path) -> list[dict[str, Any]]:

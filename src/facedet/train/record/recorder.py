@@ -67,15 +67,18 @@ class Recorder:
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.bar.close()
-        if isinstance(error, Stopped):
-            self.log.line(str(error))
-        elif error is not None:
-            self._record_failure(error)
-        self.log.close()
+        with suppress(*([UserError] if error else [])):  # what fails here does not take the place of the error
+            if isinstance(error, Stopped):
+                self.log.line(str(error))
+            elif error is not None:
+                self._record_failure(error)
+        with suppress(*([UserError] if error else [])):
+            self.log.close()
 
     def _record_failure(self, error: BaseException) -> None:
-        """Complete the log and the tables. What fails here does not take the place of the error."""
-        self.log.failure(error)
+        """Complete the log and the tables."""
+        with suppress(UserError):
+            self.log.failure(error)
         with suppress(Exception):
             if self.pending and world()[1] == 1:  # with other processes, they would have to read theirs too
                 self.read_losses()

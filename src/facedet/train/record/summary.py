@@ -24,8 +24,9 @@ class Summary:
     resume. images_per_step: of the optimizer. train_faces, val_faces: without ignored faces. warnings: why validation
     results mislead. left_out: images and boxes that were not used, and why. first_loss, last_loss: mean over the first
     and the last tenth of the iterations. best, last: COCO AP values in 0..1 and their epoch, of the validation with the
-    highest AP and of the last one. seconds: total time since the start, or since training was resumed.
-    images_per_second: of the training steps in this time. peak_memory_mb: of the GPU, or of the process on a CPU.
+    highest AP and of the last one; epoch 0 is the start, if it was a detector's weights. seconds: total time since the
+    start, or since training was resumed. images_per_second: of the training steps in this time. peak_memory_mb: of the
+    GPU, or of the process on a CPU.
     """
 
     config: str

@@ -1,6 +1,8 @@
 """The loaders of a training run: one stream of training batches over all epochs, and validation batches."""
 
+import ctypes
 import signal
+import sys
 from collections.abc import Generator
 from typing import Any
 
@@ -16,6 +18,7 @@ from facedet.train.samples.dataset import FaceDataset
 from facedet.train.samples.sampler import OrderSampler
 
 WORKER_KILLED = "a process that reads images was killed, probably out of memory or shared memory; give fewer --workers"
+_SIGNAL_AT_THE_END_OF_THE_PARENT = 1  # PR_SET_PDEATHSIG
 _STRIDE = 32  # of the backbone: the neck adds maps of its stages
 
 
@@ -65,7 +68,12 @@ def _loader(settings: Any, dataset: FaceDataset, sampler: Sampler, device: str) 
 
 
 def _begin_worker(worker: int) -> None:
-    """Use one thread per worker, and ignore signals to the process group: the running step still needs the workers."""
+    """Use one thread per worker, and ignore signals to the process group: the running step still needs the workers.
+
+    A worker ends with its parent, also when it waits for a file that never comes.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SIGNAL_AT_THE_END_OF_THE_PARENT, signal.SIGKILL)
     cv2.setNumThreads(0)
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
