@@ -46,6 +46,9 @@ def test_a_file_is_on_the_disk_before_it_is_renamed_and_its_folder_after(
     monkeypatch.setattr(Path, "replace", lambda path, to: (events.append("renamed"), replace(path, to)))
     write_json({}, tmp_path / "out.json")
     assert events == [(tmp_path / "out.json").stat().st_ino, "renamed", tmp_path.stat().st_ino]
+    with write_beside(tmp_path / "cached.npy", durable=False) as temporary:
+        temporary.touch()
+    assert events[3:] == ["renamed"]
 
 
 def test_leftovers_of_killed_processes_are_removed_and_nothing_else(tmp_path: Path) -> None:

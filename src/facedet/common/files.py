@@ -75,22 +75,24 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
-def write_beside(path: Path, keep: Path | None = None) -> Iterator[Path]:
+def write_beside(path: Path, keep: Path | None = None, *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path in the same folder (created if missing) and rename it to `path` if no error occurred.
 
-    The file is flushed to the disk before it is renamed, so that a power failure cannot leave an empty one. keep: the
-    earlier file is kept under this name, in the same folder. Raises UserError if the file cannot be written, such as
-    when the disk is full.
+    The file is flushed to the disk before it is renamed, so that a power failure cannot leave an empty one; `durable`
+    False leaves this out, for a file that is checked when it is read. keep: the earlier file is kept under this name,
+    in the same folder. Raises UserError if the file cannot be written, such as when the disk is full.
     """
     temporary = path.with_name(f"{_BEGUN}{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        _sync(temporary)
+        if durable:
+            _sync(temporary)
         if keep and path.exists():
             _keep(path, keep)
         temporary.replace(path)
-        _sync(path.parent)
+        if durable:
+            _sync(path.parent)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
