@@ -1,7 +1,10 @@
 """One process at a time writes to a folder."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -26,4 +29,27 @@ def test_the_second_process_is_refused_until_the_first_one_dies(tmp_path: Path) 
     first.kill()
     first.wait()
     with only_writer(tmp_path):
+        pass
+
+
+def test_a_worker_that_outlives_the_block_does_not_keep_the_lock(tmp_path: Path) -> None:
+    ready, tell = os.pipe()
+    with only_writer(tmp_path):
+        worker = os.fork()
+        if not worker:
+            os.write(tell, b"!")
+            time.sleep(60)
+            os._exit(0)
+    os.read(ready, 1)
+    try:
+        with only_writer(tmp_path):
+            pass
+    finally:
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
+
+
+def test_a_folder_in_which_nothing_can_be_created_is_reported(tmp_path: Path) -> None:
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(UserError, match=r"\.lock: cannot be written \("), only_writer(tmp_path):
         pass
