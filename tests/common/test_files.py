@@ -58,6 +58,18 @@ def test_a_file_is_on_the_disk_before_it_is_renamed_and_its_folder_after(
     assert events[3:] == ["renamed"]
 
 
+def test_files_that_belong_together_outlast_a_power_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = list[object]()
+    fsync, replace, unlink = os.fsync, Path.replace, Path.unlink
+    monkeypatch.setattr(os, "fsync", lambda number: (events.append(os.fstat(number).st_ino), fsync(number)))
+    monkeypatch.setattr(Path, "replace", lambda path, to: (events.append(to.name), replace(path, to)))
+    monkeypatch.setattr(Path, "unlink", lambda path, **more: (events.append(f"no {path.name}"), unlink(path, **more)))
+    with write_together(tmp_path / "a.xml", tmp_path / "a.bin"):
+        pass
+    first, second, folder = ((tmp_path / name).stat().st_ino for name in ("a.xml", "a.bin", "."))
+    assert events[:8] == [first, second, "no a.xml", folder, "a.bin", folder, "a.xml", folder]
+
+
 def test_a_path_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"out\.json: cannot be written \("):
@@ -113,10 +125,14 @@ def test_a_folder_appears_when_it_is_complete(tmp_path: Path, exists: bool) -> N
 
 def test_a_folder_that_cannot_be_completed_leaves_nothing_and_errors_name_it(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=rf"^{tmp_path}/folder/1.json/2.json: cannot be written"):
+
+    def write() -> None:
         with write_folder(tmp_path / "folder") as new:
             write_json({}, new / "1.json")
             write_json({}, new / "1.json" / "2.json")
+
+    with pytest.raises(UserError, match=rf"^{tmp_path}/folder/1.json/2.json: cannot be written"):
+        write()
     with pytest.raises(UserError, match=r"file: cannot be written \("), write_folder(tmp_path / "file"):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
