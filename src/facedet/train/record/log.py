@@ -2,8 +2,10 @@
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ class RunLog:
         own = folder / time.strftime("%Y%m%d_%H%M%S")
         own.mkdir(parents=True, exist_ok=True)
         self.path = own / f"{own.name}.log"
-        handler = logging.FileHandler(self.path, encoding="utf-8")
+        handler = _LogFile(self.path, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._logger.addHandler(handler)
         self._backends = [
@@ -57,7 +59,24 @@ class RunLog:
         for backend in self._backends:
             backend.close()
         for handler in self._logger.handlers:
-            handler.close()
+            with suppress(OSError):  # what could not be written before
+                handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log that says in one line if it cannot be written, for example when the disk is full. Training goes on."""
+
+    _failed = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._failed:
+            print(
+                f"warning: {self.baseFilename}: cannot be written ({error.strerror}); it is incomplete", file=sys.stderr
+            )
+            self._failed = True
 
 
 def backends(names: Sequence[str], folder: Path) -> list[dict[str, Any]]:
