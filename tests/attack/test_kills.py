@@ -1,7 +1,9 @@
-"""Five verbs die by SIGKILL while they write: what is there is whole, and the same command works again."""
+"""Five verbs die by SIGKILL while they write, or find the disk full: what is there is whole, and the same command works
+again."""
 
 import json
 import random
+import resource
 import shutil
 import signal
 from collections import Counter
@@ -18,6 +20,7 @@ from helpers.kills import NEVER, die_before
 from helpers.once import Once
 from PIL import Image
 
+from facedet.common.files import sha256
 from facedet.common.unfinished import is_unfinished
 from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.inference.session import open_session
@@ -137,9 +140,13 @@ def _run(verb: Verb, folder: Path, line: tuple[object, ...], first: Callable[[],
     return code, errors
 
 
+def _names(count: int) -> Counter[str]:
+    """How often to try each verb."""
+    return Counter(_VERBS[k % len(_VERBS)] for k in range(count))
+
+
 def test_kills(share: float, verbs: Callable[[str], Verb], counts: Counts, tmp_path: Path) -> None:
-    names = [_VERBS[k % len(_VERBS)] for k in range(max(1, round(share * _KILLS)))]
-    for name, kills in Counter(names).items():
+    for name, kills in _names(max(1, round(share * _KILLS))).items():
         verb, moments, folder = verbs(name), random.Random(f"{name} {share}"), tmp_path / name
         old, whole, counter = folder / "old" / "out", folder / "whole" / "out", folder / "counter"
         whole.parent.mkdir(parents=True)
@@ -167,3 +174,33 @@ def _kill(verb: Verb, folder: Path, old: Path, whole: Path, change: int) -> None
     assert code == 0, errors
     verb.check(folder, True)
     assert not [path for path in folder.parent.rglob("*") if is_unfinished(path.name)]
+
+
+def test_full_disks(share: float, verbs: Callable[[str], Verb], counts: Counts, tmp_path: Path) -> None:
+    for name in _names(max(1, round(share * len(_VERBS)))):
+        verb, folder = verbs(name), tmp_path / name / "out"
+        folder.parent.mkdir()
+        if verb.earlier:
+            assert _run(verb, folder, verb.earlier)[0] == 0
+        before = _digests(folder)
+        with counts.sample(name):
+            code, errors = _run(verb, folder, verb.arguments, _allow_small_files_only)
+            told = [line for line in errors.splitlines() if line.startswith("facedet: ")]
+            assert (code, len(told)) == (2, 1), errors
+            assert "cannot be written" in told[0]
+            assert "Traceback" not in errors
+            assert not [path for path in tmp_path.rglob("*") if is_unfinished(path.name)]
+            assert before.items() <= _digests(folder).items()
+            verb.check(folder, False)
+            code, errors = _run(verb, folder, verb.arguments)
+            assert code == 0, errors
+            verb.check(folder, True)
+
+
+def _allow_small_files_only() -> None:
+    """As if the disk were full, but for the output of the process."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {path.name: sha256(path) for path in folder.rglob("*") if path.is_file()}
