@@ -1,13 +1,20 @@
 """Outputs are complete or absent, and never replace inputs."""
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from facedet.common.errors import UserError
-from facedet.common.files import check_writable, refuse_inputs, remove_leftovers, sha256, write_beside, write_json
+from facedet.common.files import (
+    check_writable,
+    refuse_inputs,
+    sha256,
+    write_beside,
+    write_folder,
+    write_json,
+    write_together,
+)
 
 
 def test_outputs_that_would_change_an_input_are_refused(tmp_path: Path) -> None:
@@ -51,22 +58,16 @@ def test_a_file_is_on_the_disk_before_it_is_renamed_and_its_folder_after(
     assert events[3:] == ["renamed"]
 
 
-def test_leftovers_of_killed_processes_are_removed_and_nothing_else(tmp_path: Path) -> None:
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    for name in ("last.pth", "scalars.csv"):
-        (tmp_path / f".facedet-{ended.pid}.{name}").touch()
-    others = [f".facedet-{os.getpid()}.detector.onnx", ".lock", f".{ended.pid}.txt", ".facedet-mine.txt", "1.png"]
-    for name in others:
-        (tmp_path / name).touch()
-    remove_leftovers(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == set(others)
-
-
-def test_what_is_being_written_has_the_name_of_a_leftover(tmp_path: Path) -> None:
-    with write_beside(tmp_path / "last.pth") as temporary:
-        assert temporary.name == f".facedet-{os.getpid()}.last.pth"
-        temporary.touch()
+def test_files_that_belong_together_outlast_a_power_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = list[object]()
+    fsync, replace, unlink = os.fsync, Path.replace, Path.unlink
+    monkeypatch.setattr(os, "fsync", lambda number: (events.append(os.fstat(number).st_ino), fsync(number)))
+    monkeypatch.setattr(Path, "replace", lambda path, to: (events.append(to.name), replace(path, to)))
+    monkeypatch.setattr(Path, "unlink", lambda path, **more: (events.append(f"no {path.name}"), unlink(path, **more)))
+    with write_together(tmp_path / "a.xml", tmp_path / "a.bin"):
+        pass
+    first, second, folder = ((tmp_path / name).stat().st_ino for name in ("a.xml", "a.bin", "."))
+    assert events[:8] == [first, second, "no a.xml", folder, "a.bin", folder, "a.xml", folder]
 
 
 def test_a_path_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
@@ -75,6 +76,66 @@ def test_a_path_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
         write_json({}, tmp_path / "file" / "out.json")
     with pytest.raises(UserError, match=r"file: cannot be written to \("):
         check_writable(tmp_path / "file")
+
+
+def test_files_keep_the_access_rights_of_their_user(tmp_path: Path) -> None:
+    (tmp_path / "opened").open("w").close()
+    (tmp_path / "made").mkdir()
+    write_json({}, tmp_path / "written")
+    with write_folder(tmp_path / "folder"):
+        pass
+    assert (tmp_path / "written").stat().st_mode == (tmp_path / "opened").stat().st_mode
+    assert (tmp_path / "folder").stat().st_mode == (tmp_path / "made").stat().st_mode
+
+
+def test_names_may_have_all_the_length_of_the_file_system(tmp_path: Path) -> None:
+    write_json({}, tmp_path / f"{'n' * 250}.json")
+
+
+def test_files_that_belong_together_are_all_written_or_none(tmp_path: Path) -> None:
+    files = tmp_path / "a.xml", tmp_path / "a.bin"
+    with write_together(*files) as (first, second):
+        assert first.with_suffix(".bin") == second
+        first.write_text("1")
+        second.write_text("1")
+
+    def interrupted() -> None:
+        with write_together(*files) as (first, _):
+            first.write_text("2")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        interrupted()
+    assert [path.read_text() for path in files] == ["1", "1"]
+    assert sorted(tmp_path.iterdir()) == sorted(files)
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_folder_appears_when_it_is_complete(tmp_path: Path, exists: bool) -> None:
+    folder = tmp_path / "deep" / "folder"
+    if exists:
+        folder.mkdir(parents=True)
+    with write_folder(folder) as new:
+        write_json({}, new / "images" / "1.json")
+        write_json({}, new / "2.json")
+        assert not [path for path in folder.rglob("*.json") if not path.is_relative_to(new)]
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*")} == {"images", "images/1.json", "2.json"}
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_a_folder_that_cannot_be_completed_leaves_nothing_and_errors_name_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    def write() -> None:
+        with write_folder(tmp_path / "folder") as new:
+            write_json({}, new / "1.json")
+            write_json({}, new / "1.json" / "2.json")
+
+    with pytest.raises(UserError, match=rf"^{tmp_path}/folder/1.json/2.json: cannot be written"):
+        write()
+    with pytest.raises(UserError, match=r"file: cannot be written \("), write_folder(tmp_path / "file"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_digests_are_sha256(tmp_path: Path) -> None:

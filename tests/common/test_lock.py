@@ -1,7 +1,10 @@
 """One process at a time writes to a folder, or to a file."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -71,3 +74,26 @@ def test_a_locked_file_is_a_plain_file(tmp_path: Path, plant: Callable[[Path, Pa
     ):
         file.write(b"x")
     assert mine.read_bytes() == b""
+
+
+def test_a_worker_that_outlives_the_block_does_not_keep_the_lock(tmp_path: Path) -> None:
+    ready, tell = os.pipe()
+    with only_writer(tmp_path):
+        worker = os.fork()
+        if not worker:
+            os.write(tell, b"!")
+            time.sleep(60)
+            os._exit(0)
+    os.read(ready, 1)
+    try:
+        with only_writer(tmp_path):
+            pass
+    finally:
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
+
+
+def test_a_folder_in_which_nothing_can_be_created_is_reported(tmp_path: Path) -> None:
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(UserError, match=r"\.lock: cannot be written \("), only_writer(tmp_path):
+        pass

@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -13,13 +14,14 @@ from helpers.distributed import CONTEXT
 class Command:
     """`facedet` with arguments, running with one thread in a process group of its own.
 
-    Two runs side by side would wait for each other's threads. pid: of the process and of its group.
+    Two runs side by side would wait for each other's threads. pid: of the process and of its group. first: what the
+    process does before; it must pickle.
     """
 
-    def __init__(self, *arguments: object):
+    def __init__(self, *arguments: object, first: Callable[[], object] = list):
         self._folder = tempfile.TemporaryDirectory()
         self._files = [Path(self._folder.name) / name for name in ("stdout", "stderr")]
-        self._process = CONTEXT.Process(target=_run, args=([str(each) for each in arguments], self._files))
+        self._process = CONTEXT.Process(target=_run, args=([str(each) for each in arguments], self._files, first))
         self._process.start()
         self.pid: int = self._process.pid  # type: ignore[assignment]
 
@@ -44,11 +46,12 @@ class Command:
         return self._files[number].read_text() if self._files[number].exists() else ""
 
 
-def _run(arguments: list[str], files: list[Path]) -> None:
+def _run(arguments: list[str], files: list[Path], first: Callable[[], object]) -> None:
     os.setsid()
     for stream, path in zip((sys.stdout, sys.stderr), files, strict=True):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), stream.fileno())
     torch.set_num_threads(1)
     from facedet.cli import main
 
+    first()
     main(arguments, prog_name="facedet")

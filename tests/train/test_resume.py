@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ import torch
 from helpers.commands import Command
 
 from facedet.common.errors import UserError
+from facedet.common.unfinished import new_name
 from facedet.train import finetune
 from facedet.train.record.metric import FaceAP
 from facedet.weights.torch_file import read_torch_file
@@ -165,12 +165,11 @@ def test_a_damaged_checkpoint_is_replaced_by_the_one_before(
     shutil.copytree(whole, folder)
     assert read_torch_file(folder / "previous.pth")["meta"]["iter"] < 24
     (folder / "last.pth").write_bytes((folder / "last.pth").read_bytes()[:5000])
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    (folder / f".facedet-{ended.pid}.last.pth").write_bytes(b"left by a dead process")
+    leftover = folder / f"{new_name()}.pth"
+    leftover.write_bytes(b"left by a dead process")
     output = run_to_the_end(arguments(small, drawn, folder, "--resume"))
     assert f"continuing from {folder / 'previous.pth'}" in output
-    assert not (folder / f".facedet-{ended.pid}.last.pth").exists()
+    assert not leftover.exists()
     assert_same_run(folder, never_stopped)
 
 

@@ -3,45 +3,32 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from facedet.common.errors import UserError
-
-_BEGUN = ".facedet-"  # then the process ID and the name: a file that is being written
+from facedet.common.unfinished import (
+    is_unfinished,
+    new_name,
+    remove_leftovers,
+    sweep_once,
+    unfinished_file,
+    unfinished_folder,
+)
 
 
 def check_writable(folder: Path) -> None:
-    """Create the folder if it is missing. Raises UserError if it cannot be written to."""
-    probe = folder / f"{_BEGUN}{os.getpid()}.writable"
+    """Create the folder if it is missing, and remove leftovers. Raises UserError if it cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink(missing_ok=True)  # another process may have removed it as a leftover
+        remove_leftovers(folder)
+        with unfinished_file(folder / new_name()):
+            pass
     except OSError as error:
         raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Remove the incomplete files that killed processes of this machine left behind."""
-    for leftover in folder.glob(f"{_BEGUN}*"):
-        process = leftover.name.removeprefix(_BEGUN).partition(".")[0]
-        if process.isdecimal() and not _is_running(int(process)):
-            with suppress(OSError):
-                leftover.unlink()
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # another user's process
-        return True
-    return True
 
 
 def refuse_inputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
@@ -54,7 +41,12 @@ def refuse_inputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None])
 
 def write_json(content: Any, path: Path) -> None:
     """Write plain values as JSON. Raises UserError if the file cannot be written, ValueError for NaN or infinity."""
-    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+    write_text(path, as_json(content))
+
+
+def as_json(content: Any) -> str:
+    """The text of `write_json`."""
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -80,15 +72,13 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def write_beside(path: Path, keep: Path | None = None, *, durable: bool = True) -> Iterator[Path]:
-    """Yield a temporary path in the same folder (created if missing) and rename it to `path` if no error occurred.
+    """Yield a temporary file in the same folder (created if missing) and rename it to `path` if no error occurred.
 
     The file is flushed to the disk before it is renamed, so that a power failure cannot leave an empty one; `durable`
     False leaves this out, for a file that is checked when it is read. keep: the earlier file is kept under this name,
     in the same folder. Raises UserError if the file cannot be written, such as when the disk is full.
     """
-    temporary = path.with_name(f"{_BEGUN}{os.getpid()}.{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _named(path), _begun([path]) as (temporary,):
         yield temporary
         if durable:
             _sync(temporary)
@@ -97,11 +87,80 @@ def write_beside(path: Path, keep: Path | None = None, *, durable: bool = True) 
         temporary.replace(path)
         if durable:
             _sync(path.parent)
+
+
+@contextmanager
+def write_together(path: Path, *others: Path) -> Iterator[list[Path]]:
+    """`write_beside` for files of one folder that belong together: `path`, which readers open first, and others.
+
+    Whenever it is interrupted, `path` is not there or all are of one version: the earlier `path` is removed before the
+    others are replaced, and the new one comes last. The temporary files have equal stems where the files have.
+    """
+    with _named(path), _begun([path, *others]) as temporary:
+        yield temporary
+        for file in temporary:
+            _sync(file)
+        path.unlink(missing_ok=True)
+        _sync(path.parent)
+        for file, other in zip(temporary[1:], others, strict=True):
+            file.replace(other)
+        _sync(path.parent)
+        temporary[0].replace(path)
+        _sync(path.parent)
+
+
+@contextmanager
+def write_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder, whose content becomes that of `folder` if no error occurred. Raises UserError.
+
+    `folder` is created or empty. A new one appears complete; into an empty one, which can be a mount point, folders
+    and then files are moved.
+    """
+    exists = folder.is_dir()
+    base = folder if exists else folder.parent
+    temporary = base / new_name()
+    with _named(folder):
+        base.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(base)
+        with unfinished_folder(temporary):
+            try:
+                yield temporary
+            except UserError as error:
+                raise UserError(str(error).replace(str(temporary), str(folder))) from error
+            _sync(temporary)
+            if exists:
+                for entry in sorted(temporary.iterdir(), key=Path.is_file):
+                    entry.replace(folder / entry.name)
+            else:
+                temporary.replace(folder)
+            _sync(base)
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but what somebody is writing."""
+    return all(is_unfinished(path.name) for path in folder.iterdir())
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Errors of the system become a UserError about `path`."""
+    try:
+        yield
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _begun(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Temporary files for `paths` in their folder."""
+    folder, name, stems = paths[0].parent, new_name(), [path.stem for path in paths]
+    folder.mkdir(parents=True, exist_ok=True)
+    sweep_once(folder)
+    temporary = [folder / f"{name}.{stems.index(path.stem)}{path.suffix}" for path in paths]
+    with ExitStack() as stack:
+        for file in temporary:
+            stack.enter_context(unfinished_file(file))
+        yield temporary
 
 
 def _keep(path: Path, earlier: Path) -> None:

@@ -8,7 +8,7 @@ import cv2
 import jinja2
 import numpy as np
 
-from facedet.common.files import write_json, write_text
+from facedet.common.files import as_json, write_text, write_together
 
 
 def write_report(template: Path, folder: Path, content: Any, **values: Any) -> Path:
@@ -16,8 +16,12 @@ def write_report(template: Path, folder: Path, content: Any, **values: Any) -> P
 
     Returns the path of the page. Raises UserError.
     """
-    write_json(content, folder / f"{template.stem}.json")
-    return write_page(template, folder / template.name, **values)
+    path, text = folder / template.name, as_json(content)
+    filled = _fill(template, values)
+    with write_together(path, path.with_suffix(".json")) as (page, data):
+        page.write_text(filled, encoding="utf-8")
+        data.write_text(text, encoding="utf-8")
+    return path
 
 
 def write_page(template: Path, path: Path, **values: Any) -> Path:
@@ -25,6 +29,11 @@ def write_page(template: Path, path: Path, **values: Any) -> Path:
 
     A template extends page.html, which is next to this module.
     """
+    write_text(path, _fill(template, values))
+    return path
+
+
+def _fill(template: Path, values: dict[str, Any]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),
         autoescape=True,
@@ -32,9 +41,7 @@ def write_page(template: Path, path: Path, **values: Any) -> Path:
         lstrip_blocks=True,
     )
     environment.filters["file_name"] = lambda name: Path(name).name
-    page = environment.get_template(template.name).render(**values)
-    write_text(path, page)
-    return path
+    return environment.get_template(template.name).render(**values)
 
 
 def as_jpeg(image: np.ndarray) -> str:

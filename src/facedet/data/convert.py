@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from facedet.common.errors import UserError
-from facedet.common.files import one_per_line, refuse_inputs, write_beside, write_text
+from facedet.common.files import is_empty, one_per_line, refuse_inputs, write_beside, write_folder, write_text
 from facedet.common.parallel import map_ahead
 from facedet.common.progress import Progress, Tell, silent, tell_nobody
 from facedet.data.dataset import DatasetSource, read_dataset
@@ -39,7 +39,7 @@ def check_target(sources: Iterable[DatasetSource], folder: Path, to: str) -> Non
     """Raise UserError if a dataset cannot be written as `to` into this folder."""
     if to not in TARGETS:
         raise UserError(f"'{to}' cannot be written; choose one of {', '.join(TARGETS)}")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or not is_empty(folder)):
         raise UserError(f"{folder}: is not an empty folder; choose another one for the converted dataset")
     for source in sources:
         refuse_inputs([folder], [source.path, source.images])
@@ -71,14 +71,16 @@ def write_dataset(
         tell(str(loss))
     names = target_names((photo.path for photo in fitted), target.flat)
     entries = [Entry(photo, names[photo.path], VAL if photo.path in val else TRAIN) for photo in fitted]
-    copies = ((entry.photo.path, folder / target.images / entry.name) for entry in progress(entries, "copy"))
-    for _ in map_ahead(lambda copy: copy_image(*copy), copies):
-        pass
-    for part in (TRAIN, VAL) if val else ():
-        listed = [f"./{target.images}/{entry.name}" for entry in entries if entry.part == part]
-        write_text(folder / f"{part}.txt", one_per_line(listed))
     classes = list(dict.fromkeys(name for photo in fitted for name in photo.classes)) or [FACE]
-    return Path(target.module.write(folder, entries, classes))
+    with write_folder(folder) as new:
+        copies = ((entry.photo.path, new / target.images / entry.name) for entry in progress(entries, "copy"))
+        for _ in map_ahead(lambda copy: copy_image(*copy), copies):
+            pass
+        for part in (TRAIN, VAL) if val else ():
+            listed = [f"./{target.images}/{entry.name}" for entry in entries if entry.part == part]
+            write_text(new / f"{part}.txt", one_per_line(listed))
+        path = Path(target.module.write(new, entries, classes))
+    return folder / path.relative_to(new)
 
 
 def copy_image(image: Path, target: Path) -> None:

@@ -8,6 +8,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from facedet.common.errors import UserError
+from facedet.common.unfinished import is_unfinished
 from facedet.data.archive import Archive, archive_of
 
 _SYSTEM = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")  # what systems put next to the files of people
@@ -145,7 +146,9 @@ def _walk(folder: Path, nested: bool) -> Iterator[Path]:
 
 
 def _is_of_system(path: Path) -> bool:
-    return path.name in _SYSTEM or path.name.startswith(_RESOURCE) or "__MACOSX" in path.parts
+    """Also what an interrupted command left."""
+    name = path.name
+    return name in _SYSTEM or name.startswith(_RESOURCE) or "__MACOSX" in path.parts or is_unfinished(name)
 
 
 def _is_folder_of_system(path: Path) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from facedet.common.errors import UserError
-from facedet.common.files import check_writable, write_beside
+from facedet.common.files import check_writable, write_together
 from facedet.common.progress import Progress, silent
 from facedet.data.dataset import DatasetSource, read_annotations, read_dataset
 from facedet.data.formats.recognise import find_annotations
@@ -190,6 +190,6 @@ def _comparison(judge: AccuracyJudge, found: dict[str, list[Detections]], left_o
 
 
 def _copy(source: Path, target: Path) -> None:
-    with write_beside(target) as graph, write_beside(target.with_suffix(".bin")) as weights:
+    with write_together(target, target.with_suffix(".bin")) as (graph, weights):
         shutil.copyfile(source, graph)
         shutil.copyfile(source.with_suffix(".bin"), weights)

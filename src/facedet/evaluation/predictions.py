@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from facedet.common.errors import UserError, first_line
-from facedet.common.files import one_per_line, write_text
+from facedet.common.files import is_empty, one_per_line, write_folder, write_text
 from facedet.data.names import nearest, parts_of
 from facedet.data.storage import opened
 from facedet.data.structures import NO_DETECTIONS, Detections
@@ -29,13 +29,14 @@ def save_predictions(names: Sequence[str], detections: Sequence[Detections], fol
     """
     if len(set(names)) < len(names):
         raise UserError(f"{folder}: two images have the same EVENT/FILE.txt; evaluate their folders separately")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or not is_empty(folder)):
         raise UserError(f"{folder}: is not an empty folder; choose another folder for the predictions")
-    for name, found in zip(names, detections, strict=True):
-        rows = [f"{name}.jpg", str(len(found.scores))]
-        for (x1, y1, x2, y2), score in zip(found.boxes.tolist(), found.scores.tolist(), strict=True):
-            rows.append(f"{x1:.3f} {y1:.3f} {x2 - x1:.3f} {y2 - y1:.3f} {score:.6f}")
-        write_text(folder / f"{name}.txt", one_per_line(rows))
+    with write_folder(folder) as new:
+        for name, found in zip(names, detections, strict=True):
+            rows = [f"{name}.jpg", str(len(found.scores))]
+            for (x1, y1, x2, y2), score in zip(found.boxes.tolist(), found.scores.tolist(), strict=True):
+                rows.append(f"{x1:.3f} {y1:.3f} {x2 - x1:.3f} {y2 - y1:.3f} {score:.6f}")
+            write_text(new / f"{name}.txt", one_per_line(rows))
 
 
 def read_predictions(source: Path) -> dict[str, Detections]:

@@ -7,7 +7,7 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from facedet.common.errors import UserError, first_line
-from facedet.common.files import write_beside
+from facedet.common.files import write_together
 from facedet.export.adapt import adapt
 from facedet.export.graph_parts import last_convolutions, sums_of_taps
 from facedet.export.interface import CLASSES, INPUT_ALIAS, SHOW_ABOVE
@@ -49,7 +49,7 @@ def save_ir(model: ov.Model, path: Path, *, fp16: bool) -> None:
     if fp16:
         model = model.clone()
         _store_in_half_precision(model)
-    with write_beside(path) as graph, write_beside(path.with_suffix(".bin")) as weights:  # OpenVINO writes both
+    with write_together(path, path.with_suffix(".bin")) as (graph, weights):  # OpenVINO writes both
         try:
             ov.save_model(model, graph, compress_to_fp16=False)
             seal(graph, weights)

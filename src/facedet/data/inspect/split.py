@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.common.files import one_per_line, write_text
+from facedet.common.files import one_per_line, write_together
 from facedet.common.progress import Progress, Tell, silent, tell_nobody
 from facedet.data.classes import ALL
 from facedet.data.dataset import DatasetSource, read_dataset
@@ -33,13 +33,16 @@ def split_dataset(
 
     Raises UserError like it, and when a list already exists.
     """
-    files = folder / TRAIN, folder / VAL
-    for file in files:
-        if file.exists():
-            raise UserError(f"{file}: already exists; choose another folder")
-    for file, names in zip(files, split_names(source, share, seed, progress, tell), strict=True):
-        write_text(file, one_per_line(names))
-    return files
+    train, val = folder / TRAIN, folder / VAL
+    if train.exists():
+        raise UserError(f"{train}: already exists; choose another folder")
+    texts = [one_per_line(names) for names in split_names(source, share, seed, progress, tell)]
+    if val.exists() and val.read_text(encoding="utf-8", errors="replace") != texts[1]:  # else: an interrupted split's
+        raise UserError(f"{val}: already exists; choose another folder")
+    with write_together(train, val) as lists:
+        for file, text in zip(lists, texts, strict=True):
+            file.write_text(text, encoding="utf-8")
+    return train, val
 
 
 def split_names(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from facedet.common.errors import UserError
-from facedet.common.files import check_writable, remove_leftovers
+from facedet.common.files import check_writable
 from facedet.common.lock import only_writer
 from facedet.train.machine.distributed import is_first, wait
 
@@ -20,7 +20,6 @@ def own(folder: Path, resume: bool) -> Iterator[None]:
     check_writable(folder)
     with only_writer(folder):
         refuse_earlier_run(folder, resume)
-        remove_leftovers(folder)
         wait()
         yield
 
