@@ -15,7 +15,7 @@ from facedet.evaluation.metrics.faces import BoxInImage, false_positives, is_det
 from facedet.evaluation.metrics.heights import HEIGHT_EDGES
 from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.predict import predict
-from facedet.inference.session import open_session
+from facedet.inference.session import check_model, open_session
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,9 @@ def compare_models(
     """
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
-    dataset = read_dataset(DatasetSource.of(source, "val"))
+    for path in models:
+        check_model(path, config=config)
+    dataset = read_dataset(DatasetSource.of(source, "val"), progress)
     sessions = [open_session(path, config=config) for path in models]
     paths = [photo.path for photo in dataset.photos]
     (first, unreadable), (second, unreadable_later) = (predict(session, paths, progress) for session in sessions)

@@ -14,7 +14,7 @@ from facedet.evaluation.evaluate import Evaluation, evaluate_detections
 from facedet.evaluation.metrics.wider import WiderTruth, read_truth
 from facedet.inference.info import describe
 from facedet.inference.predict import predict
-from facedet.inference.session import open_session
+from facedet.inference.session import check_model, open_session
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ def reproduce(wider: Path, ir: Path, progress: Progress = silent) -> tuple[list[
     wider: folder that contains WIDER_val/images and, anywhere below it, the four official .mat files
     (eval_tools/ground_truth).
     """
+    check_model(ir)
     truth = read_truth(_ground_truth(wider))
     photos = _photos(wider, truth)
     session, info, card = open_session(ir), describe(ir), Card()

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from facedet.common.errors import UserError, first_line
 from facedet.common.files import sha256
+from facedet.weights.names import MOBILENETS, PREFIX, RESNETS, check_network
 from facedet.weights.torch_file import is_state_dict, read_torch_file
 
-PREFIX = "torchvision:"  # of the name of such weights, before torchvision's name of the network
 _IMAGENET = "IMAGENET1K_V1"  # as in the released recipe; later versions were trained at other input sizes
 
 
@@ -71,12 +71,12 @@ def _mobilenet_v2_name(name: str) -> str | None:
 
 FAMILIES = (
     Family(
-        r"resnet\d+|resnext\d+_\w+|wide_resnet\d+_2",
+        RESNETS,
         frozenset({"conv1.weight", "layer1.0.conv1.weight"}),
         _resnet_name,
     ),
     Family(
-        "mobilenet_v2",
+        MOBILENETS,
         frozenset({"features.0.0.weight", "features.1.conv.0.0.weight", f"features.{_LAST}.0.weight"}),
         _mobilenet_v2_name,
         {"mobilenet_v2": "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889"},
@@ -101,9 +101,8 @@ def imagenet_file(name: str) -> Path:
 
     Its SHA-256 is checked each time: all of it, or the eight digits that torchvision's file names contain.
     """
-    family = next((each for each in FAMILIES if re.fullmatch(each.networks, name)), None)
-    if family is None:
-        raise UserError(f"{PREFIX}{name}: give weights of a network that mmdet has too: a ResNet or mobilenet_v2")
+    check_network(name)
+    family = next(each for each in FAMILIES if re.fullmatch(each.networks, name))
     url = _address(name)
     path = Path(torch.hub.get_dir(), "checkpoints", url.rsplit("/", 1)[1])
     checksum = family.checksums.get(name, path.stem.rsplit("-", 1)[1])
@@ -115,10 +114,7 @@ def imagenet_file(name: str) -> Path:
 
 
 def _address(name: str) -> str:
-    try:
-        return torchvision.models.get_model_weights(name)[_IMAGENET].url
-    except (ValueError, KeyError) as error:
-        raise UserError(f"{PREFIX}{name}: torchvision has no such weights") from error
+    return torchvision.models.get_model_weights(name)[_IMAGENET].url
 
 
 def _download(url: str, path: Path, checksum: str, name: str) -> None:

@@ -14,6 +14,7 @@ from openvino.passes import ConstantFolding, Manager
 
 from facedet.common.errors import UserError, last_line
 from facedet.weights.graph_facts import SECTION, most_used_type, onnx_facts
+from facedet.weights.names import check_file
 
 _FEW = 4  # values
 CONVOLUTIONS = ("Convolution", "GroupConvolution")  # types of operations
@@ -33,10 +34,7 @@ def core() -> ov.Core:
 
 def read_model(path: Path) -> ov.Model:
     """Read the graph of an IR or ONNX file. Raises UserError."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file or folder")
-    if path.suffix == ".xml" and not path.with_suffix(".bin").is_file():
-        raise UserError(f"{path}: its weights are missing; put {path.with_suffix('.bin').name} into the same folder")
+    check_file(path)
     try:
         if path.suffix == ".onnx":  # read by the ONNX frontend only: others look for a torch archive in it and run that
             frontend = FrontEndManager().load_by_framework("onnx")
