@@ -52,9 +52,13 @@ def test_a_step_tells_how_long_it_takes_and_ends_with_an_error(told: Told) -> No
     def progress(items: list, description: str) -> Iterator:
         return lines(items, description, first=0, every=0)
 
-    with pytest.raises(ZeroDivisionError), step(progress, "recover"):
-        told.wait(2)
-        raise ZeroDivisionError
+    def work() -> None:
+        with step(progress, "recover"):
+            told.wait(2)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
     assert told[0] == "recover: 0 s so far"
 
 
