@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.common.progress import Progress, silent
+from facedet.common.progress import Progress, silent, step
 from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.structures import Detections, Photo
 from facedet.evaluation.metrics.faces import BoxInImage, false_positives, is_detected
@@ -89,7 +89,8 @@ def compare_models(
     kept = [k for k in range(len(paths)) if k not in unreadable]
     photos = [dataset.photos[k] for k in kept]
     detections = [[of_model[k] for k in kept] for of_model in (first, second)]
-    return compare_detections(models, threshold, photos, detections, [*dataset.skipped, *unreadable.values()])
+    with step(progress, "compare"):
+        return compare_detections(models, threshold, photos, detections, [*dataset.skipped, *unreadable.values()])
 
 
 def compare_detections(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.common.progress import Progress, silent
+from facedet.common.progress import Progress, silent, step
 from facedet.data.dataset import DatasetSource, check_source, read_dataset
 from facedet.data.structures import NO_DETECTIONS, Detections, Photo
 from facedet.evaluation.metrics.coco import average_precision
@@ -121,7 +121,8 @@ def evaluate(
         detections = [d for k, d in enumerate(detections) if k not in unreadable]
         photos = [p for k, p in enumerate(photos) if k not in unreadable]
     wanted = metrics or [m for m in METRICS if (m != "coco" or source) and (m != "wider" or truth)]
-    return evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
+    with step(progress, "measure"):
+        return evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
 
 
 def _check_arguments(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.common.progress import Progress, silent
+from facedet.common.progress import Progress, silent, step
 from facedet.data.image import image_size
 from facedet.data.structures import Photo
 from facedet.detector.card import Card
@@ -39,7 +39,8 @@ def reproduce(wider: Path, ir: Path, progress: Progress = silent) -> tuple[list[
     detections, unreadable = predict(session, [p.path for p in photos], progress)
     if unreadable:
         raise UserError(f"{next(iter(unreadable.values()))}: the card's figures need all images")
-    evaluation = evaluate_detections(str(ir), photos, detections, truth, ("coco", "wider", "ap64"))
+    with step(progress, "measure"):
+        evaluation = evaluate_detections(str(ir), photos, detections, truth, ("coco", "wider", "ap64"))
     wider_ap, coco = evaluation.metrics["wider"], evaluation.metrics["coco"]["AP"]
     figures = [
         CardFigure("AP, faces > 64x64, %", 100 * evaluation.metrics["ap64"], card.ap64),

@@ -88,7 +88,7 @@ def check_parity(
     outputs = _run(sessions, default_sessions, levels, progress(paths, "parity"))
     interfaces = [session.interface() for session in sessions] if reference else []
     pairs = []
-    for k, session in enumerate(sessions[1:], 1):
+    for k, session in enumerate(progress(sessions[1:], "compare"), 1):
         pair = _judge(sessions[0], session, outputs, k)
         if reference:
             pair = _with_levels(pair, levels[k - 1].differences(), interface_reasons(interfaces[0], interfaces[k]))
