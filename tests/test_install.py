@@ -146,6 +146,17 @@ def test_torch_is_not_imported_for_exported_models_where_it_is_installed(
     check_exit(run_verbs(Path(sys.executable), verbs, tmp_path))
 
 
+def test_a_detection_with_an_ir_imports_what_it_needs(
+    exported: dict[str, Path], unseen_images: Path, tmp_path: Path
+) -> None:
+    line = ["detect", str(exported["fp32"]), str(min(unseen_images.iterdir())), "-o", str(tmp_path / "found")]
+    code = f"import sys; from facedet.cli import main; main({line}, standalone_mode=False); print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    not_needed = {"torch", "mmdet", "mmengine", "scipy", "matplotlib", "onnx", "onnxruntime", "pycocotools", "requests"}
+    assert not (not_needed | {"jinja2", "nncf", "yaml"}) & set(done.stdout.split("'"))
+    assert (tmp_path / "found" / "detections.json").is_file()
+
+
 def test_what_needs_torch_says_how_to_install_it(
     run_without_torch: Callable[[Verbs], Results], trained: Path, exported: dict[str, Path], drawn: Path, tmp_path: Path
 ) -> None:

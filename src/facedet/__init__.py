@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from facedet.inference.face_detector import FaceDetector
     from facedet.inference.face_detector import open_detector as open
     from facedet.parity.check import check_parity
-    from facedet.train.training import finetune, try_run
+    from facedet.train.api import finetune, try_run
     from facedet.weights.importing import import_weights
 
 __all__ = [
@@ -52,11 +52,11 @@ _WHERE = {
     "dataset": "data.dataset:dataset_source",
     "evaluate": "evaluation.evaluate",
     "export_model": "export.export",
-    "finetune": "train.training",
+    "finetune": "train.api",
     "import_weights": "weights.importing",
     "open": "inference.face_detector:open_detector",
     "quantize": "evaluation.gated_quantization:quantize_model",
-    "try_run": "train.training",
+    "try_run": "train.api",
 }
 
 

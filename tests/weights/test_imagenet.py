@@ -142,16 +142,9 @@ def test_without_a_network_the_message_says_where_the_file_belongs(torchvision_s
         read_initial("torchvision:resnet18")
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("resnet17", "torchvision has no such weights"),
-        ("vgg16", "give weights of a network that mmdet has too"),  # and is not downloaded
-        ("resnet", "give weights of a network that mmdet has too"),
-    ],
-)
-def test_names_that_torchvision_or_mmdet_lacks_are_refused(name: str, message: str) -> None:
-    with pytest.raises(UserError, match=f"torchvision:{name}: {message}"):
+@pytest.mark.parametrize("name", ["resnet17", "resnet", "vgg16"])  # vgg16 is not downloaded
+def test_names_that_torchvision_or_mmdet_lacks_are_refused(name: str) -> None:
+    with pytest.raises(UserError, match=f"torchvision:{name}: give weights of a network that mmdet has too"):
         read_initial(f"torchvision:{name}")
 
 

@@ -134,9 +134,8 @@ def train(
     """
     from facedet.data.dataset import DatasetSource
     from facedet.text.training import dry_run_text, summary_text
-    from facedet.train.machine.distributed import is_first
     from facedet.train.options import TrainingOptions
-    from facedet.train.training import run_first_steps, run_training
+    from facedet.train.preflight import preflight
 
     for option, given in (("--train-list", train_lists), ("--train-images", train_images)):
         if given and len(given) != len(train_sets):
@@ -154,6 +153,10 @@ def train(
     folder = val_images or images
     val = DatasetSource(val_set, folder, val_list, **reading) if isinstance(val_set, Path) else val_set
     chosen = TrainingOptions(config, train, val, work_dir=work_dir or Path("runs") / Path(config).stem, **options)
+    preflight(chosen)
+    from facedet.train.machine.distributed import is_first  # torch, once it is known that a run is possible
+    from facedet.train.training import run_first_steps, run_training
+
     if dry_run:
         tried = run_first_steps(chosen)
         if is_first():

@@ -33,14 +33,20 @@ def fetch(name: str, output: Path, mirror: str | None) -> None:
     type=FILE,
     help="Images to measure new batch normalization statistics on (an IR has none).",
 )
+@click.option(
+    "--calibrate-images",
+    type=click.IntRange(1),
+    help="Number of them to use; of more, every n-th by name.  [default: 32]",
+)
 @click.option("--config", help="Config of the network.  [default: the one stored in the file, else the released one]")
-def import_(source: Path, output: Path, **options: Any) -> None:
+def import_(source: Path, output: Path, calibrate_images: int | None, **options: Any) -> None:
     """Turn SOURCE into a trainable checkpoint.
 
     SOURCE is the released snapshot (.pth), an IR (.xml) or an ONNX file (.onnx); own exports with --no-fold only.
     """
     from facedet.text.model import origin_lines
-    from facedet.weights.importing import import_weights
+    from facedet.weights.importing import CALIBRATION_IMAGES, import_weights
 
-    origin = import_weights(source, output, progress=bar, **options)
+    count = calibrate_images or CALIBRATION_IMAGES
+    origin = import_weights(source, output, calibrate_images=count, progress=bar, tell=tell, **options)
     click.echo("\n".join([*origin_lines(origin), f"wrote {output}"]))

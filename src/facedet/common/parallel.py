@@ -11,12 +11,12 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def map_ahead(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
+def map_ahead(function: Callable[[_T], _R], items: Iterable[_T], workers: int | None = None) -> Iterator[_R]:
     """Yield the results in the order of `items`. Threads compute them, at most a few ahead of the caller.
 
-    An error of `function` is raised at the position of its item.
+    workers: number of threads; None for one on each core. An error of `function` is raised at the position of its item.
     """
-    workers = thread_count()
+    workers = workers or thread_count()
     pending: deque[Future[_R]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:

@@ -11,6 +11,24 @@ def silent(items: Iterable, description: str) -> Iterable:
     return items
 
 
+@contextmanager
+def step(progress: Progress, description: str) -> Iterator[None]:
+    """Show that one long piece of work, the block, is going on."""
+    shown = iter(progress([None], description))
+    next(shown)
+    try:
+        yield
+    finally:
+        next(shown, None)
+
+
+def duration(seconds: float) -> str:
+    """A time in whole seconds, minutes or hours."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
 Tell = Callable[[str], None]  # takes a line that a person should read
 
 

@@ -29,7 +29,7 @@ def convert_dataset(
     1 % of the images, boxes or class names and the source does not allow losses.
     """
     check_target([source], folder, to)
-    dataset = read_dataset(source)
+    dataset = read_dataset(source, progress)
     for line in dataset.skipped:
         tell(line)
     return write_dataset(dataset.photos, folder, to, source.allow_losses, progress=progress, tell=tell)

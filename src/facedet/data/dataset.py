@@ -10,20 +10,23 @@ import numpy as np
 
 from facedet.common.errors import UserError
 from facedet.common.parallel import map_ahead
+from facedet.common.progress import Progress, silent, step
 from facedet.data.classes import check_classes, only_classes
-from facedet.data.formats.recognise import find_annotations, recognise
+from facedet.data.formats.recognise import check_given, find_annotations, recognise
 from facedet.data.formats.table import FORMATS, TABLE
 from facedet.data.image import image_size, is_image_name
 from facedet.data.lists import read_list
 from facedet.data.losses import Loss, Lost, refuse_many
 from facedet.data.names import common_end, parts_of
 from facedet.data.photos import Photos
+from facedet.data.storage import is_dir, is_file
 from facedet.data.structures import AnnotatedDataset, Photo
 
 __all__ = [
     "FORMATS",
     "MIN_SIDE",
     "DatasetSource",
+    "check_source",
     "dataset_source",
     "read_annotations",
     "read_dataset",
@@ -79,7 +82,16 @@ def dataset_source(
     return DatasetSource(Path(path), folder, selected, format, split, weight, tuple(classes), allow_losses)
 
 
-def read_dataset(source: DatasetSource) -> AnnotatedDataset:
+def check_source(source: DatasetSource) -> None:
+    """Raise UserError if a path of the source does not exist, or its format is unknown. Reads nothing."""
+    check_given(source.path, source.format)
+    if source.images and not is_dir(source.images):
+        raise UserError(f"{source.images}: no such folder")
+    if source.names and not is_file(source.names):
+        raise UserError(f"{source.names}: no such file")
+
+
+def read_dataset(source: DatasetSource, progress: Progress = silent) -> AnnotatedDataset:
     """Read a dataset, with the classes that count as faces. Raises UserError.
 
     Leaves out images that are missing, unreadable or annotated at another size, images whose annotation cannot be read
@@ -87,19 +99,20 @@ def read_dataset(source: DatasetSource) -> AnnotatedDataset:
     1 %, of images, boxes or listed names, is a UserError, unless the source allows it. Clips boxes that are partly
     outside.
     """
-    dataset = read_every_class(source)
+    dataset = read_every_class(source, progress)
     check_classes(source.classes, dataset.classes, source.path)
     return dataset
 
 
-def read_every_class(source: DatasetSource) -> AnnotatedDataset:
+def read_every_class(source: DatasetSource, progress: Progress = silent) -> AnnotatedDataset:
     """`read_dataset` without a check of the source's classes, which other datasets may have. Raises UserError."""
     found: list[Loss] = []
-    annotated, whole = _read(source, found)
+    with step(progress, f"read {source.path.name}"):
+        annotated, whole = _read(source, found)
     losses = [loss for loss in found if loss.kind != Lost.REMARK]
     read = len(losses)
     counted = [loss for loss in losses if loss.kind == Lost.NAME or not source.names or loss.file not in whole]
-    photos = Photos(_checked(annotated, losses))
+    photos = Photos(_checked(annotated, losses, progress, f"open {source.path.name}"))
     if not photos:
         why = f" (first reason: {losses[0]})" if losses else ""
         raise UserError(f"{source.path}: no usable image{why}")
@@ -163,9 +176,9 @@ def valid_boxes(boxes: np.ndarray) -> np.ndarray:
     return np.asarray((np.abs(boxes) <= _LARGEST_COORDINATE).all(axis=1))
 
 
-def _checked(photos: Sequence[Photo], losses: list[Loss]) -> Iterator[Photo]:
+def _checked(photos: Sequence[Photo], losses: list[Loss], progress: Progress, description: str) -> Iterator[Photo]:
     """The usable photos, in order. Adds what is not usable to `losses`. Reads the headers of several images at once."""
-    for photo, size in zip(photos, map_ahead(_size, photos), strict=True):
+    for photo, size in zip(photos, map_ahead(_size, progress(photos, description)), strict=True):
         try:
             yield _check_photo(photo, size, losses)
         except UserError as error:

@@ -36,7 +36,7 @@ def merge_datasets(
     if val_share is not None:
         check_share(val_share)
     check_target(sources, folder, to)
-    read = [read_every_class(source) for source in sources]
+    read = [read_every_class(source, progress) for source in sources]
     classes = frozenset(chain.from_iterable(dataset.classes for dataset in read))
     for source in sources:  # a chosen class may be missing in some of the datasets
         check_classes(source.classes, classes, source.path)

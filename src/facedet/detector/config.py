@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.utils import import_modules_from_strings
 
 from facedet.common.errors import UserError, first_line
-from facedet.configs import FOLDER
+from facedet.detector.config_file import find_config
 from facedet.detector.stored_network import StoredNetwork, plain
 
 _KEYS = {
@@ -30,12 +30,7 @@ _NESTED = {
 
 def load_config(config: str | Path) -> Config:
     """Read a config by its name in configs/ (`tiny`) or by path. Raises UserError."""
-    path = Path(config)
-    if not path.suffix and (FOLDER / f"{path.name}.py").is_file() and not path.is_file():
-        path = FOLDER / f"{path.name}.py"
-    if not path.is_file():
-        names = ", ".join(sorted(p.stem for p in FOLDER.glob("[!_]*.py")))
-        raise UserError(f"{config}: no such config; give a file or one of {names}")
+    path = find_config(config)
     try:
         loaded = Config.fromfile(path, import_custom_modules=False)
     except Exception as error:  # a config is Python code: it can raise anything

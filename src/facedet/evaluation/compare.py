@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.common.progress import Progress, silent
+from facedet.common.progress import Progress, silent, step
 from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.structures import Detections, Photo
 from facedet.evaluation.metrics.faces import BoxInImage, false_positives, is_detected
 from facedet.evaluation.metrics.heights import HEIGHT_EDGES
 from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.predict import predict
-from facedet.inference.session import open_session
+from facedet.inference.session import check_model, open_session
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,9 @@ def compare_models(
     """
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
-    dataset = read_dataset(DatasetSource.of(source, "val"))
+    for path in models:
+        check_model(path, config=config)
+    dataset = read_dataset(DatasetSource.of(source, "val"), progress)
     sessions = [open_session(path, config=config) for path in models]
     paths = [photo.path for photo in dataset.photos]
     (first, unreadable), (second, unreadable_later) = (predict(session, paths, progress) for session in sessions)
@@ -87,7 +89,8 @@ def compare_models(
     kept = [k for k in range(len(paths)) if k not in unreadable]
     photos = [dataset.photos[k] for k in kept]
     detections = [[of_model[k] for k in kept] for of_model in (first, second)]
-    return compare_detections(models, threshold, photos, detections, [*dataset.skipped, *unreadable.values()])
+    with step(progress, "compare"):
+        return compare_detections(models, threshold, photos, detections, [*dataset.skipped, *unreadable.values()])
 
 
 def compare_detections(

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.common.progress import Progress, silent
-from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.common.progress import Progress, silent, step
+from facedet.data.dataset import DatasetSource, check_source, read_dataset
 from facedet.data.structures import NO_DETECTIONS, Detections, Photo
 from facedet.evaluation.metrics.coco import average_precision
 from facedet.evaluation.metrics.curve import Curve
@@ -20,7 +20,7 @@ from facedet.evaluation.metrics.wider import SETTINGS, WiderTruth, read_truth, w
 from facedet.evaluation.predictions import match_predictions, read_predictions, wider_image_name
 from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.predict import predict
-from facedet.inference.session import open_session
+from facedet.inference.session import check_model, open_session
 
 METRICS = ("coco", "wider", "ap64")
 
@@ -94,8 +94,12 @@ def evaluate(
     model, predictions, wider_ground_truth = (Path(p) if p else None for p in (model, predictions, wider_ground_truth))
     source = DatasetSource.of(source, "val") if source else None
     _check_arguments(model, source, predictions, wider_ground_truth, metrics)
+    if model:
+        check_model(model, config=config)
+    if source:
+        check_source(source)
     truth = read_truth(wider_ground_truth) if wider_ground_truth else None
-    dataset = read_dataset(source) if source else None
+    dataset = read_dataset(source, progress) if source else None
     photos = list(dataset.photos) if dataset else []
     left_out = list(dataset.skipped) if dataset else []
     speed = None
@@ -117,7 +121,8 @@ def evaluate(
         detections = [d for k, d in enumerate(detections) if k not in unreadable]
         photos = [p for k, p in enumerate(photos) if k not in unreadable]
     wanted = metrics or [m for m in METRICS if (m != "coco" or source) and (m != "wider" or truth)]
-    return evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
+    with step(progress, "measure"):
+        return evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
 
 
 def _check_arguments(

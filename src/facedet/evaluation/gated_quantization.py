@@ -9,7 +9,7 @@ from pathlib import Path
 from facedet.common.errors import UserError
 from facedet.common.files import check_writable, write_together
 from facedet.common.progress import Progress, silent
-from facedet.data.dataset import DatasetSource, read_annotations, read_dataset
+from facedet.data.dataset import DatasetSource, check_source, read_annotations, read_dataset
 from facedet.data.formats.recognise import find_annotations
 from facedet.data.image import find_images, image_size
 from facedet.data.losses import Loss, Lost, refuse_many
@@ -23,7 +23,7 @@ from facedet.export.interface import SHOW_ABOVE
 from facedet.export.targets import TARGETS
 from facedet.export.to_ir import save_ir
 from facedet.inference.predict import predict
-from facedet.inference.session import open_session
+from facedet.inference.session import check_model, open_session
 from facedet.inference.throughput import throughput
 from facedet.weights.ir.graph import core, read_facts, read_model
 
@@ -88,9 +88,15 @@ def quantize_model(
     """
     if not 0 <= max_drop <= 1:
         raise UserError(f"--max-drop {max_drop:g}: AP lies between 0 and 1")
+    model, calibration = Path(model), DatasetSource.of(calibrate, "train")
+    if model.suffix not in (".pth", ".xml"):
+        raise UserError(f"{model}: give a checkpoint (.pth) or an FP32 IR (.xml)")
+    check_model(model, config=config)
+    for source in (calibration, *([DatasetSource.of(val, "val")] if val else [])):
+        check_source(source)
     left_out: list[str] = []
-    model, images = Path(model), _calibration_images(DatasetSource.of(calibrate, "train"), left_out)
-    dataset = read_dataset(DatasetSource.of(val, "val")) if val else None
+    images = _calibration_images(calibration, left_out, progress)
+    dataset = read_dataset(DatasetSource.of(val, "val"), progress) if val else None
     with tempfile.TemporaryDirectory() as scratch:
         files = _float_files(model, Path(scratch), progress, config)
         files["int8"] = (Path(scratch) / TARGETS["int8"], "f32")
@@ -116,7 +122,7 @@ def quantize_model(
         )
 
 
-def _calibration_images(source: DatasetSource, left_out: list[str]) -> list[Path]:
+def _calibration_images(source: DatasetSource, left_out: list[str], progress: Progress) -> list[Path]:
     """The images of a dataset, or of a folder without annotations; those that cannot be opened are left out."""
     try:
         find_annotations(source.path, source.format)
@@ -131,7 +137,7 @@ def _calibration_images(source: DatasetSource, left_out: list[str]) -> list[Path
             refuse_many(losses, {Lost.IMAGE: len(paths), Lost.NAME: len(paths)}, source.path)
         left_out += map(str, losses)
     usable = []
-    for path in paths:
+    for path in progress(paths, f"open {source.path.name}"):
         try:
             image_size(path)
             usable.append(path)
@@ -148,11 +154,9 @@ def _float_files(
     """The float variants by name: file and precision of the computation."""
     if model.suffix == ".pth":
         fp32, fp16 = export_model(model, scratch, ["fp32", "fp16"], progress, config=config).values()
-    elif model.suffix == ".xml":
+    else:
         fp32, fp16 = model, scratch / TARGETS["fp16"]
         save_ir(read_model(fp32), fp16, fp16=True)
-    else:
-        raise UserError(f"{model}: give a checkpoint (.pth) or an FP32 IR (.xml)")
     files = {"fp32": (fp32, "f32"), "fp16": (fp16, "f32")}
     if "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         files["bf16"] = (fp32, "bf16")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.common.progress import Progress, silent
+from facedet.common.progress import Progress, silent, step
 from facedet.data.image import image_size
 from facedet.data.structures import Photo
 from facedet.detector.card import Card
@@ -14,7 +14,7 @@ from facedet.evaluation.evaluate import Evaluation, evaluate_detections
 from facedet.evaluation.metrics.wider import WiderTruth, read_truth
 from facedet.inference.info import describe
 from facedet.inference.predict import predict
-from facedet.inference.session import open_session
+from facedet.inference.session import check_model, open_session
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,15 @@ def reproduce(wider: Path, ir: Path, progress: Progress = silent) -> tuple[list[
     wider: folder that contains WIDER_val/images and, anywhere below it, the four official .mat files
     (eval_tools/ground_truth).
     """
+    check_model(ir)
     truth = read_truth(_ground_truth(wider))
     photos = _photos(wider, truth)
     session, info, card = open_session(ir), describe(ir), Card()
     detections, unreadable = predict(session, [p.path for p in photos], progress)
     if unreadable:
         raise UserError(f"{next(iter(unreadable.values()))}: the card's figures need all images")
-    evaluation = evaluate_detections(str(ir), photos, detections, truth, ("coco", "wider", "ap64"))
+    with step(progress, "measure"):
+        evaluation = evaluate_detections(str(ir), photos, detections, truth, ("coco", "wider", "ap64"))
     wider_ap, coco = evaluation.metrics["wider"], evaluation.metrics["coco"]["AP"]
     figures = [
         CardFigure("AP, faces > 64x64, %", 100 * evaluation.metrics["ap64"], card.ap64),

@@ -6,14 +6,12 @@ from pathlib import Path
 
 from facedet.common.errors import UserError
 from facedet.common.files import check_writable, write_text
-from facedet.common.progress import Progress, silent
+from facedet.common.progress import Progress, silent, step
+from facedet.detector.config_file import find_config
 from facedet.export import postprocess
-from facedet.export.fold import fold_layers
-from facedet.export.load import load_network
-from facedet.export.network import DenseDetector, DeployedDetector
 from facedet.export.targets import FORMATS, TARGETS
-from facedet.export.to_onnx import write_onnx
 from facedet.export.variants import PUBLISHED, Variant
+from facedet.weights.names import check_checkpoint
 
 
 def export_model(
@@ -37,10 +35,20 @@ def export_model(
     """
     variant = Variant(nms, layout, input, batch)
     formats = _formats(formats, variant)
-    network, size, facts = load_network(Path(checkpoint), config)
+    check_checkpoint(Path(checkpoint))
+    if config:
+        find_config(config)
+    from facedet.export.fold import fold_layers  # torch, once it is known that there is something to export
+    from facedet.export.load import load_network
+    from facedet.export.network import DenseDetector, DeployedDetector
+    from facedet.export.to_onnx import write_onnx
+
+    with step(progress, "load"):
+        network, size, facts = load_network(Path(checkpoint), config)
     facts["folded"] = "yes" if fold else "no"
     facts |= {"variant": variant.options} if variant.options else {}
-    detector = fold_layers(network.detector) if fold else network.detector
+    with step(progress, "fold"):
+        detector = fold_layers(network.detector) if fold else network.detector
     check_writable(Path(folder))
     paths = {name: Path(folder) / TARGETS[name] for name in formats}
     with tempfile.TemporaryDirectory() as scratch:

@@ -16,6 +16,7 @@ import numpy as np
 import openvino as ov
 
 from facedet.common.errors import UserError, first_line
+from facedet.common.evenly import evenly
 from facedet.common.files import sha256
 from facedet.common.progress import Progress, silent
 from facedet.data.image import read_image, to_tensor
@@ -56,11 +57,11 @@ def quantize(
     model = read_model(ir)
     if stored_precision(model) != "f32":
         raise UserError(f"{ir}: its weights are stored in {stored_precision(model)}; give the checkpoint or an FP32 IR")
-    count = min(len(images), _MOST_IMAGES)
-    chosen = [images[k * len(images) // count] for k in range(count)]
-    with _nncf() as nncf:
+    chosen = evenly(images, _MOST_IMAGES)
+    size = model.input(0).shape[2]
+    with _nncf() as nncf, _reading(chosen, size, progress) as read:
         options = {
-            "calibration_dataset": nncf.Dataset(chosen, _reader(chosen, model.input(0).shape[2], progress)),
+            "calibration_dataset": nncf.Dataset(chosen, read),
             "subset_size": len(chosen),
             "preset": nncf.QuantizationPreset.PERFORMANCE,
             "target_device": nncf.TargetDevice.CPU,
@@ -96,14 +97,25 @@ def _quantize_within(nncf: Any, model: ov.Model, judge: Judge, max_drop: float, 
     )
 
 
-def _reader(images: Sequence[Path], size: int, progress: Progress) -> Callable[[Path], np.ndarray]:
-    steps = iter(progress(images, "calibrate"))
+@contextmanager
+def _reading(images: Sequence[Path], size: int, progress: Progress) -> Iterator[Callable[[Path], np.ndarray]]:
+    """A function that reads an image. Shows how many it has read, and after all of them that NNCF is at work."""
+    parts = (images, "calibrate"), ([None], "quantize")
+    steps = (each for items, description in parts for each in progress(items, description))
+    uncounted = iter(images)  # NNCF reads some of them again
+    next(steps)
 
     def read(path: Path) -> np.ndarray:
-        next(steps, None)
-        return to_tensor(read_image(path), size)
+        image = to_tensor(read_image(path), size)
+        if next(uncounted, None):
+            next(steps)
+        return image
 
-    return read
+    try:
+        yield read
+    finally:
+        for _ in steps:
+            pass
 
 
 def _facts(ir: Path, images: int, quantized: ov.Model) -> dict[str, str]:

@@ -117,7 +117,7 @@ def benchmark(
     if not runs:
         raise UserError("give one or more models to measure")
     for path, precision in runs:
-        check_model(path, precision)
+        check_model(path, precision, config)
     load, orders = os.getloadavg()[0], list(_orders(len(runs), rounds))
     with ExitStack() as stack:
         processes = [stack.enter_context(_process()) for _ in runs]

@@ -18,7 +18,7 @@ from facedet.data.names import distinct_names, nearest, parts_of
 from facedet.data.structures import Detections
 from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.draw import draw_boxes
-from facedet.inference.session import Session, open_session, to_image_detections
+from facedet.inference.session import Session, check_model, open_session, to_image_detections
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ def detect_images(
     """
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
+    check_model(model, config=config)
     left_out: list[str] = []
     given = [path for source in sources for path in find_images(source, left_out.append)]
     paths = list({abspath(path): path for path in given}.values())

@@ -9,10 +9,12 @@ from facedet.common.errors import UserError
 from facedet.common.extras import require_train
 from facedet.common.files import sha256
 from facedet.detector.card import Card
+from facedet.detector.config_file import find_config
 from facedet.detector.stored_network import StoredNetwork
 from facedet.inference.graph_cost import graph_cost
 from facedet.weights.graph_facts import read_network
 from facedet.weights.ir.graph import read_facts, read_model
+from facedet.weights.names import check_file
 from facedet.weights.origin import ORIGIN
 
 
@@ -49,6 +51,12 @@ def describe(target: str | Path, config: str | Path | None = None) -> Info:
 
 
 def _describe_network(target: str | Path, path: Path, own: str | Path | None) -> Info:
+    if path.suffix == ".pth":
+        check_file(path)
+    else:
+        find_config(target)
+    if own:
+        find_config(own)
     require_train(str(target))
     from facedet.detector.complexity import measure
     from facedet.detector.config import config_name, load_config

@@ -10,7 +10,9 @@ from facedet.common.errors import UserError
 from facedet.common.extras import require_train
 from facedet.data.image import to_photo
 from facedet.data.structures import Detections
+from facedet.detector.config_file import find_config
 from facedet.export.interface import Interface
+from facedet.weights.names import check_file
 
 
 class Session(Protocol):
@@ -62,7 +64,7 @@ def open_session(path: Path, precision: str = "f32", config: str | Path | None =
 
 def session_loader(path: Path, precision: str, config: str | Path | None = None) -> Callable[[], Session]:
     """A function that opens the model; its runtime is imported already. Raises UserError. Arguments: `open_session`."""
-    check_model(path, precision)
+    check_model(path, precision, config)
     if path.suffix == ".pth":
         from facedet.inference.torch_session import TorchSession
 
@@ -76,8 +78,8 @@ def session_loader(path: Path, precision: str, config: str | Path | None = None)
     return lambda: IrSession(path, precision)
 
 
-def check_model(path: Path, precision: str) -> None:
-    """Raise UserError for an unknown precision, no model file, or one that cannot be opened here.
+def check_model(path: Path, precision: str = "f32", config: str | Path | None = None) -> None:
+    """Raise UserError for an unknown precision, no model file, one that cannot be opened here, or no such config.
 
     Arguments: see `open_session`.
     """
@@ -85,8 +87,9 @@ def check_model(path: Path, precision: str) -> None:
         raise UserError(f"--precision {precision}: give {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}")
     if path.suffix not in (".pth", ".onnx", ".xml"):
         raise UserError(f"{path}: not a model; give a checkpoint (.pth), an ONNX file (.onnx) or an IR (.xml)")
-    if not path.is_file():
-        raise UserError(f"{path}: no such file or folder")
+    check_file(path)
+    if config:
+        find_config(config)
     if path.suffix == ".pth":
         require_train(str(path))
 

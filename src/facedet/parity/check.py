@@ -11,7 +11,7 @@ from facedet.common.progress import Progress, silent
 from facedet.data.image import find_images, read_image, to_tensor
 from facedet.data.structures import Detections
 from facedet.export.interface import Interface, interface_reasons
-from facedet.inference.session import Session, open_session, to_detections
+from facedet.inference.session import Session, check_model, open_session, to_detections
 from facedet.parity.choices import only_nms_differs
 from facedet.parity.levels import LevelComparison, LevelDifference
 from facedet.parity.tolerances import LOW_SCORE_UNMATCHED_SHARE, allowed_before_nms
@@ -78,15 +78,17 @@ def check_parity(
     files = [Path(file) for file in ([reference, *models] if reference else models)]
     if len(files) < 2:
         raise UserError("parity compares two or more models, the reference first; give another model or --reference")
+    for file in files:
+        check_model(file, config=config)
     paths = find_images(Path(images))
-    sessions = _open_sessions(files, config)
+    sessions = _open_sessions(files, config, progress)
     irs = [k for k, session in enumerate(sessions) if k > 0 and session.kind == "IR"]
     default_sessions = {k: open_session(files[k], "default") for k in irs}
     levels = [LevelComparison(_strides(sessions), sessions[0].size) for _ in sessions[1:]] if reference else []
     outputs = _run(sessions, default_sessions, levels, progress(paths, "parity"))
     interfaces = [session.interface() for session in sessions] if reference else []
     pairs = []
-    for k, session in enumerate(sessions[1:], 1):
+    for k, session in enumerate(progress(sessions[1:], "compare"), 1):
         pair = _judge(sessions[0], session, outputs, k)
         if reference:
             pair = _with_levels(pair, levels[k - 1].differences(), interface_reasons(interfaces[0], interfaces[k]))
@@ -115,9 +117,9 @@ def _judge(first: Session, other: Session, outputs: "_Outputs", k: int) -> Pair:
     return compare(first, other, *rows, only_nms=True)
 
 
-def _open_sessions(files: Sequence[Path], config: str | Path | None) -> list[Session]:
+def _open_sessions(files: Sequence[Path], config: str | Path | None, progress: Progress) -> list[Session]:
     """Open models of the same input size. Raises UserError."""
-    first, *others = sessions = [open_session(path, config=config) for path in files]
+    first, *others = sessions = [open_session(path, config=config) for path in progress(files, "open")]
     for session in others:
         if session.size != first.size:
             sizes = f"takes {session.size}x{session.size} pixels, {first.path} takes {first.size}x{first.size}"

@@ -1,12 +1,16 @@
 """What a model is and where its weights come from, as text for the terminal."""
 
+from typing import TYPE_CHECKING
+
 from facedet.common.errors import one_line
-from facedet.inference.info import Info
 from facedet.text.columns import columns
 from facedet.weights.origin import Origin
 
+if TYPE_CHECKING:  # it needs OpenVINO
+    from facedet.inference.info import Info
 
-def info_table(info: Info) -> str:
+
+def info_table(info: "Info") -> str:
     """Size and cost next to those of the published card, then interface and origin."""
     card = info.published
     rows = [

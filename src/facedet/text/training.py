@@ -1,10 +1,13 @@
 """Training as text for the terminal: a finished run, a dry run."""
 
-from facedet.train.dry_run import DryRun
-from facedet.train.record.summary import Summary
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # they need torch
+    from facedet.train.dry_run import DryRun
+    from facedet.train.record.summary import Summary
 
 
-def summary_text(done: Summary) -> str:
+def summary_text(done: "Summary") -> str:
     """The best validation, and which files to look at."""
     best, last = done.best, done.last
     line = f"best: AP {best.get('AP', 0.0):.3f}, AP50 {best.get('AP50', 0.0):.3f} at epoch {best.get('epoch', 0)}"
@@ -16,7 +19,7 @@ def summary_text(done: Summary) -> str:
     return f"{line}\nwrote {done.best_checkpoint} and {done.report}"
 
 
-def dry_run_text(done: DryRun) -> str:
+def dry_run_text(done: "DryRun") -> str:
     """Time and memory of a dry run."""
     seconds, rate = done.iteration_seconds, done.images / done.iteration_seconds
     lines = [

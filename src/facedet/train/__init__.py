@@ -1,6 +1,6 @@
 """Train the network."""
 
 from facedet import detector  # noqa: F401  (before mmdet)
-from facedet.train.training import finetune, try_run
+from facedet.train.api import finetune, try_run
 
 __all__ = ["finetune", "try_run"]

@@ -1,8 +1,7 @@
 """The config of a training run: apply the caller's options, refuse keys without effect."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 
 from mmengine.config import Config
 
@@ -13,7 +12,6 @@ from facedet.train.machine.device import bfloat16_is_fast
 from facedet.train.machine.distributed import sharing_cores, world
 from facedet.train.options import TrainingOptions
 
-LOGGERS = ("wandb", "mlflow")  # names of options, modules and packages
 _MOST_WORKERS = 16
 _STAGES = {"ResNet": 4, "ResNeXt": 4, "MobileNetV2": 7}  # that --freeze can count
 _BATCHES_OF_A_WORKER = 3  # in shared memory: two are ready, one is being made
@@ -31,7 +29,6 @@ def configure(options: TrainingOptions, resume: bool) -> Config:
 
     resume: whether the run continues from a checkpoint, and so needs no initial weights.
     """
-    check_loggers(options.loggers)
     cfg = load_config(options.config)
     import_custom(cfg)
     with config_errors(cfg):
@@ -42,15 +39,6 @@ def configure(options: TrainingOptions, resume: bool) -> Config:
     if not cfg.get("initial_weights") and not resume:
         raise UserError(f"{config_name(cfg)}: starts from weights that detect faces; give --weights")
     return cfg
-
-
-def check_loggers(names: Sequence[str]) -> None:
-    """Raise UserError if a logger is unknown or not installed."""
-    for name in names:
-        if name not in LOGGERS:
-            raise UserError(f"--logger {name}: give {' or '.join(LOGGERS)}")
-        if find_spec(name) is None:
-            raise UserError(f"--logger {name}: is not installed; run `pip install {name}`")
 
 
 @contextmanager
@@ -120,8 +108,6 @@ def override(cfg: Config, options: TrainingOptions) -> None:
     given = cfg.train_cfg.get("accumulate") or cfg.optim_wrapper.get("accumulative_counts", 1)  # mmengine's name
     cfg.train_cfg.accumulate = options.accumulate or given
     cfg.optim_wrapper.accumulative_counts = cfg.train_cfg.accumulate
-    if options.compile and options.checkpoint_gradients:
-        raise UserError("--compile --checkpoint-gradients: give one of them, they do not work together")
 
 
 def effective_batch(cfg: Config) -> int:
@@ -137,8 +123,6 @@ def choose_precision(cfg: Config, amp: str, device: str) -> str:
     A config with its own optimizer wrapper chooses the precision by that; the wrapper's name is returned. Raises
     UserError.
     """
-    if amp not in ("on", "off", "auto"):
-        raise UserError(f"--amp {amp}: give on, off or auto")
     kind = cfg.optim_wrapper.get("type", "OptimWrapper")
     if kind != "OptimWrapper":
         if amp != "auto":

@@ -2,9 +2,12 @@
 
 import difflib
 import inspect
+import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import wraps
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -13,6 +16,12 @@ from facedet.data.dataset import DatasetSource
 
 Dataset = DatasetSource | str | Path
 
+LAUNCHERS = {  # rank, number of processes, rank on this machine, as each launcher names them in the environment
+    "torchrun": ("RANK", "WORLD_SIZE", "LOCAL_RANK"),
+    "slurm": ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
+    "mpi": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"),
+}
+LOGGERS = ("wandb", "mlflow")  # names of options, modules and packages
 _FEWEST = {"epochs": 1, "batch_size": 1, "accumulate": 1, "patience": 1, "seed": 0, "freeze": 0, "workers": 0}
 _P = ParamSpec("_P")
 _Fields = TypeVar("_Fields")
@@ -107,13 +116,36 @@ class TrainingOptions:
     """Called in every process after each epoch and its validation, with the `train.run.Run`."""
 
     def __post_init__(self) -> None:
-        """Raise UserError for numbers that are out of range."""
+        """Raise UserError for numbers that are out of range and words that are none of the possible ones."""
         for name, fewest in _FEWEST.items():
             value = getattr(self, name)
             if value is None or (name == "batch_size" and value == "auto"):
                 continue
             if not isinstance(value, int) or value < fewest:
                 raise UserError(f"--{name.replace('_', '-')} {value}: give a whole number, {fewest} or more")
+        if self.amp not in ("on", "off", "auto"):
+            raise UserError(f"--amp {self.amp}: give on, off or auto")
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+            raise UserError(f"--device {self.device}: not a device; give cpu, cuda, cuda:N or auto")
+        if self.launcher and self.launcher not in LAUNCHERS:
+            raise UserError(f"--launcher {self.launcher}: not a launcher; give one of {', '.join(LAUNCHERS)}")
+        for name in self.loggers:
+            if name not in LOGGERS:
+                raise UserError(f"--logger {name}: give {' or '.join(LOGGERS)}")
+            if find_spec(name) is None:
+                raise UserError(f"--logger {name}: is not installed; run `pip install {name}`")
+        if self.compile and self.checkpoint_gradients:
+            raise UserError("--compile --checkpoint-gradients: give one of them, they do not work together")
+
+    @property
+    def is_launched(self) -> bool:
+        """Whether a launcher started this process, as one of several."""
+        return self.launcher is not None or ("RANK" in os.environ and "LOCAL_RANK" in os.environ)
+
+    @property
+    def train_sets(self) -> list[Dataset]:
+        """The datasets to train on."""
+        return [self.train] if isinstance(self.train, Dataset) else list(self.train)
 
 
 def takes_fields_of(

@@ -1,4 +1,4 @@
-"""Fine-tune a detector on annotated images."""
+"""A training run, from its options to its summary."""
 
 import time
 from collections.abc import Iterator
@@ -14,10 +14,11 @@ from facedet.train.configure import configure
 from facedet.train.dry_run import DryRun, measure
 from facedet.train.loop import train
 from facedet.train.machine.distributed import gather, is_first, processes, restarted
+from facedet.train.machine.earlier_run import contains_run, refuse_earlier_run
 from facedet.train.machine.process import process_settings
 from facedet.train.machine.stop import Stopped, StopRequest
-from facedet.train.machine.work_dir import contains_run, own, refuse_earlier_run
-from facedet.train.options import TrainingOptions, takes_fields_of
+from facedet.train.machine.work_dir import own
+from facedet.train.options import TrainingOptions
 from facedet.train.record.recorder import Recorder
 from facedet.train.record.start_message import print_start
 from facedet.train.record.summary import Summary, write_summary
@@ -26,34 +27,6 @@ from facedet.train.run import Run
 from facedet.train.samples.held_out import tried_validation, with_validation
 from facedet.train.samples.loaders import WORKER_KILLED
 from facedet.train.setup import build_run
-
-
-@takes_fields_of(TrainingOptions)
-def finetune(options: TrainingOptions) -> Summary:
-    """Train by a config on a dataset and validate on another one. Raises UserError.
-
-    The arguments are the fields of `train.options.TrainingOptions`, each with its own description.
-
-    Files in the work dir:
-
-    - best.pth: the weights of the epoch with the highest validation AP, and `meta`; no optimizer. Export this one.
-    - last.pth: everything needed to resume; previous.pth: the one before
-    - summary.json: the returned `Summary`
-    - training.html: settings, results, datasets and pictures; training-curve.png: loss and validation AP
-    - scalars.csv, validations.csv: see `record.csv_tables.write_tables`
-    - batches.png: the first views; best.png, worst.png: see `record.pictures.Pictures`
-    - YYYYMMDD_HHMMSS/: the log, and TensorBoard scalars
-
-    The keys in the checkpoints are listed at `checkpoints.Checkpoints`. Raises Stopped, a UserError, after a SIGINT or
-    SIGTERM, when last.pth is written. The caller's process is set up for the run and put back: see `machine.process`.
-    """
-    return run_training(options)
-
-
-@takes_fields_of(TrainingOptions)
-def try_run(options: TrainingOptions) -> DryRun:
-    """Run the first steps of the run that `finetune` does with these arguments. Writes nothing. Raises UserError."""
-    return run_first_steps(options)
 
 
 def run_training(options: TrainingOptions) -> Summary:

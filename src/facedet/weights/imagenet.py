@@ -13,10 +13,10 @@ from torch import Tensor
 from facedet.common.errors import UserError
 from facedet.common.progress import ByteProgress, Tell, silent_bytes, tell_nobody
 from facedet.weights.download import Remote, download
+from facedet.weights.names import MOBILENETS, RESNETS, check_network
 from facedet.weights.torch_file import is_state_dict, read_torch_file
 from facedet.weights.transfer import Limits
 
-PREFIX = "torchvision:"  # of the name of such weights, before torchvision's name of the network
 _IMAGENET = "IMAGENET1K_V1"  # as in the released recipe; later versions were trained at other input sizes
 
 
@@ -72,12 +72,12 @@ def _mobilenet_v2_name(name: str) -> str | None:
 
 FAMILIES = (
     Family(
-        r"resnet\d+|resnext\d+_\w+|wide_resnet\d+_2",
+        RESNETS,
         frozenset({"conv1.weight", "layer1.0.conv1.weight"}),
         _resnet_name,
     ),
     Family(
-        "mobilenet_v2",
+        MOBILENETS,
         frozenset({"features.0.0.weight", "features.1.conv.0.0.weight", f"features.{_LAST}.0.weight"}),
         _mobilenet_v2_name,
         {"mobilenet_v2": "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889"},
@@ -105,9 +105,8 @@ def imagenet_file(
     Its SHA-256 is checked each time: all of it, or the eight digits that torchvision's file names contain. limits,
     progress, tell: see `download`.
     """
-    family = next((each for each in FAMILIES if re.fullmatch(each.networks, name)), None)
-    if family is None:
-        raise UserError(f"{PREFIX}{name}: give weights of a network that mmdet has too: a ResNet or mobilenet_v2")
+    check_network(name)
+    family = next(each for each in FAMILIES if re.fullmatch(each.networks, name))
     url = _address(name)
     path = Path(torch.hub.get_dir(), "checkpoints", url.rsplit("/", 1)[1])
     remote = Remote(
@@ -124,10 +123,7 @@ def imagenet_file(
 
 
 def _address(name: str) -> str:
-    try:
-        return torchvision.models.get_model_weights(name)[_IMAGENET].url
-    except (ValueError, KeyError) as error:
-        raise UserError(f"{PREFIX}{name}: torchvision has no such weights") from error
+    return torchvision.models.get_model_weights(name)[_IMAGENET].url
 
 
 def read_imagenet(name: str, progress: ByteProgress = silent_bytes, tell: Tell = tell_nobody) -> dict[str, Tensor]:

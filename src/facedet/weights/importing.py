@@ -1,42 +1,28 @@
-"""Import the published model: from a snapshot or an exported graph to a checkpoint that can be trained."""
+"""Import the published model: from a snapshot or an exported graph to a checkpoint that can be trained.
 
-from collections.abc import Iterable, Iterator
+Needs torch only once the paths are known to be right.
+"""
+
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import openvino as ov
-import torch
-from mmengine.config import Config
+from typing import TYPE_CHECKING
 
 from facedet.common.errors import UserError
+from facedet.common.evenly import evenly
 from facedet.common.files import check_writable, sha256
-from facedet.common.progress import Progress, silent
+from facedet.common.progress import Progress, Tell, silent, tell_nobody
 from facedet.configs import RELEASED
-from facedet.data.image import find_images, read_image, to_tensor
-from facedet.data.synthetic import draw_image
-from facedet.detector.config import config_name, load_config, network_config, network_to_json
-from facedet.detector.model import Detector, build_detector, check_runs
-from facedet.weights.checkpoint import META_KEY, load_weights
-from facedet.weights.graph_facts import read_network
-from facedet.weights.ir.calibrate import calibrate
-from facedet.weights.ir.distance import TOLERANCE_F16, TOLERANCE_F32, Distance
-from facedet.weights.ir.graph import (
-    BeforeNms,
-    fold_constants,
-    read_facts,
-    read_model,
-    rounds_small_constants,
-    stored_precision,
-)
-from facedet.weights.ir.proof import as_stored, distance
-from facedet.weights.ir.recover import recover
+from facedet.data.image import find_images
+from facedet.detector.config_file import find_config
+from facedet.weights.names import check_file
 from facedet.weights.origin import ORIGIN, Origin
-from facedet.weights.snapshot import read_snapshot
-from facedet.weights.torch_file import write_torch_file
 
-_PROOF_IMAGES = 3
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+    from facedet.detector.model import Detector
+
+CALIBRATION_IMAGES = 32  # enough: each image has 400 values or more of every channel
 
 
 def import_weights(
@@ -45,7 +31,9 @@ def import_weights(
     *,
     config: str | Path | None = None,
     calibrate_on: str | Path | None = None,
+    calibrate_images: int = CALIBRATION_IMAGES,
     progress: Progress = silent,
+    tell: Tell = tell_nobody,
 ) -> Origin:
     """Write the weights of `source` to `target` as a checkpoint. Raises UserError; then nothing is written.
 
@@ -53,24 +41,30 @@ def import_weights(
     a folded export.
     config: name or path; needed only if the network is not the released one and the file does not describe it.
     calibrate_on: folder of images on which to measure new running statistics for batch normalization; for graphs only.
+    calibrate_images: how many of them are used; of more, every n-th by name. tell: called with how many images are used
+    and how long that takes.
     """
     source, target, calibrate_on = Path(source), Path(target), Path(calibrate_on) if calibrate_on else None
     _check_paths(source, target, calibrate_on)
+    find_config(config or RELEASED)
+    images = _chosen(calibrate_on, calibrate_images, tell) if calibrate_on else []
+    from facedet.detector.config import network_to_json
+    from facedet.weights.checkpoint import META_KEY
+    from facedet.weights.torch_file import write_torch_file
+
     if source.suffix == ".pth":
-        network, state = load_config(config or RELEASED), read_snapshot(source)
-        detector = build_detector(network)
-        load_weights(detector, state, str(source))
-        origin = Origin("snapshot", {source.name: sha256(source)}, config_name(network))
+        detector, network, origin = _from_snapshot(source, config or RELEASED)
     else:
-        detector, network, origin = _from_graph(source, config, calibrate_on, progress)
+        from facedet.weights.from_graph import detector_from_graph
+
+        detector, network, origin = detector_from_graph(source, config, images, progress, tell)
     meta = {META_KEY: network_to_json(network), ORIGIN: asdict(origin)}
     write_torch_file({"meta": meta, "state_dict": detector.state_dict()}, target)
     return origin
 
 
 def _check_paths(source: Path, target: Path, calibrate_on: Path | None) -> None:
-    if not source.is_file():
-        raise UserError(f"{source}: no such file or folder")
+    check_file(source)
     if source.suffix not in (".pth", ".xml", ".onnx"):
         hint = f"; give {source.with_suffix('.xml').name}" if source.suffix == ".bin" else ""
         raise UserError(f"{source}: neither a snapshot (.pth) nor an IR (.xml) nor an ONNX file (.onnx){hint}")
@@ -83,116 +77,23 @@ def _check_paths(source: Path, target: Path, calibrate_on: Path | None) -> None:
     check_writable(target.parent)
 
 
-def _from_graph(
-    path: Path, config: str | Path | None, calibrate_on: Path | None, progress: Progress
-) -> tuple[Detector, Config, Origin]:
-    model = read_model(path)
-    _refuse_folded(read_facts(path, model), path)
-    precision = _precision(model, path)
-    network = _network_config(model, config, path)
-    size = network.input_size
-    images = find_images(calibrate_on) if calibrate_on else []
+def _chosen(folder: Path, count: int, tell: Tell) -> list[Path]:
+    """The images to calibrate on."""
+    if count < 1:
+        raise UserError(f"--calibrate-images {count}: give 1 or more")
+    found = find_images(folder)
+    if len(found) > count:
+        tell(f"{folder}: {count} of its {len(found)} images are used; --calibrate-images N uses more")
+    return evenly(found, count)
+
+
+def _from_snapshot(path: Path, config: str | Path) -> "tuple[Detector, Config, Origin]":
+    from facedet.detector.config import config_name, load_config
+    from facedet.detector.model import build_detector
+    from facedet.weights.checkpoint import load_weights
+    from facedet.weights.snapshot import read_snapshot
+
+    network = load_config(config)
     detector = build_detector(network)
-    check_runs(detector, str(path))
-    recovered = recover(detector, size, fold_constants(model, from_onnx=path.suffix == ".onnx"), path, precision)
-    load_weights(detector, recovered.state, str(path))
-    detector.data_preprocessor.mean.copy_(torch.tensor(recovered.mean).view(-1, 1, 1))
-    network.model.data_preprocessor.mean = recovered.mean
-    _freeze_norms(network, detector, not (recovered.has_statistics or images), path)
-
-    graph = BeforeNms(model, path)
-    drawn = [to_tensor(draw_image(np.random.default_rng(k))[0], size) for k in range(_PROOF_IMAGES)]
-    stored = distance(
-        as_stored(detector, recovered.copies, rounds_small_constants(model)), graph, progress(drawn, "compare")
-    )
-    _check_distance(stored, TOLERANCE_F32, path)
-    left_out: list[str] = []
-    seen = calibrate(detector, _readable(progress(images, "calibrate"), size, left_out)) if images else 0
-    proof = distance(detector, graph, progress(drawn, "compare again"))
-    _check_distance(proof, TOLERANCE_F32 if precision == "f32" else TOLERANCE_F16, path)
-    norms = sum(name.endswith("running_mean") for name in recovered.state)
-    files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
-    origin = Origin(
-        form=f"{precision} {'IR' if path.suffix == '.xml' else 'ONNX'}",
-        files={file.name: sha256(file) for file in files},
-        config=config_name(network),
-        frozen_norms=norms if network.model.backbone.get("norm_eval") else 0,
-        calibrated_on=seen,
-        left_out=left_out,
-        proof=proof,
-        proof_as_stored=stored,
-    )
-    return detector, network, origin
-
-
-def _freeze_norms(network: Config, detector: Any, frozen: bool, path: Path) -> None:
-    """Set in the config whether training keeps batch normalization in eval mode. Raises UserError if it cannot."""
-    if hasattr(detector.backbone, "norm_eval"):
-        network.model.backbone.norm_eval = frozen
-    elif frozen:
-        kind = network.model.backbone.type
-        raise UserError(
-            f"{path}: has no running statistics, and {kind} has no norm_eval; measure them: --calibrate IMAGES"
-        )
-
-
-def _readable(paths: Iterable[Path], size: int, left_out: list[str]) -> Iterator[torch.Tensor]:
-    """Read images as network input and add the reason for each unreadable one to `left_out`.
-
-    Raises UserError if all are unreadable.
-    """
-    seen = 0
-    for path in paths:
-        try:
-            image = read_image(path)
-        except UserError as error:
-            left_out.append(str(error))
-            continue
-        seen += 1
-        yield torch.from_numpy(to_tensor(image, size))
-    if not seen:
-        raise UserError(left_out[0])
-
-
-def _check_distance(measured: Distance, allowed: Distance, path: Path) -> None:
-    if not measured.within(allowed):
-        raise UserError(f"{path}: the recovered network differs from the file by {measured}, allowed {allowed}")
-
-
-def _refuse_folded(facts: dict[str, str], path: Path) -> None:
-    if facts.get("folded") == "yes":
-        checkpoint = f"{facts.get('checkpoint')} (sha256 {facts.get('checkpoint_sha256')})"
-        raise UserError(
-            f"{path}: a folded export: its layers are combined and cannot be separated; use the checkpoint that it was "
-            f"made from, {checkpoint}, or export that with --no-fold"
-        )
-
-
-def _precision(model: ov.Model, path: Path) -> str:
-    precision = stored_precision(model)
-    quantised = any(node.get_type_name() == "FakeQuantize" for node in model.get_ops())
-    if quantised or precision in ("i8", "u8"):
-        raise UserError(
-            f"{path}: is an INT8 file: its weights are rounded to 256 steps, which is too coarse for training; "
-            "import the FP32 or FP16 file, and quantize again after training"
-        )
-    if precision not in ("f32", "f16"):
-        raise UserError(f"{path}: its weights are stored in {precision}; import the FP32 or FP16 file")
-    return precision
-
-
-def _network_config(model: ov.Model, config: str | Path | None, path: Path) -> Config:
-    """The config of the graph's network: the given one, the one that our exports store, or the released one."""
-    stored = None if config else read_network(read_facts(path, model), path)
-    network = network_config(stored, path) if stored else load_config(config or RELEASED)
-    if len(model.inputs) != 1:
-        raise UserError(f"{path}: has {len(model.inputs)} inputs, expected one")
-    expected = [1, 3, network.input_size, network.input_size]
-    shape = model.input(0).partial_shape
-    if shape.is_dynamic or list(shape.to_shape()) != expected:
-        difference = f"its input is {shape}, that of the config {config_name(network)} is {expected}"
-        advice = (
-            "import an export without --input, --layout and --batch" if stored else "give the right one with --config"
-        )
-        raise UserError(f"{path}: {difference}; {advice}")
-    return network
+    load_weights(detector, read_snapshot(path), str(path))
+    return detector, network, Origin("snapshot", {path.name: sha256(path)}, config_name(network))

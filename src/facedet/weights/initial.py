@@ -11,7 +11,8 @@ from facedet.common.errors import UserError
 from facedet.common.progress import ByteProgress, Tell, silent_bytes, tell_nobody
 from facedet.detector.config import network_config
 from facedet.weights.checkpoint import first_names, load_weights, stored_network, weight_mismatches
-from facedet.weights.imagenet import PREFIX, backbone_weights, read_imagenet
+from facedet.weights.imagenet import backbone_weights, read_imagenet
+from facedet.weights.names import PREFIX
 from facedet.weights.torch_file import read_torch_file
 
 

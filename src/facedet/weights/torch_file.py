@@ -16,6 +16,7 @@ from torch import Tensor
 
 from facedet.common.errors import UserError, first_line
 from facedet.common.files import write_beside
+from facedet.weights.names import check_checkpoint
 
 _LARGEST_PICKLE = 64 << 20  # bytes: names, settings and the history of a run, but no values of tensors
 _LARGEST_VIEW = 256 << 20  # bytes of a tensor that repeats what the file holds of it
@@ -24,13 +25,7 @@ _PICKLE = "/data.pkl"  # ends the name of the part of a torch file that is not t
 
 def read_torch_file(path: Path) -> dict[str, Any]:
     """Read a torch file of tensors and plain values. Nothing in it is executed. Raises UserError."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file or folder")
-    if path.suffix in (".onnx", ".xml"):
-        raise UserError(
-            f"{path}: is an exported model, not a checkpoint; export and training start from a checkpoint (.pth): "
-            "convert the model with `facedet import` first"
-        )
+    check_checkpoint(path)
     _check_sizes(path)
     try:
         with warnings.catch_warnings():

@@ -54,7 +54,7 @@ def test_a_logger_gets_losses_and_metrics(
 def test_a_missing_logger_ends_in_one_line_with_the_command_that_installs_it(
     name: str, drawn: Path, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("facedet.train.configure.find_spec", lambda _: None)
+    monkeypatch.setattr("facedet.train.options.find_spec", lambda _: None)
     sets = ["--train", drawn / "train.json", "--val", drawn / "val.json", "--work-dir", tmp_path / "run"]
     done = facedet("train", quick, *sets, "--logger", name)
     assert done.exit_code == 2

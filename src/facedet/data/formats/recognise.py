@@ -28,10 +28,7 @@ def find_annotations(path: Path, format: str | None = None, split: str | None = 
     path: a file, a folder or a zip; in a folder that only holds another one, the dataset is in that. format: one of
     `FORMATS`; None recognises it. split: `train`, `val` or `test` of several; None takes all. Raises UserError.
     """
-    if format is not None and format not in FORMATS:
-        raise UserError(f"'{format}' is not a dataset format; {_GIVE_FORMAT}")
-    if not exists(path):
-        raise UserError(f"{path}: no such file or folder")
+    check_given(path, format)
     if is_file(path):
         return [(_checked_format(path, format) if format else _format_of_given_file(path), path)]
     if format is not None and not TABLE[format].single_file and TABLE[format].module.is_folder(path):
@@ -52,6 +49,14 @@ def find_annotations(path: Path, format: str | None = None, split: str | None = 
     refuse_not_read(path)
     expected = f"the format {format}" if format else "any known format"
     raise UserError(f"{path}: not a dataset of {expected}; {_GIVE_FORMAT}")
+
+
+def check_given(path: Path, format: str | None) -> None:
+    """Raise UserError if there is nothing at the path, or the format is unknown."""
+    if format is not None and format not in FORMATS:
+        raise UserError(f"'{format}' is not a dataset format; {_GIVE_FORMAT}")
+    if not exists(path):
+        raise UserError(f"{path}: no such file or folder")
 
 
 def splits_of(path: Path, format: str | None = None) -> list[str]:

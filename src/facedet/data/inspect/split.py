@@ -59,7 +59,7 @@ def split_names(
     UserError, also for too many losses, like `read_dataset`.
     """
     check_share(share)
-    dataset = read_dataset(replace(source, classes=source.classes or (ALL,)))
+    dataset = read_dataset(replace(source, classes=source.classes or (ALL,)), progress)
     for line in dataset.skipped:
         tell(line)
     listed = _listed(sorted(photo.path for photo in dataset.photos), source, tell)

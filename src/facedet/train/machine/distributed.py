@@ -20,14 +20,9 @@ from facedet.common.errors import UserError
 from facedet.common.machine import usable_cores
 from facedet.train.machine.device import choose_device
 from facedet.train.machine.interface import shared_interface
+from facedet.train.options import LAUNCHERS
 
 T = TypeVar("T")
-
-LAUNCHERS = {  # rank, number of processes, rank on this machine, as each launcher names them in the environment
-    "torchrun": ("RANK", "WORLD_SIZE", "LOCAL_RANK"),
-    "slurm": ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
-    "mpi": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"),
-}
 
 
 @contextmanager

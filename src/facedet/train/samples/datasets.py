@@ -23,7 +23,7 @@ from facedet.train.samples.dataset import FaceDataset
 
 def read_datasets(cfg: Config, options: TrainingOptions) -> tuple[FaceDataset, FaceDataset]:
     """The training and the validation dataset. Raises UserError."""
-    given = [options.train] if isinstance(options.train, Dataset) else options.train
+    given = options.train_sets
     if not given:
         raise UserError("no dataset to train on; give at least one")
     train = [DatasetSource.of(each, "train") for each in given]

@@ -12,7 +12,7 @@ from facedet.data.dataset import DatasetSource
 from facedet.data.formats.recognise import has_train_and_val
 from facedet.data.inspect.split import TRAIN, VAL, split_names
 from facedet.train.machine.distributed import from_first, gather, is_first
-from facedet.train.options import Dataset, TrainingOptions
+from facedet.train.options import TrainingOptions
 
 SHARE = 0.2  # of the images, for validation
 
@@ -26,7 +26,7 @@ def with_validation(options: TrainingOptions, folder: Path, resume: bool) -> Tra
     share = SHARE if options.val is None else options.val
     if not isinstance(share, float):
         return options
-    train = [options.train] if isinstance(options.train, Dataset) else options.train
+    train = options.train_sets
     if len(train) != 1:
         raise UserError(f"{len(train)} datasets to train on, and none to validate on; give one with --val")
     source = DatasetSource.of(train[0], "train")

@@ -14,10 +14,6 @@ def check_ir(path: Path) -> None:
 
     OpenVINO tries its other readers on a file that it does not recognise, and some read more than data.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file or folder")
-    if not path.with_suffix(".bin").is_file():
-        raise UserError(f"{path}: its weights are missing; put {path.with_suffix('.bin').name} into the same folder")
     if path.stat().st_size > _LARGEST:
         raise UserError(f"{path}: has {path.stat().st_size >> 20} MB; the graph of a detector has at most 64 MB")
     try:
