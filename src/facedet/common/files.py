@@ -5,11 +5,11 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from facedet.common.errors import UserError
+from facedet.common.manifest import record
 
 _BEGUN = ".facedet-"  # then the process ID and the name: a file that is being written
 
@@ -42,14 +42,6 @@ def _is_running(process: int) -> bool:
     except PermissionError:  # another user's process
         return True
     return True
-
-
-def refuse_inputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
-    """Raise UserError if an output would replace an input or is inside an input folder."""
-    for output, source in product(filter(None, outputs), list(filter(None, inputs))):
-        inside = source.is_dir() and output.resolve().is_relative_to(source.resolve())
-        if inside or output.resolve() == source.resolve():
-            raise UserError(f"{output}: would change {source}, which is only read; choose a path outside it")
 
 
 def write_json(content: Any, path: Path) -> None:
@@ -87,6 +79,7 @@ def write_beside(path: Path, keep: Path | None = None) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         _sync(temporary)
+        record(path, temporary)
         if keep and path.exists():
             _keep(path, keep)
         temporary.replace(path)

@@ -10,13 +10,14 @@ import numpy as np
 
 from facedet.common.errors import UserError, first_line
 from facedet.common.files import one_per_line, write_text
+from facedet.common.outputs import refuse_filled
 from facedet.data.names import nearest, parts_of
 from facedet.data.structures import NO_DETECTIONS, Detections
 
 
 def wider_image_name(path: Path) -> str:
     """The name of an image in the official layout, `event/file`: its folder and its file name without suffix."""
-    return f"{Path(abspath(path)).parent.name}/{path.stem}"  # '..' must not lead out of the folder of the predictions
+    return f"{Path(abspath(path)).parent.name or '_'}/{path.stem}"
 
 
 def save_predictions(names: Sequence[str], detections: Sequence[Detections], folder: Path) -> None:
@@ -26,10 +27,10 @@ def save_predictions(names: Sequence[str], detections: Sequence[Detections], fol
     Raises UserError if two images have the same name, or if the folder is not empty: files of an earlier run would be
     read with the new ones.
     """
+    names = ["/".join(part for part in parts_of(name) if part != "..") for name in names]  # they stay in the folder
     if len(set(names)) < len(names):
         raise UserError(f"{folder}: two images have the same EVENT/FILE.txt; evaluate their folders separately")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder}: is not an empty folder; choose another folder for the predictions")
+    refuse_filled(folder)
     for name, found in zip(names, detections, strict=True):
         rows = [f"{name}.jpg", str(len(found.scores))]
         for (x1, y1, x2, y2), score in zip(found.boxes.tolist(), found.scores.tolist(), strict=True):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,12 +64,13 @@ def fetch(
     retries: RetryPolicy | None = None,
     progress: ByteProgress = silent_bytes,
     tell: Tell = tell_nobody,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Download one of `names()` into `folder`. Returns the paths of its files. Raises UserError.
 
     mirror: address to use instead of the publisher's. tell: called with a line for each failed attempt. An interrupted
     download is kept as a .part file and resumed by the next call. A file that already exists is kept if it is the
-    published one; if not, UserError is raised.
+    published one; if not, it is replaced with `overwrite`, or else UserError is raised.
     """
     published = _published()
     if name not in published:
@@ -80,9 +82,10 @@ def fetch(
     for file in entry["files"]:
         remote = Remote(f"{base}/{file['path']}", file["bytes"], entry["algorithm"], file["checksum"])
         target = folder / remote.name
-        if target.exists() and not _is_published(target, remote):
+        there = target.exists() and _is_published(target, remote)
+        if os.path.lexists(target) and not there and not overwrite:
             raise UserError(f"{target}: already exists and is not the file of {name}; choose another folder with -o")
-        if not target.exists():
+        if not there:
             _fetch_file(remote, target, retries or RetryPolicy(), progress, tell)
         paths.append(target)
     return paths

@@ -12,6 +12,7 @@ from mmengine.config import Config
 
 from facedet.common.errors import UserError
 from facedet.common.files import check_writable, sha256
+from facedet.common.outputs import Input, Output, writing
 from facedet.common.progress import Progress, silent
 from facedet.configs import RELEASED
 from facedet.data.image import find_images, read_image, to_tensor
@@ -46,6 +47,7 @@ def import_weights(
     config: str | Path | None = None,
     calibrate_on: str | Path | None = None,
     progress: Progress = silent,
+    overwrite: bool = False,
 ) -> Origin:
     """Write the weights of `source` to `target` as a checkpoint. Raises UserError; then nothing is written.
 
@@ -53,9 +55,19 @@ def import_weights(
     a folded export.
     config: name or path; needed only if the network is not the released one and the file does not describe it.
     calibrate_on: folder of images on which to measure new running statistics for batch normalization; for graphs only.
+    overwrite: replace a target that an earlier import did not write, or that was changed since.
     """
     source, target, calibrate_on = Path(source), Path(target), Path(calibrate_on) if calibrate_on else None
     _check_paths(source, target, calibrate_on)
+    read = [Input(path) for path in (source, calibrate_on) if path]
+    with writing("import", [Output(target)], read, overwrite=overwrite):
+        return _import(source, target, config, calibrate_on, progress)
+
+
+def _import(
+    source: Path, target: Path, config: str | Path | None, calibrate_on: Path | None, progress: Progress
+) -> Origin:
+    check_writable(target.parent)
     if source.suffix == ".pth":
         network, state = load_config(config or RELEASED), read_snapshot(source)
         detector = build_detector(network)
@@ -76,11 +88,8 @@ def _check_paths(source: Path, target: Path, calibrate_on: Path | None) -> None:
         raise UserError(f"{source}: neither a snapshot (.pth) nor an IR (.xml) nor an ONNX file (.onnx){hint}")
     if target.suffix != ".pth":
         raise UserError(f"{target}: not the name of a checkpoint; give a name that ends in .pth")
-    if target.exists() and target.samefile(source):
-        raise UserError(f"{target}: would replace the imported file; give another name")
     if calibrate_on and source.suffix == ".pth":
         raise UserError(f"{source}: a snapshot has its own running mean and variance; leave out --calibrate")
-    check_writable(target.parent)
 
 
 def _from_graph(

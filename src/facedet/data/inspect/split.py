@@ -9,6 +9,7 @@ import numpy as np
 
 from facedet.common.errors import UserError
 from facedet.common.files import one_per_line, write_text
+from facedet.common.outputs import Output, writing
 from facedet.common.progress import Progress, Tell, silent, tell_nobody
 from facedet.data.classes import ALL
 from facedet.data.dataset import DatasetSource, read_dataset
@@ -29,14 +30,12 @@ def split_dataset(
 ) -> tuple[Path, Path]:
     """Write the lists of `split_names` into `folder`: train.txt and val.txt, for --train-list and --val-list.
 
-    Raises UserError like it, and when a list already exists.
+    Raises UserError like it, and when there is a list that no earlier split wrote.
     """
     files = folder / TRAIN, folder / VAL
-    for file in files:
-        if file.exists():
-            raise UserError(f"{file}: already exists; choose another folder")
-    for file, names in zip(files, split_names(source, share, seed, progress, tell), strict=True):
-        write_text(file, one_per_line(names))
+    with writing("data split", [Output(folder, (TRAIN, VAL))]):
+        for file, names in zip(files, split_names(source, share, seed, progress, tell), strict=True):
+            write_text(file, one_per_line(names))
     return files
 
 
