@@ -18,13 +18,17 @@ def test_a_write_that_is_killed_leaves_no_doubt(tmp_path: Path, monkeypatch: pyt
     def kill(*_: object) -> None:
         raise Killed
 
+    def write(text: str) -> None:
+        with claimed("v", [file]):
+            write_text(file, text)
+
     file = tmp_path / "out.txt"
-    with claimed("v", [file]):
-        write_text(file, "first")
+    write("first")
     for moment in ((os, "fsync"), (Path, "replace")):
-        with monkeypatch.context() as patched, pytest.raises(Killed), claimed("v", [file]):
+        with monkeypatch.context() as patched:
             patched.setattr(*moment, kill)
-            write_text(file, "second")
+            with pytest.raises(Killed):
+                write("second")
         assert list(others("v", [file])) == []  # the first one, as it was
     file.write_text("second")  # as if it had been killed just after
     assert list(others("v", [file])) == []
