@@ -37,7 +37,9 @@ DATASET = Input(whole=True)
 class NameOrInput(Input):
     """The name of something, for example of a config, or a file."""
 
-    name = "text"
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return value

@@ -115,7 +115,7 @@ def _refuse_both(one: Output, other: Output) -> None:
     for file in one.files or [one.path / MANIFEST]:
         at = place(file)
         if at in theirs or not theirs.isdisjoint(at.parents) or (other.alone and other.path.resolve() in at.parents):
-            raise UserError(f"{file}: would be written twice, as {one.path} and as {other.path}; choose another path")
+            raise UserError(f"{file}: two outputs of this command would be there; choose another path for one of them")
 
 
 def _status(path: Path) -> os.stat_result | None:
