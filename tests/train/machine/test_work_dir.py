@@ -28,7 +28,7 @@ def test_a_run_replaces_nothing_of_the_users(tmp_path: Path) -> None:
 def test_an_earlier_run_is_resumed_or_replaced_as_a_whole(tmp_path: Path) -> None:
     start(tmp_path)
     start(tmp_path, resume=True)
-    with pytest.raises(UserError, match=r"contains an earlier run; continue it with --resume or choose another"):
+    with pytest.raises(UserError, match=r"contains an earlier run; continue it with --resume, choose another"):
         start(tmp_path)
     with own(tmp_path, resume=True, overwrite=True):
         assert (tmp_path / "last.pth").exists()

@@ -22,7 +22,6 @@ def own(folder: Path, resume: bool, overwrite: bool = False) -> Iterator[None]:
         wait()
         yield
         return
-    refuse_earlier_run(folder, resume or overwrite)
     with writing("train", [Output(folder, WRITTEN)], overwrite=overwrite):
         check_writable(folder)
         with only_writer(folder):
@@ -41,7 +40,8 @@ def _start(folder: Path, resume: bool, overwrite: bool) -> None:
 def refuse_earlier_run(folder: Path, resume: bool) -> None:
     """Raise UserError if the folder holds the results of an earlier run, unless that is resumed."""
     if contains_run(folder) and not resume:
-        raise UserError(f"{folder}: contains an earlier run; continue it with --resume or choose another --work-dir")
+        advice = "continue it with --resume, choose another --work-dir, or replace it with --overwrite"
+        raise UserError(f"{folder}: contains an earlier run; {advice}")
 
 
 def contains_run(folder: Path) -> bool:
