@@ -109,7 +109,7 @@ def test_export_detect_and_parity_work_from_the_command_line(
 ) -> None:
     done = facedet("export", trained / "best.pth", "-o", tmp_path / "model", "--formats", "onnx,fp32")
     assert done.exit_code == 0, done.stderr
-    made = sorted(p.name for p in (tmp_path / "model").iterdir())
+    made = sorted(p.name for p in (tmp_path / "model").glob("[!.]*"))
     assert made == ["detector-fp32.bin", "detector-fp32.xml", "detector.onnx"]
     origin = describe(tmp_path / "model" / "detector.onnx").origin
     assert (origin["checkpoint"], origin["folded"]) == ("best.pth", "yes")

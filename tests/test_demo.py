@@ -42,5 +42,5 @@ def test_the_demo_leaves_what_it_says(
     assert len(named) == 4
     assert all(path.stat().st_size > 10_000 for path in named)
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 3
-    with pytest.raises(UserError, match="already holds a demo"):
+    with pytest.raises(UserError, match="is not an empty folder"):
         demo.run(tmp_path, None, silent)

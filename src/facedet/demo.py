@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from facedet.common.errors import UserError
+from facedet.common.outputs import refuse_filled
 from facedet.common.progress import Progress
 from facedet.data.image import read_image, write_png
 from facedet.data.synthetic import draw_dataset
@@ -24,8 +25,7 @@ def run(folder: Path, epochs: int | None, progress: Progress, images: tuple[int,
 
     images: how many to draw for training, for validation and to detect faces in.
     """
-    if (folder / "training").exists():
-        raise UserError(f"{folder}: already holds a demo; remove it or choose another folder with -o")
+    refuse_filled(folder)
     click.echo(f"1/5 drawing {sum(images)} images with faces and objects that resemble faces")
     train = draw_dataset(folder / "faces", images[0], seed=1, name="train")
     val = draw_dataset(folder / "faces", images[1], seed=2, name="val")

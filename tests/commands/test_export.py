@@ -36,12 +36,13 @@ def test_all_options_reach_the_export(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "facedet.export.export.export_model", lambda *given, **more: passed.append((*given, more)) or {}
     )
-    options = ["--no-fold", "--no-nms", "--layout", "model-api", "--input", "u8", "--batch", "2"]
-    for given in ([], [*options, "--formats", "fp32,fp16"]):
+    options = ["--no-fold", "--no-nms", "--input", "u8", "--batch", "2", "--formats", "fp32,fp16"]
+    for given in ([], options, ["--layout", "model-api"]):
         done = CliRunner().invoke(main, ["export", "x.pth", "-o", "out", *given])
         assert done.exit_code == 0, done.output
     plain = {"fold": True, "nms": True, "layout": "published", "input": "f32", "batch": 1, "config": None}
-    variant = {"fold": False, "nms": False, "layout": "model-api", "input": "u8", "batch": 2, "config": None}
-    assert [(*map(str, each[:2]), each[-1]) for each in passed] == [("x.pth", "out", plain), ("x.pth", "out", variant)]
+    variant = {**plain, "fold": False, "nms": False, "input": "u8", "batch": 2}
+    variants = [plain, variant, {**plain, "layout": "model-api"}]
+    assert [(*map(str, each[:2]), each[-1]) for each in passed] == [("x.pth", "out", each) for each in variants]
     assert passed[0][2] is None
     assert list(passed[1][2]) == ["fp32", "fp16"]

@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from facedet.commands.options import (
-    FILE,
     dataset_options,
     echo_left_out,
     format_option,
     list_option,
     reading_options,
 )
+from facedet.commands.paths import DATASET, FILE, NewFolder, OutputFile, OutputFolder, Verb
 from facedet.common.errors import one_line
 from facedet.data.writers.table import TARGETS
 
@@ -24,9 +24,11 @@ def data() -> None:
     """Check, convert, merge and split datasets of annotated images."""
 
 
-@data.command()
-@click.argument("source", type=FILE, metavar="DATASET")
-@click.option("-o", "--output", type=FILE, required=True, help="Empty folder for the annotations and the images.")
+@data.command(cls=Verb)
+@click.argument("source", type=DATASET, metavar="DATASET")
+@click.option(
+    "-o", "--output", type=NewFolder(), required=True, help="Empty folder for the annotations and the images."
+)
 @click.option("--to", type=click.Choice(list(TARGETS)), required=True, help="Format to write.")
 @dataset_options
 def convert(source: Path, output: Path, to: str, classes: tuple[str, ...], **options: Any) -> None:
@@ -44,9 +46,11 @@ def convert(source: Path, output: Path, to: str, classes: tuple[str, ...], **opt
     click.echo(f"wrote {path}")
 
 
-@data.command()
-@click.argument("sources", type=FILE, metavar="DATASET...", nargs=-1, required=True)
-@click.option("-o", "--output", type=FILE, required=True, help="Empty folder for the annotations and the images.")
+@data.command(cls=Verb)
+@click.argument("sources", type=DATASET, metavar="DATASET...", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", type=NewFolder(), required=True, help="Empty folder for the annotations and the images."
+)
 @click.option("--to", type=click.Choice(list(TARGETS)), default="coco", show_default=True, help="Format to write.")
 @click.option("--val", "share", type=float, help="Share of the images for validation: also writes train.txt, val.txt.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random split.")
@@ -77,25 +81,31 @@ def merge(
         echo_lists(output / f"{part}.txt" for part in ("train", "val"))
 
 
-@data.command()
-@click.argument("source", type=FILE, metavar="DATASET")
-@click.option("--val", type=FILE, help="Validation dataset. Images in both datasets are reported.")
+@data.command(cls=Verb)
+@click.argument("source", type=DATASET, metavar="DATASET")
+@click.option("--val", type=DATASET, help="Validation dataset. Images in both datasets are reported.")
 @click.option(
     "--train-list", type=FILE, help="Text file with the names of the images of DATASET to check, one per line."
 )
 @click.option("--val-list", type=FILE, help="Text file with the names of the images of --val to check, one per line.")
 @click.option(
-    "--images", type=FILE, help="Folder of the images of both datasets, if not where the format expects them."
+    "--images",
+    type=DATASET,
+    help="Folder of the images of both datasets, if not where the format expects them.",
 )
-@click.option("--train-images", type=FILE, help="Folder of the images of DATASET.")
-@click.option("--val-images", type=FILE, help="Folder of the images of --val.")
+@click.option("--train-images", type=DATASET, help="Folder of the images of DATASET.")
+@click.option("--val-images", type=DATASET, help="Folder of the images of --val.")
 @format_option("both datasets")
 @list_option("--classes", help="Classes that count as faces, or all.  [default: all]")
 @click.option(
     "--input-size", type=click.IntRange(1), help="Network's input size in pixels.  [default: the released model's]"
 )
-@click.option("--report", type=FILE, help="Folder for check.json and check.html, which shows the worst cases.")
-@click.option("--json", "json_file", type=FILE, help="JSON file for all findings.")
+@click.option(
+    "--report",
+    type=OutputFolder(["check.json", "check.html"]),
+    help="Folder for check.json and check.html, which shows the worst cases.",
+)
+@click.option("--json", "json_file", type=OutputFile(), help="JSON file for all findings.")
 def check(
     source: Path,
     val: Path | None,
@@ -111,7 +121,7 @@ def check(
     json_file: Path | None,
 ) -> None:
     """Check DATASET before training; nothing is changed. Exit code 1 if something would harm training, else 0."""
-    from facedet.common.files import refuse_inputs, write_json
+    from facedet.common.files import write_json
     from facedet.configs.face_detection_0206 import input_size as released_size
     from facedet.data.dataset import DatasetSource
     from facedet.data.formats.recognise import has_train_and_val
@@ -124,7 +134,6 @@ def check(
         val = source
     if val is None and (val_list or val_images):
         raise click.UsageError("--val-list and --val-images are for --val; give it too")
-    refuse_inputs([report, json_file], [source, val, images, train_images, val_images, train_list, val_list])
     train_source = DatasetSource(source, train_images or images, train_list, format, classes=classes)
     val_source = None
     if val:
@@ -140,10 +149,16 @@ def check(
     sys.exit(1 if result.hurts else 0)
 
 
-@data.command()
-@click.argument("source", type=FILE, metavar="DATASET")
+@data.command(cls=Verb)
+@click.argument("source", type=DATASET, metavar="DATASET")
 @click.option("--val", "share", type=float, required=True, help="Share of the images for validation, for example 0.2.")
-@click.option("-o", "--output", type=FILE, required=True, help="Folder for train.txt and val.txt.")
+@click.option(
+    "-o",
+    "--output",
+    type=OutputFolder(["train.txt", "val.txt"]),
+    required=True,
+    help="Folder for train.txt and val.txt.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random split.")
 @dataset_options
 def split(source: Path, share: float, output: Path, seed: int, **options: Any) -> None:

@@ -2,17 +2,25 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from facedet.commands.options import FILE, config_option, echo_left_out, list_option, refuse_idle_config
-from facedet.export.targets import FORMATS
+from facedet.commands.options import config_option, echo_left_out, list_option, refuse_idle_config
+from facedet.commands.paths import FILE, OutputFolder, verb
+from facedet.export.targets import FORMATS, chosen_formats, file_names
+from facedet.export.variants import Variant
 from facedet.progress_bars import bar
 
 
-@click.command()
+def _names(options: dict[str, Any]) -> list[str]:
+    variant = Variant(not options["no_nms"], options["layout"], options["input"], options["batch"])
+    return file_names(chosen_formats(options["formats"] or None, variant), variant)
+
+
+@verb()
 @click.argument("checkpoint", type=FILE)
-@click.option("-o", "--output", type=FILE, required=True, help="Folder for the exported files.")
+@click.option("-o", "--output", type=OutputFolder(_names), required=True, help="Folder for the exported files.")
 @list_option("--formats", help=f"One or more of {', '.join(FORMATS)}.  [default: all, or both IRs]")
 @click.option(
     "--no-fold",
@@ -65,7 +73,7 @@ def export(
         click.echo(f"{name:5} {path}")
 
 
-@click.command()
+@verb()
 @click.argument("models", type=FILE, nargs=-1, required=True)
 @click.option("--images", type=FILE, required=True, help="Folder of images to compare on, or one image.")
 @click.option(
@@ -73,7 +81,9 @@ def export(
     type=FILE,
     help="Compare all MODELS with this file (usually the published IR), including interface and values before NMS.",
 )
-@click.option("--report", type=FILE, help="Folder for parity.json and parity.html.")
+@click.option(
+    "--report", type=OutputFolder(["parity.json", "parity.html"]), help="Folder for parity.json and parity.html."
+)
 @config_option
 def parity(
     models: tuple[Path, ...], images: Path, reference: Path | None, report: Path | None, config: str | None

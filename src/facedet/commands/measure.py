@@ -4,30 +4,34 @@ from pathlib import Path
 
 import click
 
-from facedet.commands.options import FILE, config_option, dataset_options, list_option, refuse_idle_config
+from facedet.commands.options import config_option, dataset_options, list_option, refuse_idle_config
+from facedet.commands.paths import DATASET, FILE, NewFolder, OutputFile, OutputFolder, verb
 from facedet.common.errors import UserError
-from facedet.common.files import refuse_inputs, write_json
+from facedet.common.files import write_json
 from facedet.progress_bars import bar
 
+_EVALUATION = ("evaluation.json", "evaluation.html", "curves.png", "worst.png")
+_COMPARISON = ("comparison.json", "comparison.html")
 
-@click.command()
-@click.argument("targets", type=FILE, nargs=-1, metavar="[MODEL] [DATASET]")
+
+@verb()
+@click.argument("targets", type=DATASET, nargs=-1, metavar="[MODEL] [DATASET]")
 @click.option(
     "--predictions",
-    type=FILE,
+    type=DATASET,
     help="Stored detections instead of MODEL: a folder in WIDER FACE's text layout, or a detections.json.",
 )
 @list_option("--metrics", help="One or more of coco, wider, ap64.  [default: all that are possible]")
-@click.option("--wider-ground-truth", type=FILE, help="Folder of the four official .mat files.")
+@click.option("--wider-ground-truth", type=DATASET, help="Folder of the four official .mat files.")
 @dataset_options
 @click.option(
     "--save-predictions",
     "predictions_folder",
-    type=FILE,
+    type=NewFolder(),
     help="New folder for the detections, in WIDER FACE's text layout.",
 )
-@click.option("--report", type=FILE, help="Folder for evaluation.html, its JSON and its images.")
-@click.option("--json", "json_file", type=FILE, help="JSON file for all figures.")
+@click.option("--report", type=OutputFolder(_EVALUATION), help="Folder for evaluation.html, its JSON and its images.")
+@click.option("--json", "json_file", type=OutputFile(), help="JSON file for all figures.")
 @config_option
 def evaluate(
     targets: tuple[Path, ...],
@@ -62,8 +66,6 @@ def evaluate(
     source = None
     if files:
         source = DatasetSource(files[0], images, names, format, classes=classes, allow_losses=allow_losses)
-    outputs = [predictions_folder, report, json_file]
-    refuse_inputs(outputs, [*files, model, images, names, predictions, wider_ground_truth])
     evaluation = run_evaluation(
         model,
         source,
@@ -82,13 +84,15 @@ def evaluate(
         click.echo(f"wrote {write_evaluation(evaluation, report)}")
 
 
-@click.command()
+@verb()
 @click.argument("first", type=FILE)
 @click.argument("second", type=FILE)
-@click.argument("dataset", type=FILE)
+@click.argument("dataset", type=DATASET)
 @dataset_options
 @click.option("--threshold", type=float, help="Score above which a detection counts.  [default: 0.3]")
-@click.option("--report", type=FILE, help="Folder for comparison.html, with crops of gained and lost faces.")
+@click.option(
+    "--report", type=OutputFolder(_COMPARISON), help="Folder for comparison.html, with crops of gained and lost faces."
+)
 @config_option
 def compare(
     first: Path,
@@ -114,7 +118,6 @@ def compare(
     from facedet.text.accuracy import comparison_table
 
     refuse_idle_config(config, first, second)
-    refuse_inputs([report], [dataset, images, names, first, second])
     limit = SHOW_ABOVE if threshold is None else threshold
     source = DatasetSource(dataset, images, names, format, classes=classes, allow_losses=allow_losses)
     comparison = compare_models((first, second), source, limit, bar, config)
@@ -123,10 +126,10 @@ def compare(
         click.echo(f"wrote {write_comparison(comparison, report)}")
 
 
-@click.command()
+@verb()
 @click.option("--wider", type=FILE, required=True, help="Folder with WIDER_val/images and the official .mat files.")
 @click.option("--ir", type=FILE, required=True, help="The published IR.")
-@click.option("--report", type=FILE, help="Folder for evaluation.html, its JSON and its images.")
+@click.option("--report", type=OutputFolder(_EVALUATION), help="Folder for evaluation.html, its JSON and its images.")
 def reproduce(wider: Path, ir: Path, report: Path | None) -> None:
     """Reproduce the figures of the published model card.
 
@@ -142,7 +145,7 @@ def reproduce(wider: Path, ir: Path, report: Path | None) -> None:
         click.echo(f"wrote {write_evaluation(evaluation, report)}")
 
 
-@click.command()
+@verb()
 @click.argument("models", type=FILE, nargs=-1, required=True)
 @list_option(
     "--precision",
@@ -150,7 +153,9 @@ def reproduce(wider: Path, ir: Path, report: Path | None) -> None:
     help="Precision of an IR's computation: one or more of f32, bf16, default (OpenVINO's choice).  [default: f32]",
 )
 @click.option("--rounds", type=click.IntRange(1), help="Measurements of each model.  [default: 20]")
-@click.option("--json", "json_file", type=FILE, help="JSON file for all figures, including those of each round.")
+@click.option(
+    "--json", "json_file", type=OutputFile(), help="JSON file for all figures, including those of each round."
+)
 @config_option
 def benchmark(
     models: tuple[Path, ...], precisions: list[str], rounds: int | None, json_file: Path | None, config: str | None
@@ -164,7 +169,6 @@ def benchmark(
     from facedet.text.benchmark import benchmark_table
 
     refuse_idle_config(config, *models)
-    refuse_inputs([json_file], models)
     result = run_benchmark(models, precisions or ["f32"], rounds or ROUNDS, progress=bar, config=config)
     click.echo(benchmark_table(result))
     if json_file:

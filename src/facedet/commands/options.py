@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 
+from facedet.commands.paths import DATASET, FILE, NameOrInput
 from facedet.common.errors import UserError, one_line
 from facedet.data.formats.table import NAMES
-
-FILE = click.Path(path_type=Path)
 
 
 def format_option(of: str) -> Callable:
@@ -35,7 +34,7 @@ def dataset_options(verb: Callable) -> Callable:
         reading_options,
         format_option("the annotations"),
         click.option("--list", "names", type=FILE, help="Text file with the names of the images to use, one per line."),
-        click.option("--images", type=FILE, help="Folder of the images, if not where the format expects them."),
+        click.option("--images", type=DATASET, help="Folder of the images, if not where the format expects them."),
     ):
         verb = option(verb)
     return verb
@@ -53,7 +52,9 @@ def _split(context: click.Context, parameter: click.Parameter, given: Sequence[s
 def config_option(verb: Callable) -> Callable:
     """--config, for the verbs that open checkpoints."""
     return click.option(
-        "--config", help="Config of a checkpoint with another backbone, of mmdet or your own (docs/configs.md)."
+        "--config",
+        type=NameOrInput(),
+        help="Config of a checkpoint with another backbone, of mmdet or your own (docs/configs.md).",
     )(verb)
 
 

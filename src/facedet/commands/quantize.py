@@ -5,32 +5,44 @@ from pathlib import Path
 import click
 
 from facedet.commands.options import (
-    FILE,
     config_option,
     echo_left_out,
     format_option,
     reading_options,
     refuse_idle_config,
 )
+from facedet.commands.paths import DATASET, FILE, OutputFolder, verb
 from facedet.common.errors import UserError
-from facedet.export.targets import TARGETS
+from facedet.export.targets import TARGETS, file_names
 from facedet.progress_bars import bar
 
 
-@click.command()
+@verb()
 @click.argument("model", type=FILE)
-@click.option("--calibrate", type=FILE, required=True, help="Dataset or folder of images to calibrate on.")
+@click.option("--calibrate", type=DATASET, required=True, help="Dataset or folder of images to calibrate on.")
 @click.option("--calibrate-list", type=FILE, help="Text file with the names of the images to use, one per line.")
-@click.option("--val", type=FILE, help="Dataset to measure accuracy on. INT8 must be as accurate as float32 there.")
+@click.option("--val", type=DATASET, help="Dataset to measure accuracy on. INT8 must be as accurate as float32 there.")
 @click.option("--val-list", type=FILE, help="The same for --val.")
 @click.option(
-    "--images", type=FILE, help="Folder of the images of both datasets, if not where the format expects them."
+    "--images",
+    type=DATASET,
+    help="Folder of the images of both datasets, if not where the format expects them.",
 )
 @format_option("both datasets")
 @reading_options
 @click.option("--max-drop", type=float, help="Largest allowed drop of AP, 0..1.  [default: 0.005]")
-@click.option("-o", "--output", type=FILE, required=True, help=f"Folder for {TARGETS['int8']} and its .bin.")
-@click.option("--report", type=FILE, help="Folder for quantization.html and its JSON.")
+@click.option(
+    "-o",
+    "--output",
+    type=OutputFolder(file_names(["int8"])),
+    required=True,
+    help=f"Folder for {TARGETS['int8']} and its .bin.",
+)
+@click.option(
+    "--report",
+    type=OutputFolder(["quantization.json", "quantization.html"]),
+    help="Folder for quantization.html and its JSON.",
+)
 @config_option
 def quantize(
     model: Path,
@@ -52,14 +64,12 @@ def quantize(
     MODEL is a checkpoint or an FP32 IR. With --val, harmful layers stay in float; a result that loses more than
     --max-drop of AP, or one face more than that by face height, is refused with exit code 2.
     """
-    from facedet.common.files import refuse_inputs
     from facedet.data.dataset import DatasetSource
     from facedet.evaluation.compare_report import write_quantization
     from facedet.evaluation.gated_quantization import MAX_DROP, quantize_model
     from facedet.text.quantization import quantization_table
 
     refuse_idle_config(config, model)
-    refuse_inputs([output, report], [calibrate, val, images])
     if not val and (val_list or max_drop is not None):
         raise UserError("--val-list and --max-drop are for --val; give it too")
     done = quantize_model(

@@ -1,12 +1,15 @@
 """The command `train`."""
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import click
 
-from facedet.commands.options import FILE, format_option, list_option, reading_options
+from facedet.commands.options import format_option, list_option, reading_options
+from facedet.commands.paths import FILE, Input, NameOrInput, OutputFolder, verb
+from facedet.train.files import WRITTEN
 
 
 class BatchSize(click.ParamType):
@@ -18,33 +21,47 @@ class BatchSize(click.ParamType):
         return value if value == "auto" else click.IntRange(1).convert(value, param, ctx)
 
 
-class WeightedSet(click.ParamType):
+class WeightedSet(Input):
     """A dataset's path and weight: PATH or PATH=WEIGHT."""
 
     name = "path"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Path, float]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path, _, weight = value.rpartition("=")
         if not path or Path(value).exists():
             return Path(value), 1.0
         return Path(path), click.FLOAT.convert(weight, param, ctx)
 
+    def read(self, value: Any) -> list[Path]:
+        return [value[0]]
 
-class ValidationSet(click.ParamType):
+
+class ValidationSet(Input):
     """A dataset's path, or a share between 0 and 1."""
 
     name = "path or share"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | float:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             share = float(value)
         except ValueError:
             return Path(value)
         return share if 0 < share < 1 and not Path(value).exists() else Path(value)
 
+    def read(self, value: Any) -> list[Path]:
+        return [value] if isinstance(value, Path) else []
 
-@click.command()
-@click.argument("config")
+
+def _names(options: dict[str, Any]) -> Sequence[str]:
+    return () if options["dry_run"] else WRITTEN
+
+
+def _default_work_dir(context: click.Context, parameter: click.Parameter, given: Path | None) -> Path:
+    return given or Path("runs") / Path(context.params["config"]).stem
+
+
+@verb()
+@click.argument("config", type=NameOrInput())
 @click.option(
     "--train",
     "train_sets",
@@ -76,10 +93,16 @@ class ValidationSet(click.ParamType):
 @click.option("--val-list", type=FILE, help="Text file with the names of the images of --val to use, one per line.")
 @click.option(
     "--weights",
+    type=NameOrInput(),
     help="Start from: a checkpoint, torchvision:NAME, a file of its weights, or random.  [default: from CONFIG]",
 )
 @click.option("--allow-partial", is_flag=True, help="Load only those --weights that fit; the rest stays random.")
-@click.option("--work-dir", type=FILE, help="Folder for the results.  [default: runs/CONFIG]")
+@click.option(
+    "--work-dir",
+    type=OutputFolder(_names),
+    callback=_default_work_dir,
+    help="Folder for the results.  [default: runs/CONFIG]",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Number of epochs; scales the schedule.  [default: from CONFIG]")
 @click.option(
     "--batch-size", type=BatchSize(), help="Images per batch, or auto to fill the GPU.  [default: from CONFIG]"
@@ -93,7 +116,7 @@ class ValidationSet(click.ParamType):
 @click.option("--freeze", type=click.IntRange(0), help="Do not train the stem and this number of backbone stages.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:N or auto.")
 @click.option("--amp", default="auto", show_default=True, help="bfloat16: on, off, or auto where it is fast.")
-@click.option("--cache", type=FILE, help="Folder for a cache of decoded images: for large photographs.")
+@click.option("--cache", type=OutputFolder(), help="Folder for a cache of decoded images: for large photographs.")
 @click.option(
     "--cache-size",
     type=click.FloatRange(0, min_open=True),
@@ -121,8 +144,8 @@ def train(
     allow_losses: bool,
     train_lists: tuple[Path, ...],
     val_list: Path | None,
-    work_dir: Path | None,
     dry_run: bool,
+    overwrite: bool,
     **options: Any,
 ) -> None:
     """Fine-tune CONFIG on annotated images.
@@ -152,7 +175,7 @@ def train(
             raise click.UsageError(f"{option} is for --val DATASET; give it too")
     folder = val_images or images
     val = DatasetSource(val_set, folder, val_list, **reading) if isinstance(val_set, Path) else val_set
-    chosen = TrainingOptions(config, train, val, work_dir=work_dir or Path("runs") / Path(config).stem, **options)
+    chosen = TrainingOptions(config, train, val, overwrite=overwrite, **options)
     preflight(chosen)
     from facedet.train.machine.distributed import is_first  # torch, once it is known that a run is possible
     from facedet.train.training import run_first_steps, run_training

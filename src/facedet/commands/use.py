@@ -3,15 +3,19 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
-from facedet.commands.options import FILE, config_option, echo_left_out, refuse_idle_config
+from facedet.commands.options import config_option, echo_left_out, refuse_idle_config
+from facedet.commands.paths import FILE, NameOrInput, NewFolder, OutputFolder, verb
 from facedet.progress_bars import bar
 
 
-@click.command()
-@click.option("-o", "--output", type=FILE, default=Path("demo-out"), show_default=True, help="Folder for all results.")
+@verb()
+@click.option(
+    "-o", "--output", type=NewFolder(), default=Path("demo-out"), show_default=True, help="Folder for all results."
+)
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of training.  [default: about two minutes on 2 cores]")
 def demo(output: Path, epochs: int | None) -> None:
     """Run the whole workflow on drawn faces.
@@ -23,11 +27,21 @@ def demo(output: Path, epochs: int | None) -> None:
     run(output, epochs, bar)
 
 
-@click.command()
+def _names(options: dict[str, Any]) -> list[str]:
+    from facedet.inference.detect import output_names
+
+    return output_names(options["images"], options["output"])
+
+
+@verb()
 @click.argument("model", type=FILE)
 @click.argument("images", type=FILE, nargs=-1, required=True)
 @click.option(
-    "-o", "--output", type=FILE, required=True, help="Folder for the images with boxes drawn, and detections.json."
+    "-o",
+    "--output",
+    type=OutputFolder(_names),
+    required=True,
+    help="Folder for the images with boxes drawn, and detections.json.",
 )
 @click.option("--threshold", type=float, help="Lowest score to show.  [default: 0.3]")
 @click.option("--ids", type=FILE, help="COCO JSON of these images: detections.json gets its image ids.")
@@ -50,8 +64,8 @@ def detect(
     echo_left_out(left_out)
 
 
-@click.command()
-@click.argument("target")
+@verb()
+@click.argument("target", type=NameOrInput())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @config_option
 def info(target: str, as_json: bool, config: str | None) -> None:

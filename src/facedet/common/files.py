@@ -5,13 +5,12 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from facedet.common.errors import UserError
+from facedet.common.manifest import record
 from facedet.common.unfinished import (
-    is_unfinished,
     new_name,
     remove_leftovers,
     sweep_once,
@@ -31,14 +30,6 @@ def check_writable(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
 
 
-def refuse_inputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
-    """Raise UserError if an output would replace an input or is inside an input folder."""
-    for output, source in product(filter(None, outputs), list(filter(None, inputs))):
-        inside = source.is_dir() and output.resolve().is_relative_to(source.resolve())
-        if inside or output.resolve() == source.resolve():
-            raise UserError(f"{output}: would change {source}, which is only read; choose a path outside it")
-
-
 def write_json(content: Any, path: Path) -> None:
     """Write plain values as JSON. Raises UserError if the file cannot be written, ValueError for NaN or infinity."""
     write_text(path, as_json(content))
@@ -50,13 +41,17 @@ def as_json(content: Any) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text; a file name in it that is not UTF-8 keeps its bytes. Raises UserError like `write_beside`."""
-    try:
-        content = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half of a pair, which a JSON can hold but no file name
-        content = text.encode("utf-8", "backslashreplace")
+    """Write a text, see `encoded`. Raises UserError like `write_beside`."""
     with write_beside(path) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(encoded(text))
+
+
+def encoded(text: str) -> bytes:
+    """The bytes of a text in UTF-8; those of a file name in it that is not UTF-8 are kept."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a pair, which a JSON can hold but no file name
+        return text.encode("utf-8", "backslashreplace")
 
 
 def one_per_line(words: Iterable[str]) -> str:
@@ -82,6 +77,7 @@ def write_beside(path: Path, keep: Path | None = None, *, durable: bool = True) 
         yield temporary
         if durable:
             _sync(temporary)
+        record(path, temporary)
         if keep and path.exists():
             _keep(path, keep)
         temporary.replace(path)
@@ -98,8 +94,9 @@ def write_together(path: Path, *others: Path) -> Iterator[list[Path]]:
     """
     with _named(path), _begun([path, *others]) as temporary:
         yield temporary
-        for file in temporary:
+        for file, target in zip(temporary, (path, *others), strict=True):
             _sync(file)
+            record(target, file)
         path.unlink(missing_ok=True)
         _sync(path.parent)
         for file, other in zip(temporary[1:], others, strict=True):
@@ -134,11 +131,6 @@ def write_folder(folder: Path) -> Iterator[Path]:
             else:
                 temporary.replace(folder)
             _sync(base)
-
-
-def is_empty(folder: Path) -> bool:
-    """Whether a folder holds nothing but what somebody is writing."""
-    return all(is_unfinished(path.name) for path in folder.iterdir())
 
 
 @contextmanager

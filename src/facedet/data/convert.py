@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from facedet.common.errors import UserError
-from facedet.common.files import is_empty, one_per_line, refuse_inputs, write_beside, write_folder, write_text
+from facedet.common.files import one_per_line, write_beside, write_folder, write_text
+from facedet.common.outputs import Input, Output, refuse_filled, refuse_inputs
 from facedet.common.parallel import map_ahead
 from facedet.common.progress import Progress, Tell, silent, tell_nobody
 from facedet.data.dataset import DatasetSource, read_dataset
@@ -39,10 +40,9 @@ def check_target(sources: Iterable[DatasetSource], folder: Path, to: str) -> Non
     """Raise UserError if a dataset cannot be written as `to` into this folder."""
     if to not in TARGETS:
         raise UserError(f"'{to}' cannot be written; choose one of {', '.join(TARGETS)}")
-    if folder.exists() and (not folder.is_dir() or not is_empty(folder)):
-        raise UserError(f"{folder}: is not an empty folder; choose another one for the converted dataset")
-    for source in sources:
-        refuse_inputs([folder], [source.path, source.images])
+    refuse_filled(folder)
+    read = [path for source in sources for path in (source.path, source.images) if path]
+    refuse_inputs([Output(folder, ())], [Input(path, whole=True) for path in read])
 
 
 def write_dataset(

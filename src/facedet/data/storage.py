@@ -8,10 +8,11 @@ from io import BufferedReader
 from pathlib import Path
 
 from facedet.common.errors import UserError
+from facedet.common.manifest import MANIFEST
 from facedet.common.unfinished import is_unfinished
 from facedet.data.archive import Archive, archive_of
 
-_SYSTEM = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")  # what systems put next to the files of people
+_SYSTEM = (MANIFEST, "__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")  # what is put next to the files of people
 _RESOURCE = "._"  # begins the files that macOS puts next to others
 _SYSTEM_FOLDERS = ("@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found")  # hold copies
 

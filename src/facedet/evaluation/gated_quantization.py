@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facedet.common.errors import UserError
 from facedet.common.files import check_writable, write_together
+from facedet.common.outputs import Input, Output, writing
 from facedet.common.progress import Progress, silent
 from facedet.data.dataset import DatasetSource, check_source, read_annotations, read_dataset
 from facedet.data.formats.recognise import find_annotations
@@ -20,7 +21,7 @@ from facedet.evaluation.gate import AccuracyJudge, Figure, gated_figures
 from facedet.export.export import export_model
 from facedet.export.int8 import quantize
 from facedet.export.interface import SHOW_ABOVE
-from facedet.export.targets import TARGETS
+from facedet.export.targets import TARGETS, file_names
 from facedet.export.to_ir import save_ir
 from facedet.inference.predict import predict
 from facedet.inference.session import check_model, open_session
@@ -79,34 +80,53 @@ def quantize_model(
     max_drop: float = MAX_DROP,
     progress: Progress = silent,
     config: str | Path | None = None,
+    overwrite: bool = False,
 ) -> Quantization:
     """Quantize a checkpoint or an FP32 IR and write `detector-int8.xml` into `folder`. Raises UserError.
 
     calibrate: a dataset, whose boxes are not used, or a folder of images. val: a dataset; if a figure of INT8 is lower
     than in float32 by more than `max_drop` (and one face, for a range of heights), harmful layers stay in float, and if
     that is not enough, nothing is written and the result says why. config: of a checkpoint, as for `load_network`.
+    overwrite: replace files of these names that an earlier quantization did not write, or that were changed since.
     """
     if not 0 <= max_drop <= 1:
         raise UserError(f"--max-drop {max_drop:g}: AP lies between 0 and 1")
-    model, calibration = Path(model), DatasetSource.of(calibrate, "train")
+    model, folder = Path(model), Path(folder)
+    calibration, validation = DatasetSource.of(calibrate, "train"), DatasetSource.of(val, "val") if val else None
     if model.suffix not in (".pth", ".xml"):
         raise UserError(f"{model}: give a checkpoint (.pth) or an FP32 IR (.xml)")
     check_model(model, config=config)
-    for source in (calibration, *([DatasetSource.of(val, "val")] if val else [])):
+    sources = [each for each in (calibration, validation) if each]
+    for source in sources:
         check_source(source)
+    read = [Input(each.path, whole=True) for each in sources]
+    output = Output(folder, file_names(["int8"]))
+    with writing("quantize", [output], [Input(model), *read], overwrite=overwrite):
+        return _quantize(model, calibration, folder, validation, max_drop, progress, config)
+
+
+def _quantize(
+    model: Path,
+    calibration: DatasetSource,
+    folder: Path,
+    validation: DatasetSource | None,
+    max_drop: float,
+    progress: Progress,
+    config: str | Path | None,
+) -> Quantization:
     left_out: list[str] = []
     images = _calibration_images(calibration, left_out, progress)
-    dataset = read_dataset(DatasetSource.of(val, "val"), progress) if val else None
+    dataset = read_dataset(validation, progress) if validation else None
     with tempfile.TemporaryDirectory() as scratch:
         files = _float_files(model, Path(scratch), progress, config)
         files["int8"] = (Path(scratch) / TARGETS["int8"], "f32")
         session = open_session(files["fp32"][0])
         judge = AccuracyJudge(session, dataset.photos, progress) if dataset else None
-        check_writable(Path(folder))
+        check_writable(folder)
         quantize(session.path, images, files["int8"][0], judge=judge, max_drop=max_drop, progress=progress)
         found = _detect(files, judge, progress) if judge else {}
         figures = {name: gated_figures(judge.photos, detections) for name, detections in found.items()} if judge else {}
-        reasons, path = _reasons(figures, max_drop), Path(folder) / TARGETS["int8"]
+        reasons, path = _reasons(figures, max_drop), folder / TARGETS["int8"]
         if not reasons:
             _copy(files["int8"][0], path)
         speed = throughput(files, progress)

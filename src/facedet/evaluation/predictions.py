@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from facedet.common.errors import UserError, first_line
-from facedet.common.files import is_empty, one_per_line, write_folder, write_text
+from facedet.common.files import one_per_line, write_folder, write_text
+from facedet.common.outputs import refuse_filled
 from facedet.data.names import nearest, parts_of
 from facedet.data.storage import opened
 from facedet.data.structures import NO_DETECTIONS, Detections
@@ -17,7 +18,7 @@ from facedet.data.structures import NO_DETECTIONS, Detections
 
 def wider_image_name(path: Path) -> str:
     """The name of an image in the official layout, `event/file`: its folder and its file name without suffix."""
-    return f"{Path(abspath(path)).parent.name}/{path.stem}"  # '..' must not lead out of the folder of the predictions
+    return f"{Path(abspath(path)).parent.name or '_'}/{path.stem}"
 
 
 def save_predictions(names: Sequence[str], detections: Sequence[Detections], folder: Path) -> None:
@@ -27,10 +28,10 @@ def save_predictions(names: Sequence[str], detections: Sequence[Detections], fol
     Raises UserError if two images have the same name, or if the folder is not empty: files of an earlier run would be
     read with the new ones.
     """
+    names = ["/".join(part for part in parts_of(name) if part != "..") for name in names]  # they stay in the folder
     if len(set(names)) < len(names):
         raise UserError(f"{folder}: two images have the same EVENT/FILE.txt; evaluate their folders separately")
-    if folder.exists() and (not folder.is_dir() or not is_empty(folder)):
-        raise UserError(f"{folder}: is not an empty folder; choose another folder for the predictions")
+    refuse_filled(folder)
     with write_folder(folder) as new:
         for name, found in zip(names, detections, strict=True):
             rows = [f"{name}.jpg", str(len(found.scores))]

@@ -4,12 +4,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from facedet.common.errors import UserError
 from facedet.common.files import check_writable, write_text
+from facedet.common.outputs import Input, Output, writing
 from facedet.common.progress import Progress, silent, step
 from facedet.detector.config_file import find_config
 from facedet.export import postprocess
-from facedet.export.targets import FORMATS, TARGETS
+from facedet.export.targets import POSTPROCESS, TARGETS, chosen_formats, file_names
 from facedet.export.variants import PUBLISHED, Variant
 from facedet.weights.names import check_checkpoint
 
@@ -26,55 +26,60 @@ def export_model(
     input: str = "f32",
     batch: int = 1,
     config: str | Path | None = None,
+    overwrite: bool = False,
 ) -> dict[str, Path]:
     """Write the requested formats into `folder` under the names in TARGETS. Returns their paths. Raises UserError.
 
     formats: None for all that the variant has. fold: combine linear layers, which gives the same function with fewer
     operations; without, the graph is the released model's, and `import` can read it. nms, layout, input, batch: see
-    `Variant`; without NMS, postprocess.py is written too. config: as for `load_network`.
+    `Variant`; without NMS, postprocess.py is written too. config: as for `load_network`. overwrite: replace files of
+    these names that an earlier export did not write, or that were changed since.
     """
-    variant = Variant(nms, layout, input, batch)
-    formats = _formats(formats, variant)
-    check_checkpoint(Path(checkpoint))
+    checkpoint, folder, variant = Path(checkpoint), Path(folder), Variant(nms, layout, input, batch)
+    formats = chosen_formats(formats, variant)
+    check_checkpoint(checkpoint)
     if config:
         find_config(config)
+    output = Output(folder, file_names(formats, variant))
+    with writing("export", [output], [Input(checkpoint)], overwrite=overwrite):
+        return _export(checkpoint, folder, formats, progress, fold, variant, config)
+
+
+def _export(
+    checkpoint: Path,
+    folder: Path,
+    formats: Sequence[str],
+    progress: Progress,
+    fold: bool,
+    variant: Variant,
+    config: str | Path | None,
+) -> dict[str, Path]:
     from facedet.export.fold import fold_layers  # torch, once it is known that there is something to export
     from facedet.export.load import load_network
     from facedet.export.network import DenseDetector, DeployedDetector
     from facedet.export.to_onnx import write_onnx
 
     with step(progress, "load"):
-        network, size, facts = load_network(Path(checkpoint), config)
+        network, size, facts = load_network(checkpoint, config)
     facts["folded"] = "yes" if fold else "no"
     facts |= {"variant": variant.options} if variant.options else {}
     with step(progress, "fold"):
         detector = fold_layers(network.detector) if fold else network.detector
-    check_writable(Path(folder))
-    paths = {name: Path(folder) / TARGETS[name] for name in formats}
+    check_writable(folder)
+    paths = {name: folder / TARGETS[name] for name in formats}
     with tempfile.TemporaryDirectory() as scratch:
         onnx_file = paths.get("onnx", Path(scratch) / TARGETS["onnx"])
         for name in progress(["onnx", *(n for n in paths if n != "onnx")], "export"):
             if name == "onnx":
-                exported = DeployedDetector(detector) if nms else DenseDetector(detector)
-                write_onnx(exported, size, facts, onnx_file, batch)
+                exported = DeployedDetector(detector) if variant.nms else DenseDetector(detector)
+                write_onnx(exported, size, facts, onnx_file, variant.batch)
             else:
                 from facedet.export.to_ir import write_ir  # ONNX needs no OpenVINO
 
                 write_ir(onnx_file, facts, paths[name], fp16=name == "fp16", variant=variant)
-    if not nms:
-        paths["postprocess"] = _write_postprocess(Path(folder) / "postprocess.py")
+    if not variant.nms:
+        paths["postprocess"] = _write_postprocess(folder / POSTPROCESS)
     return paths
-
-
-def _formats(wanted: str | Sequence[str] | None, variant: Variant) -> list[str]:
-    possible = [name for name in FORMATS if name != "onnx" or not variant.takes_pictures]
-    chosen = possible if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
-    unknown = [name for name in chosen if name not in FORMATS]
-    if unknown or not chosen:
-        raise UserError(f"--formats {','.join(unknown)}: give one or more of {', '.join(FORMATS)}")
-    if not set(chosen) <= set(possible):
-        raise UserError(f"--formats onnx: only an IR can take pictures; give {','.join(possible)}, or leave it out")
-    return [name for name in FORMATS if name in chosen]
 
 
 def _write_postprocess(path: Path) -> Path:

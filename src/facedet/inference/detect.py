@@ -11,7 +11,8 @@ import numpy as np
 
 from facedet.common.errors import UserError
 from facedet.common.files import write_text
-from facedet.common.progress import Progress, silent
+from facedet.common.outputs import Input, Output, writing
+from facedet.common.progress import Progress, Tell, silent, tell_nobody
 from facedet.data.formats.coco import read_ids
 from facedet.data.image import find_images, read_image, to_tensor, write_png
 from facedet.data.names import distinct_names, nearest, parts_of
@@ -19,6 +20,8 @@ from facedet.data.structures import Detections
 from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.draw import draw_boxes
 from facedet.inference.session import Session, check_model, open_session, to_image_detections
+
+_LIST = "detections.json"
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,49 @@ def detect_images(
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
     check_model(model, config=config)
     left_out: list[str] = []
-    given = [path for source in sources for path in find_images(source, left_out.append)]
+    names = _names(sources, folder, left_out.append)
+    read = [Input(path) for path in (model, *sources, ids) if path]
+    with writing("detect", [Output(folder, [*_drawn(names).values(), _LIST])], read):
+        found = _detect(model, names, folder, threshold, progress, ids, config, left_out)
+    return found, left_out
+
+
+def output_names(sources: Sequence[Path], folder: Path) -> list[str]:
+    """The names of the files that `detect_images` writes into the folder. Raises UserError if it holds the images."""
+    return [*_drawn(_names(sources, folder, tell_nobody)).values(), _LIST]
+
+
+def _names(sources: Sequence[Path], folder: Path, tell: Tell) -> dict[Path, Path]:
+    """The images, and the name of each in the folder."""
+    given = [path for source in sources for path in find_images(source, tell)]
     paths = list({abspath(path): path for path in given}.values())
     names = distinct_names(paths)
     outputs = {(folder / name).parent.resolve() for name in names.values()}
     if any({path.parent.resolve(), path.resolve().parent} & outputs for path in paths):
         raise UserError(f"{folder}: contains the input images; choose another folder")
+    return names
+
+
+def _drawn(names: dict[Path, Path]) -> dict[Path, str]:
+    """The name of each image with boxes drawn."""
+    stems = Counter(name.with_suffix("") for name in names.values())
+    alone = {path: stems[name.with_suffix("")] == 1 for path, name in names.items()}
+    return {path: f"{name.with_suffix('') if alone[path] else name}.png" for path, name in names.items()}
+
+
+def _detect(
+    model: Path,
+    names: dict[Path, Path],
+    folder: Path,
+    threshold: float,
+    progress: Progress,
+    ids: Path | None,
+    config: str | Path | None,
+    left_out: list[str],
+) -> list[ImageDetections]:
+    paths, drawn = list(names), _drawn(names)
     image_ids, category = _read_ids(ids, paths) if ids else ({}, 0)
     session = open_session(model, config=config)
-    stems = Counter(name.with_suffix("") for name in names.values())
     found = []
     for path in progress(paths, "detect"):
         try:
@@ -73,13 +110,12 @@ def detect_images(
             left_out.append(str(error))
             continue
         detections = detect_image(session, image).above(threshold)
-        name, stem = names[path], names[path].with_suffix("")
-        write_png(draw_boxes(image, detections), folder / f"{stem if stems[stem] == 1 else name}.png")
+        write_png(draw_boxes(image, detections), folder / drawn[path])
         found.append(ImageDetections(path, detections))
     if not found:
         raise UserError(left_out[-1])
-    _write_json(found, names, folder / "detections.json", image_ids, category)
-    return found, left_out
+    _write_json(found, names, folder / _LIST, image_ids, category)
+    return found
 
 
 def _read_ids(ids: Path, paths: Sequence[Path]) -> tuple[dict[Path, int], int]:

@@ -61,6 +61,9 @@ class TrainingOptions:
     allow_changed_data: bool = False
     """Resume although the images or boxes are not those of the start; the result is then not that of one run."""
 
+    overwrite: bool = False
+    """Replace an earlier run in the work dir that is not resumed, and files there that no run wrote."""
+
     epochs: int | None = None
     """Exact number of epochs; scales the schedule. None takes the config's, or more if its `min_steps` need them."""
 

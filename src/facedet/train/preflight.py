@@ -24,11 +24,11 @@ def preflight(options: TrainingOptions) -> None:
     for source in (*options.train_sets, options.val):
         if source is not None and not isinstance(source, float):
             check_source(DatasetSource.of(source, "train"))
-    _check_work_dir(Path(options.work_dir), options.resume)
+    _check_work_dir(Path(options.work_dir), options.resume, options.overwrite)
 
 
-def _check_work_dir(folder: Path, resume: bool) -> None:
-    refuse_earlier_run(folder, resume)
+def _check_work_dir(folder: Path, resume: bool, overwrite: bool) -> None:
+    refuse_earlier_run(folder, resume or overwrite)
     if resume and not contains_run(folder):
         raise UserError(f"{folder}: contains no last.pth to resume from")
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())

@@ -36,7 +36,7 @@ def run_training(options: TrainingOptions) -> Summary:
         resume = options.resume or (restarted() and gather(contains_run(folder))[0])
         cfg = configure(options, resume)
         with (
-            own(folder, resume),
+            own(folder, resume, options.overwrite),
             built(cfg, with_validation(options, folder, resume), device, resume) as run,
             stop.listening(),
         ):
@@ -59,7 +59,7 @@ def run_first_steps(options: TrainingOptions) -> DryRun:
     """`try_run` with its options as one object."""
     with processes(options.launcher, options.device) as device:
         cfg = configure(options, options.resume)
-        refuse_earlier_run(Path(options.work_dir), options.resume)
+        refuse_earlier_run(Path(options.work_dir), options.resume or options.overwrite)
         with tried_validation(options) as tried, built(cfg, tried, device, tried.resume) as run, _machine_errors(run):
             print_start(run, "trying the first steps, writing nothing")
             return measure(run)

@@ -20,8 +20,9 @@ from facedet.weights.transfer import AttemptFailed, Limits, Refused, WrongConten
 class Remote:
     """A file to download to `target`.
 
-    checksum: hex digest, or its first digits. bytes: size, if known. For messages: title, such as "the file of
-    ir-fp32", and what to do if the target is another file, or if the address does not give the file.
+    checksum: hex digest, or its first digits. bytes: size, if known. replaces: another file at the target is replaced.
+    For messages: title, such as "the file of ir-fp32", and what to do if the target is another file, or if the address
+    does not give the file.
     """
 
     url: str
@@ -32,6 +33,7 @@ class Remote:
     if_taken: str
     if_refused: str
     bytes: int | None = None
+    replaces: bool = False
 
     @property
     def part(self) -> Path:
@@ -51,13 +53,15 @@ class Remote:
         return hashlib.file_digest(file, self.algorithm).hexdigest().startswith(self.checksum)
 
     def is_there(self) -> bool:
-        """Whether the target exists. Raises UserError if it is something else."""
+        """Whether the target exists. Raises UserError if it is something else that is not replaced."""
         if not os.path.lexists(self.target):
             return False
         if self.target.is_file():
             with self.target.open("rb") as file:
                 if self.is_complete(file):
                     return True
+            if self.replaces:
+                return False
         raise UserError(f"{self.target}: already exists and is not {self.title}; {self.if_taken}")
 
 

@@ -24,24 +24,25 @@ def fetch(
     limits: Limits | None = None,
     progress: ByteProgress = silent_bytes,
     tell: Tell = tell_nobody,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Download one of `names()` into `folder`. Returns the paths of its files. Raises UserError.
 
     mirror: address to use instead of the publisher's. limits, progress, tell: see `download`. A file that already
-    exists is kept if it is the published one; if not, UserError is raised.
+    exists is kept if it is the published one; if not, it is replaced with `overwrite`, or else UserError is raised.
     """
     published = _published()
     if name not in published:
         raise UserError(f"{name}: not a published file; give one of {', '.join(published)}")
     if mirror and not is_web_address(mirror):  # which is not shown: it may contain a password
         raise UserError("--mirror: not the address of an http or https server")
-    remotes = _remotes(published[name], name, folder, mirror)
+    remotes = _remotes(published[name], name, folder, mirror, overwrite)
     for remote in remotes:
         download(remote, limits=limits, progress=progress, tell=tell)
     return [remote.target for remote in remotes]
 
 
-def _remotes(entry: dict, name: str, folder: Path, mirror: str | None) -> list[Remote]:
+def _remotes(entry: dict, name: str, folder: Path, mirror: str | None, overwrite: bool) -> list[Remote]:
     base = (mirror or entry["base"]).rstrip("/")
     return [
         Remote(
@@ -53,6 +54,7 @@ def _remotes(entry: dict, name: str, folder: Path, mirror: str | None) -> list[R
             if_taken="choose another folder with -o",
             if_refused="try --mirror URL",
             bytes=file["bytes"],
+            replaces=overwrite,
         )
         for file in entry["files"]
     ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from facedet.common.errors import UserError
 from facedet.common.evenly import evenly
 from facedet.common.files import check_writable, sha256
+from facedet.common.outputs import Input, Output, writing
 from facedet.common.progress import Progress, Tell, silent, tell_nobody
 from facedet.configs import RELEASED
 from facedet.data.image import find_images
@@ -34,6 +35,7 @@ def import_weights(
     calibrate_images: int = CALIBRATION_IMAGES,
     progress: Progress = silent,
     tell: Tell = tell_nobody,
+    overwrite: bool = False,
 ) -> Origin:
     """Write the weights of `source` to `target` as a checkpoint. Raises UserError; then nothing is written.
 
@@ -42,12 +44,21 @@ def import_weights(
     config: name or path; needed only if the network is not the released one and the file does not describe it.
     calibrate_on: folder of images on which to measure new running statistics for batch normalization; for graphs only.
     calibrate_images: how many of them are used; of more, every n-th by name. tell: called with how many images are used
-    and how long that takes.
+    and how long that takes. overwrite: replace a target that no earlier import wrote, or that was changed since.
     """
     source, target, calibrate_on = Path(source), Path(target), Path(calibrate_on) if calibrate_on else None
     _check_paths(source, target, calibrate_on)
     find_config(config or RELEASED)
     images = _chosen(calibrate_on, calibrate_images, tell) if calibrate_on else []
+    read = [Input(path) for path in (source, calibrate_on) if path]
+    with writing("import", [Output(target)], read, overwrite=overwrite):
+        return _import(source, target, config, images, progress, tell)
+
+
+def _import(
+    source: Path, target: Path, config: str | Path | None, images: list[Path], progress: Progress, tell: Tell
+) -> Origin:
+    check_writable(target.parent)
     from facedet.detector.config import network_to_json
     from facedet.weights.checkpoint import META_KEY
     from facedet.weights.torch_file import write_torch_file
@@ -70,11 +81,8 @@ def _check_paths(source: Path, target: Path, calibrate_on: Path | None) -> None:
         raise UserError(f"{source}: neither a snapshot (.pth) nor an IR (.xml) nor an ONNX file (.onnx){hint}")
     if target.suffix != ".pth":
         raise UserError(f"{target}: not the name of a checkpoint; give a name that ends in .pth")
-    if target.exists() and target.samefile(source):
-        raise UserError(f"{target}: would replace the imported file; give another name")
     if calibrate_on and source.suffix == ".pth":
         raise UserError(f"{source}: a snapshot has its own running mean and variance; leave out --calibrate")
-    check_writable(target.parent)
 
 
 def _chosen(folder: Path, count: int, tell: Tell) -> list[Path]:

@@ -30,7 +30,9 @@ def test_a_split_keeps_near_duplicates_together_and_depends_on_its_seed(tmp_path
     train, val = (DatasetSource(source.path, names=tmp_path / "a" / f"{side}.txt") for side in ("train", "val"))
     assert (len(read_dataset(train).photos), len(read_dataset(val).photos)) == (12, 4)
     assert not check_dataset(train, 640, val).hurts
-    with pytest.raises(UserError, match=r"train\.txt: already exists; choose another folder"):
+    split_dataset(source, tmp_path / "a", 0.25, 0)
+    (tmp_path / "a" / "val.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"val\.txt: exists, and `facedet data split` did not write it"):
         split_dataset(source, tmp_path / "a", 0.25, 0)
 
 

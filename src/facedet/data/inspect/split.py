@@ -8,7 +8,8 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.common.files import one_per_line, write_together
+from facedet.common.files import encoded, one_per_line, write_together
+from facedet.common.outputs import Output, writing
 from facedet.common.progress import Progress, Tell, silent, tell_nobody
 from facedet.data.classes import ALL
 from facedet.data.dataset import DatasetSource, read_dataset
@@ -31,17 +32,14 @@ def split_dataset(
 ) -> tuple[Path, Path]:
     """Write the lists of `split_names` into `folder`: train.txt and val.txt, for --train-list and --val-list.
 
-    Raises UserError like it, and when a list already exists.
+    Raises UserError like it, and when there is a list that no earlier split wrote.
     """
     train, val = folder / TRAIN, folder / VAL
-    if train.exists():
-        raise UserError(f"{train}: already exists; choose another folder")
-    texts = [one_per_line(names) for names in split_names(source, share, seed, progress, tell)]
-    if val.exists() and val.read_text(encoding="utf-8", errors="replace") != texts[1]:  # else: an interrupted split's
-        raise UserError(f"{val}: already exists; choose another folder")
-    with write_together(train, val) as lists:
-        for file, text in zip(lists, texts, strict=True):
-            file.write_text(text, encoding="utf-8")
+    with writing("data split", [Output(folder, (TRAIN, VAL))]):
+        texts = [one_per_line(names) for names in split_names(source, share, seed, progress, tell)]
+        with write_together(train, val) as lists:
+            for file, text in zip(lists, texts, strict=True):
+                file.write_bytes(encoded(text))
     return train, val
 
 

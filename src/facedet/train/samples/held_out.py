@@ -35,7 +35,7 @@ def with_validation(options: TrainingOptions, folder: Path, resume: bool) -> Tra
             print(f"no dataset to validate on is given: the one of {source.path} is used", flush=True)
         return replace(options, val=replace(source, split="val", weight=1.0))
     if not resume:
-        from_first(lambda: _hold_out(source, share, folder))
+        from_first(lambda: _hold_out(source, share, folder, options.overwrite))
     lists = folder / TRAIN, folder / VAL
     for path in lists:
         if not path.is_file():
@@ -44,11 +44,11 @@ def with_validation(options: TrainingOptions, folder: Path, resume: bool) -> Tra
     return replace(options, train=replace(source, names=lists[0]), val=val)
 
 
-def _hold_out(source: DatasetSource, share: float, folder: Path) -> None:
+def _hold_out(source: DatasetSource, share: float, folder: Path, overwrite: bool) -> None:
     """Write the lists. A list that a start without a first checkpoint left behind is the same."""
     train, val = split_names(source, share, seed=0)
     for path, text in ((folder / TRAIN, one_per_line(train)), (folder / VAL, one_per_line(val))):
-        if path.exists() and path.read_text(encoding="utf-8", errors="surrogateescape") != text:
+        if not overwrite and path.exists() and path.read_text(encoding="utf-8", errors="surrogateescape") != text:
             raise UserError(f"{path}: already exists and lists other images; choose another work dir")
         write_text(path, text)
     counts = f"{len(val)} of {len(train) + len(val)} images"
