@@ -1,6 +1,6 @@
 """Do 8 threads that call one model reach the speed of `run_many`? Both in turns, so that they see the same load.
 
-    python bench/threads.py MODEL...
+python bench/threads.py MODEL...
 """
 
 import statistics
