@@ -62,7 +62,7 @@ def main(count: int) -> None:
     truth = WiderTruth(
         [f"event/{k}" for k in range(count)],
         [photo.boxes.astype(np.float64) for photo in photos],
-        dict.fromkeys(SETTINGS, [~photo.ignored for photo in photos]),
+        {setting: [~photo.ignored for photo in photos] for setting in SETTINGS},
     )
     with TemporaryDirectory() as scratch:
         write_png(np.zeros((_SIZE, _SIZE, 3), np.uint8), Path(scratch) / "photo.png")

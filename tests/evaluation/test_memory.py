@@ -31,7 +31,7 @@ def test_evaluate_keeps_little_more_of_an_image_than_its_detections(tmp_path: Pa
     face = np.array([[10, 10, 18, 18]], np.float32)
     photos = [Photo(Path(f"event/{k}.jpg"), 100, 100, face, np.array([False])) for k in range(IMAGES)]
     names = [f"event/{k}" for k in range(IMAGES)]
-    truth = WiderTruth(names, [face] * IMAGES, dict.fromkeys(SETTINGS, [np.array([True])] * IMAGES))
+    truth = WiderTruth(names, [face] * IMAGES, {setting: [np.array([True])] * IMAGES for setting in SETTINGS})
 
     def evaluated(found: list[Detections]) -> None:
         evaluate_detections("m", photos[: len(found)], found, truth, ("coco", "wider", "ap64"))

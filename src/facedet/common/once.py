@@ -13,7 +13,8 @@ def once(make: Callable[[], _T], lock: AbstractContextManager | None = None) -> 
 
     lock: held during that call, for several such functions that must not run at once.
     """
-    held, made = lock or threading.Lock(), []
+    held = lock or threading.Lock()
+    made: list[_T] = []
 
     def get() -> _T:
         if not made:

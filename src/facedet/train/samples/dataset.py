@@ -29,8 +29,8 @@ class FaceDataset(Dataset):
     datasets. input_size:
     width and height of the input, pixels. augment: settings of `Augment`. mosaic: `p`, the probability that a view is a
     mosaic of four, `until`, the share of the run after which none is, and settings of `data.mosaic.mosaic`. repeat: a
-    factor of all weights. cache: folder for a cache of decoded images. cache_size: its limit, GB. test_mode: no augmentation. read: reads a
-    dataset.
+    factor of all weights. cache: folder for a cache of decoded images. cache_size: its limit, GB.
+    test_mode: no augmentation. read: reads a dataset.
 
     If an image cannot be read, the next one is used in its place, and the sample's `unreadable` states the reason.
     """
