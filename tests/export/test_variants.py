@@ -57,7 +57,7 @@ def test_without_nms_the_file_beside_gives_the_rows_of_the_plain_export(
     thresholds = {name: float(facts[name]) for name in ("score_threshold", "iou_threshold")}
     raw, plain = runner(files[format]), open_session(exported[format])
     for image in images_of(unseen_images, faces / "images"):
-        tensor = to_tensor(image, SIZE)
+        tensor = to_tensor(image, (SIZE, SIZE))
         (boxes, scores), dense = raw(tensor), plain.dense(tensor)
         assert (boxes.shape, scores.shape) == ((sum(LEVELS), 4), (sum(LEVELS),))
         np.testing.assert_allclose(boxes, dense[0], rtol=0, atol=2e-3)  # two graphs are compiled in two ways
@@ -74,7 +74,7 @@ def test_numpy_selects_what_the_graph_selects(exported: dict[str, Path], unseen_
     model.add_outputs([nms.input_value(0), nms.input_value(1)])
     network = compiled(model)
     for image in images_of(unseen_images, faces / "images"):
-        rows, _, boxes, scores = network(to_tensor(image, SIZE)).values()
+        rows, _, boxes, scores = network(to_tensor(image, (SIZE, SIZE))).values()
         found = postprocess(boxes[0], scores[0, 0], **rule)
         assert len(found) == (rows[:, 4] > 0).sum() > 0
         np.testing.assert_array_equal(found[:, 4], rows[: len(found), 4])
@@ -100,7 +100,7 @@ def test_a_picture_is_resized_as_by_opencv(shape: tuple[int, int]) -> None:
     graph = ov.Model([ops.result(image)], [image])
     graph.output(0).get_tensor().set_names({"labels"})  # which stay as they are
     picture = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
-    difference = np.abs(compiled(adapt(graph, Variant(input="u8")))(picture[None])[0] - to_tensor(picture, 64))
+    difference = np.abs(compiled(adapt(graph, Variant(input="u8")))(picture[None])[0] - to_tensor(picture, (64, 64)))
     assert difference.max() <= 1
     assert (difference > 0).mean() < 5e-3
 
@@ -109,7 +109,7 @@ def test_a_picture_is_resized_as_by_opencv(shape: tuple[int, int]) -> None:
 def test_a_batch_gives_what_its_images_give(
     format: str, exported_as: Exports, exported: dict[str, Path], unseen_images: Path
 ) -> None:
-    tensors = [to_tensor(image, SIZE) for image in images_of(unseen_images)[:2]]
+    tensors = [to_tensor(image, (SIZE, SIZE)) for image in images_of(unseen_images)[:2]]
     boxes, labels = runner(exported_as(batch=2)[format])(np.concatenate(tensors))
     assert (boxes.shape, labels.shape) == ((2, 750, 5), (2, 750))
     alone = runner(exported[format])

@@ -12,7 +12,7 @@ from facedet.export.fold import fold_layers
 from facedet.export.load import load_network
 from facedet.export.network import DenseDetector, DeployedDetector
 from facedet.export.targets import FORMATS, TARGETS
-from facedet.export.to_onnx import write_onnx
+from facedet.export.to_onnx import fix_size, write_onnx
 from facedet.export.variants import PUBLISHED, Variant
 
 
@@ -44,15 +44,16 @@ def export_model(
     check_writable(Path(folder))
     paths = {name: Path(folder) / TARGETS[name] for name in formats}
     with tempfile.TemporaryDirectory() as scratch:
-        onnx_file = paths.get("onnx", Path(scratch) / TARGETS["onnx"])
-        for name in progress(["onnx", *(n for n in paths if n != "onnx")], "export"):
-            if name == "onnx":
-                exported = DeployedDetector(detector) if nms else DenseDetector(detector)
-                write_onnx(exported, size, facts, onnx_file, batch)
+        any_size = Path(scratch) / TARGETS["onnx"]
+        for name in progress(["", *paths], "export"):
+            if not name:
+                write_onnx(DeployedDetector(detector) if nms else DenseDetector(detector), size, facts, any_size, batch)
+            elif name == "onnx":
+                fix_size(any_size, size, paths[name])
             else:
                 from facedet.export.to_ir import write_ir  # ONNX needs no OpenVINO
 
-                write_ir(onnx_file, facts, paths[name], fp16=name == "fp16", variant=variant)
+                write_ir(any_size, size, facts, paths[name], fp16=name == "fp16", variant=variant)
     if not nms:
         paths["postprocess"] = _write_postprocess(Path(folder) / "postprocess.py")
     return paths

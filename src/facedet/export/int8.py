@@ -26,7 +26,7 @@ from facedet.weights.ir.graph import core, read_model, stored_precision
 
 _MOST_IMAGES = 300  # to calibrate on
 _RANKED_IMAGES = 20  # on which NNCF ranks the layers, if some have to stay in float
-Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]  # image [1, 3, size, size] -> outputs `boxes` and `labels`
+Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]  # image [1, 3, h, w] -> outputs `boxes` and `labels`
 
 
 class Judge(Protocol):
@@ -60,7 +60,7 @@ def quantize(
     chosen = [images[k * len(images) // count] for k in range(count)]
     with _nncf() as nncf:
         options = {
-            "calibration_dataset": nncf.Dataset(chosen, _reader(chosen, model.input(0).shape[2], progress)),
+            "calibration_dataset": nncf.Dataset(chosen, _reader(chosen, tuple(model.input(0).shape)[2:], progress)),
             "subset_size": len(chosen),
             "preset": nncf.QuantizationPreset.PERFORMANCE,
             "target_device": nncf.TargetDevice.CPU,
@@ -96,7 +96,7 @@ def _quantize_within(nncf: Any, model: ov.Model, judge: Judge, max_drop: float, 
     )
 
 
-def _reader(images: Sequence[Path], size: int, progress: Progress) -> Callable[[Path], np.ndarray]:
+def _reader(images: Sequence[Path], size: tuple[int, int], progress: Progress) -> Callable[[Path], np.ndarray]:
     steps = iter(progress(images, "calibrate"))
 
     def read(path: Path) -> np.ndarray:

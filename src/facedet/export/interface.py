@@ -40,19 +40,19 @@ class Interface:
         return {1: "NCHW", 3: "NHWC"}.get(shape.index(3) if 3 in shape else -1, "unknown layout")
 
 
-def check_interface(path: Path, inputs: Ports, outputs: Ports) -> int:
-    """Check that a file has the published interface. Returns its input size. Raises UserError."""
+def check_interface(path: Path, inputs: Ports, outputs: Ports) -> tuple[int, int]:
+    """Check that a file has the published interface. Returns the input's height and width. Raises UserError."""
     kind, shape = inputs.get(INPUT) or inputs.get(INPUT_ALIAS) or ("", [])
-    square = len(shape) == 4 and shape[:2] == [1, 3] and shape[2] == shape[3] and isinstance(shape[2], int)
+    image = len(shape) == 4 and shape[:2] == [1, 3] and all(isinstance(side, int) for side in shape[2:])
     boxes_kind, boxes = outputs.get(BOXES, ("", []))
     labels_kind, labels = outputs.get(LABELS, ("", []))
-    shapes_fit = square and len(boxes) == 2 and boxes[1] == 5 and len(labels) == 1
+    shapes_fit = image and len(boxes) == 2 and boxes[1] == 5 and len(labels) == 1
     if not shapes_fit or (kind, boxes_kind) != ("f32", "f32") or labels_kind not in ("i64", "i32"):
         raise UserError(
-            f"{path}: does not have the interface of this project; give a model with float32 {INPUT} [1,3,size,size], "
-            f"float32 {BOXES} [n,5] and integer {LABELS} [n]"
+            f"{path}: does not have the interface of this project; give a model with float32 "
+            f"{INPUT} [1,3,height,width], float32 {BOXES} [n,5] and integer {LABELS} [n]"
         )
-    return shape[2]
+    return shape[2], shape[3]
 
 
 def interface_reasons(reference: Interface, other: Interface) -> list[str]:

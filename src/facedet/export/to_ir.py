@@ -10,7 +10,7 @@ from facedet.common.errors import UserError, first_line
 from facedet.common.files import write_beside
 from facedet.export.adapt import adapt
 from facedet.export.graph_parts import last_convolutions, sums_of_taps
-from facedet.export.interface import CLASSES, INPUT_ALIAS, SHOW_ABOVE
+from facedet.export.interface import CLASSES, INPUT, INPUT_ALIAS, SHOW_ABOVE
 from facedet.export.variants import MODEL_API, UNCHANGED, Variant
 from facedet.weights.graph_facts import SECTION
 
@@ -20,16 +20,21 @@ _DECOMPRESSION = "decompression_0"  # how OpenVINO names the attribute of a conv
 _COMPUTE_IN_F32 = "precise_0"  # how OpenVINO names the attribute DisableFP16Compression; plugins obey it for bf16 too
 
 
-def write_ir(onnx_file: Path, facts: dict[str, str], path: Path, *, fp16: bool, variant: Variant = UNCHANGED) -> None:
-    """Convert an ONNX file and write `path` (.xml) with its .bin next to it. Raises UserError.
+def write_ir(
+    onnx_file: Path, size: int, facts: dict[str, str], path: Path, *, fp16: bool, variant: Variant = UNCHANGED
+) -> None:
+    """Convert an ONNX file for any size and write `path` (.xml) with its .bin next to it. Raises UserError.
 
-    facts: stored in rt_info, together with the metadata of OpenVINO Model API. fp16: store the weights in half
-    precision; input and outputs stay float32. variant: that of the ONNX file, which has no u8 input and no layout.
+    size: width and height of the input; OpenVINO can reshape it to other multiples of the stride. facts: stored in
+    rt_info, together with the metadata of OpenVINO Model API. fp16: store the weights in half precision; input and
+    outputs stay float32. variant: that of the ONNX file, which has no u8 input and no layout.
     """
     model = ov.convert_model(onnx_file)
-    model.input(0).get_tensor().add_names({INPUT_ALIAS})
-    metadata = _model_api(variant, model.input(0).shape[2])
+    model.reshape([variant.batch, 3, size, size])
+    model.input(0).get_tensor().set_names({INPUT, INPUT_ALIAS})
+    metadata = _model_api(variant, size)
     model = adapt(model, variant)
+    model.get_parameters()[0].set_layout(ov.Layout("[N,H,W,C]" if variant.takes_pictures else "[N,C,H,W]"))
     for key, value in facts.items():
         model.set_rt_info(value, [SECTION, key])
     for key, value in metadata.items():

@@ -36,7 +36,7 @@ class OnnxSession:
 
     kind = "ONNX"
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, size: tuple[int, int] | None = None):
         onnxruntime.set_default_logger_severity(3)
         self.path = path
         try:
@@ -46,6 +46,8 @@ class OnnxSession:
             raise UserError(f"{path}: not an ONNX model ({first_line(error)})") from error
         self._inputs, self._outputs = _ports(self._session.get_inputs()), _ports(self._session.get_outputs())
         self.size = check_interface(path, self._inputs, self._outputs)
+        if size and size != self.size:
+            raise UserError(f"{path}: an ONNX file has one size of input; give checkpoints and IRs")
         facts = onnx_facts(self._session.get_modelmeta().custom_metadata_map)
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)

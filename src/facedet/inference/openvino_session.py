@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
+from facedet.common.errors import UserError, last_line
 from facedet.export.interface import BOXES, LABELS, Interface, Ports, check_interface
 from facedet.inference.session_parts import (
     Preprocessing,
@@ -26,9 +27,11 @@ class IrSession:
 
     kind = "IR"
 
-    def __init__(self, path: Path, precision: str = "f32", device: str = "CPU"):
+    def __init__(self, path: Path, precision: str = "f32", device: str = "CPU", size: tuple[int, int] | None = None):
         self.path, self._device = path, device
         self._model = model = read_model(path)
+        if size:
+            _reshape(model, size, path)
         self._inputs, self._outputs = _ports(model.inputs), _ports(model.outputs)
         self.size = check_interface(path, self._inputs if len(model.inputs) == 1 else {}, self._outputs)
         facts = read_facts(path, model)
@@ -77,6 +80,16 @@ class IrSession:
 
     def interface(self) -> Interface:
         return Interface(self._inputs, self._outputs, subtracts_mean(graph_preprocessing(self._model), self.size))
+
+
+def _reshape(model: ov.Model, size: tuple[int, int], path: Path) -> None:
+    try:
+        model.reshape([1, 3, *size])
+    except RuntimeError as error:  # how OpenVINO reports shapes that do not fit
+        described = f"cannot take {size[0]}x{size[1]} pixels ({last_line(error)})"
+        raise UserError(
+            f"{path}: {described}; only exports since 0.1.0 and the published file take other sizes"
+        ) from error
 
 
 def graph_preprocessing(model: ov.Model) -> Preprocessing:

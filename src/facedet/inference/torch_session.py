@@ -17,9 +17,10 @@ class TorchSession:
 
     kind = "checkpoint"
 
-    def __init__(self, path: Path, config: str | Path | None = None):
+    def __init__(self, path: Path, config: str | Path | None = None, size: tuple[int, int] | None = None):
         self.path = path
-        self._network, self.size, facts = load_network(path, config)
+        self._network, side, facts = load_network(path, config)
+        self.size = size or (side, side)
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
@@ -38,7 +39,7 @@ class TorchSession:
 
     def interface(self) -> Interface:
         max_boxes = self._network.detector.bbox_head.test_cfg.max_per_img
-        inputs: Ports = {INPUT: ("f32", [1, 3, self.size, self.size])}
+        inputs: Ports = {INPUT: ("f32", [1, 3, *self.size])}
         outputs: Ports = {BOXES: ("f32", [max_boxes, 5]), LABELS: ("i64", [max_boxes])}
         return Interface(inputs, outputs, subtracts_mean(self._preprocess, self.size))
 

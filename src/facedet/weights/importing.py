@@ -100,7 +100,7 @@ def _from_graph(
     _freeze_norms(network, detector, not (recovered.has_statistics or images), path)
 
     graph = BeforeNms(model, path)
-    drawn = [to_tensor(draw_image(np.random.default_rng(k))[0], size) for k in range(_PROOF_IMAGES)]
+    drawn = [to_tensor(draw_image(np.random.default_rng(k))[0], (size, size)) for k in range(_PROOF_IMAGES)]
     stored = distance(
         as_stored(detector, recovered.copies, rounds_small_constants(model)), graph, progress(drawn, "compare")
     )
@@ -148,7 +148,7 @@ def _readable(paths: Iterable[Path], size: int, left_out: list[str]) -> Iterator
             left_out.append(str(error))
             continue
         seen += 1
-        yield torch.from_numpy(to_tensor(image, size))
+        yield torch.from_numpy(to_tensor(image, (size, size)))
     if not seen:
         raise UserError(left_out[0])
 
