@@ -29,7 +29,8 @@ def export_model(
     batch: int = 1,
     config: str | Path | None = None,
 ) -> dict[str, Path]:
-    """Write the requested formats into `folder` under the names in TARGETS. Returns their paths. Raises UserError.
+    """Write the requested formats into `folder` under the names in TARGETS, to which a variant
+    adds its options. Returns their paths. Raises UserError.
 
     formats: None for all that the variant has. fold: combine linear layers, which gives the same function with fewer
     operations; without, the graph is the released model's, and `import` can read it. nms, layout, input, batch: see
@@ -42,7 +43,7 @@ def export_model(
     facts |= {"variant": variant.options} if variant.options else {}
     detector = fold_layers(network.detector) if fold else network.detector
     check_writable(Path(folder))
-    paths = {name: Path(folder) / TARGETS[name] for name in formats}
+    paths = {name: Path(folder) / variant.name(TARGETS[name]) for name in formats}
     with tempfile.TemporaryDirectory() as scratch:
         any_size = Path(scratch) / TARGETS["onnx"]
         for name in progress(["", *paths], "export"):
@@ -60,13 +61,13 @@ def export_model(
 
 
 def _formats(wanted: str | Sequence[str] | None, variant: Variant) -> list[str]:
-    possible = [name for name in FORMATS if name != "onnx" or not variant.takes_pictures]
+    possible = [name for name in FORMATS if name != "onnx" or not variant.only_ir]
     chosen = possible if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
     unknown = [name for name in chosen if name not in FORMATS]
     if unknown or not chosen:
         raise UserError(f"--formats {','.join(unknown)}: give one or more of {', '.join(FORMATS)}")
     if not set(chosen) <= set(possible):
-        raise UserError(f"--formats onnx: only an IR can take pictures; give {','.join(possible)}, or leave it out")
+        raise UserError(f"--formats onnx: only an IR has these options; give {','.join(possible)}, or leave it out")
     return [name for name in FORMATS if name in chosen]
 
 

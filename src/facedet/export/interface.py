@@ -10,6 +10,10 @@ INPUT_ALIAS = "image"  # the same input in newer published files
 BOXES = "boxes"  # [750, 5] float32: x1 y1 x2 y2 in pixels of the input, score; best first, then zero rows
 LABELS = "labels"  # [750] int64, 0 = face
 SCORES = "scores"  # instead of labels where an export has no NMS: [anchors] float32; its boxes are [anchors, 4]
+DETECTIONS = (
+    "detection_out"  # SSD's only output: [1, 1, rows, 7] float32, image (-1 after the last), label, score, x1 y1
+)
+# x2 y2 in 0..1
 CLASSES = ("face",)
 SHOW_ABOVE = 0.3  # default score above which a box is shown; scores are products and therefore low
 
@@ -66,6 +70,9 @@ def interface_reasons(reference: Interface, other: Interface) -> list[str]:
     if first != second:
         reasons.append(f"its input is {second[1]} {second[0]}, that of the reference {first[1]} {first[0]}")
     for name in (BOXES, LABELS):
+        if name not in reference.outputs or name not in other.outputs:
+            reasons.append(f"one of the two models has no output {name}")
+            continue
         (kind, shape), (other_kind, other_shape) = reference.outputs[name], other.outputs[name]
         fixed_rows = {size for size in (shape[0], other_shape[0]) if isinstance(size, int)}
         if kind != other_kind or shape[1:] != other_shape[1:] or len(fixed_rows) > 1:

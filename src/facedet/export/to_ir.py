@@ -11,7 +11,7 @@ from facedet.common.files import write_beside
 from facedet.export.adapt import adapt
 from facedet.export.graph_parts import last_convolutions, sums_of_taps
 from facedet.export.interface import CLASSES, INPUT, INPUT_ALIAS, SHOW_ABOVE
-from facedet.export.variants import MODEL_API, UNCHANGED, Variant
+from facedet.export.variants import PUBLISHED, UNCHANGED, Variant
 from facedet.weights.graph_facts import SECTION
 
 _SMALL = 4096  # values of a constant that stays in float32
@@ -78,16 +78,15 @@ def _store_in_half_precision(model: ov.Model) -> None:
 
 def _model_api(variant: Variant, size: int) -> dict[str, str]:
     """The metadata for Model API; none where it cannot open the file."""
-    for_model_api = variant.layout == MODEL_API
-    if not for_model_api and variant != UNCHANGED:
+    if variant.layout == PUBLISHED and variant != UNCHANGED:
         return {}
     metadata = {
-        "model_type": "ssd",  # the parser in Model API for outputs `boxes` and `labels`
+        "model_type": "ssd",  # Model API's reader of outputs `boxes` and `labels`, and of `detection_out`
         "labels": " ".join(CLASSES),
         "resize_type": "standard",
         "confidence_threshold": str(SHOW_ABOVE),
         "reverse_input_channels": "False",
     }
-    if for_model_api:  # otherwise it resizes by itself, and rounds differently
+    if variant.takes_pictures:  # otherwise it resizes by itself, and rounds differently
         metadata |= {"embedded_processing": "True", "orig_height": str(size), "orig_width": str(size)}
     return metadata

@@ -9,15 +9,15 @@ import numpy as np
 import openvino as ov
 
 from facedet.common.errors import UserError, last_line
-from facedet.export.interface import BOXES, LABELS, Interface, Ports, check_interface
+from facedet.export.interface import Interface, Ports
 from facedet.inference.session_parts import (
     Preprocessing,
-    join_outputs,
     level_strides,
     nms_rule,
     score_threshold,
     subtracts_mean,
 )
+from facedet.inference.variant_answer import VariantAnswer
 from facedet.weights.ir.graph import BeforeNms, Requests, Subgraph, core, read_facts, read_model, stored_precision
 from facedet.weights.ir.graph_operations import graph_operations
 
@@ -33,8 +33,9 @@ class IrSession:
         if size:
             _reshape(model, size, path)
         self._inputs, self._outputs = _ports(model.inputs), _ports(model.outputs)
-        self.size = check_interface(path, self._inputs if len(model.inputs) == 1 else {}, self._outputs)
         facts = read_facts(path, model)
+        self._answer = VariantAnswer(path, facts, self._inputs if len(model.inputs) == 1 else {}, self._outputs)
+        self.size, self.variant = self._answer.size, self._answer.variant
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
@@ -45,20 +46,19 @@ class IrSession:
         self._requests = Requests(compiled)
 
     def run(self, image: np.ndarray) -> np.ndarray:
-        result = self._requests(image)
-        return join_outputs(result[BOXES], result[LABELS])
+        return self._answer.rows(self._requests(self._answer.image(image)).__getitem__)
 
     def run_many(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         queue = ov.AsyncInferQueue(self._for_throughput)
         finished: dict[int, np.ndarray] = {}
 
         def keep(request: Any, k: int) -> None:
-            finished[k] = join_outputs(request.get_tensor(BOXES).data, request.get_tensor(LABELS).data)
+            finished[k] = self._answer.rows(lambda name: request.get_tensor(name).data)
 
         queue.set_callback(keep)
         returned = 0
         for k, image in enumerate(images):
-            queue.start_async({0: image}, k)  # blocks until a request is free
+            queue.start_async({0: self._answer.image(image)}, k)  # blocks until a request is free
             while returned in finished:
                 yield finished.pop(returned)
                 returned += 1
@@ -67,6 +67,9 @@ class IrSession:
             yield finished.pop(k)
 
     def dense(self, image: np.ndarray) -> list[np.ndarray]:
+        image = self._answer.image(image)
+        if not self.variant.nms:
+            return self._answer.before_nms(self._requests(image).__getitem__)
         return self._before_nms(image)
 
     @functools.cached_property
@@ -76,7 +79,7 @@ class IrSession:
 
     @functools.cached_property
     def _before_nms(self) -> BeforeNms:
-        return BeforeNms(self._model, self.path)
+        return BeforeNms(self._model, self.path, self.variant.batch)
 
     def interface(self) -> Interface:
         return Interface(self._inputs, self._outputs, subtracts_mean(graph_preprocessing(self._model), self.size))

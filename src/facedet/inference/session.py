@@ -11,6 +11,7 @@ from facedet.common.extras import require_train
 from facedet.data.image import to_photo
 from facedet.data.structures import Detections
 from facedet.export.interface import Interface
+from facedet.export.variants import Variant
 
 
 class Session(Protocol):
@@ -19,7 +20,7 @@ class Session(Protocol):
     size: height and width of the input, pixels. threshold: the score that detections must exceed, None if the file does
     not state it. weights: stored precision, `f32`, `f16`, `bf16` or `i8`. precision: in which it computes. strides: of
     the levels in pixels, finest first; empty if the file does not state them. nms_rule: the thresholds as `postprocess`
-    takes them, None if the file does not state them.
+    takes them, None if the file does not state them. variant: of an export; every variant takes the same image here.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class Session(Protocol):
     precision: str
     strides: list[int]
     nms_rule: dict[str, float] | None
+    variant: Variant
 
     def run(self, image: np.ndarray) -> np.ndarray:
         """Run on an image, float32 [1, 3, *size] BGR 0..255. Returns rows [n, 6]: outputs `boxes` and `labels`."""

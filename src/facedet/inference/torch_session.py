@@ -9,6 +9,7 @@ import torch
 from facedet.detector.model import dense, preprocess
 from facedet.export.interface import BOXES, INPUT, LABELS, Interface, Ports
 from facedet.export.load import load_network
+from facedet.export.variants import UNCHANGED
 from facedet.inference.session_parts import join_outputs, level_strides, nms_rule, score_threshold, subtracts_mean
 
 
@@ -24,7 +25,7 @@ class TorchSession:
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
-        self.weights, self.precision = "f32", "f32"
+        self.weights, self.precision, self.variant = "f32", "f32", UNCHANGED
 
     def run(self, image: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
