@@ -22,6 +22,7 @@ from facedet.export.int8 import quantize
 from facedet.export.interface import SHOW_ABOVE
 from facedet.export.targets import TARGETS
 from facedet.export.to_ir import save_ir
+from facedet.export.variants import UNCHANGED
 from facedet.inference.predict import predict
 from facedet.inference.session import open_session
 from facedet.inference.throughput import throughput
@@ -95,6 +96,8 @@ def quantize_model(
         files = _float_files(model, Path(scratch), progress, config)
         files["int8"] = (Path(scratch) / TARGETS["int8"], "f32")
         session = open_session(files["fp32"][0])
+        if session.variant != UNCHANGED:
+            raise UserError(f"{model}: was exported with {session.variant.options}; give a plain FP32 IR")
         judge = AccuracyJudge(session, dataset.photos, progress) if dataset else None
         check_writable(Path(folder))
         quantize(session.path, images, files["int8"][0], judge=judge, max_drop=max_drop, progress=progress)

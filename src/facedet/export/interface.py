@@ -10,10 +10,8 @@ INPUT_ALIAS = "image"  # the same input in newer published files
 BOXES = "boxes"  # [750, 5] float32: x1 y1 x2 y2 in pixels of the input, score; best first, then zero rows
 LABELS = "labels"  # [750] int64, 0 = face
 SCORES = "scores"  # instead of labels where an export has no NMS: [anchors] float32; its boxes are [anchors, 4]
-DETECTIONS = (
-    "detection_out"  # SSD's only output: [1, 1, rows, 7] float32, image (-1 after the last), label, score, x1 y1
-)
-# x2 y2 in 0..1
+# instead of both: [1, 1, 750, 7] float32, as of an SSD: image (-1 after the last), label, score, x1 y1 x2 y2 in 0..1
+DETECTIONS = "detection_out"
 CLASSES = ("face",)
 SHOW_ABOVE = 0.3  # default score above which a box is shown; scores are products and therefore low
 

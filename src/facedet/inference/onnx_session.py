@@ -68,9 +68,8 @@ class OnnxSession:
 
     @functools.cached_property
     def _before_nms(self) -> onnxruntime.InferenceSession:
-        return onnxruntime.InferenceSession(
-            _up_to_nms(self.path, self.variant.batch), providers=["CPUExecutionProvider"]
-        )
+        model = _up_to_nms(self.path, self.variant.batch)
+        return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
     def interface(self) -> Interface:
         from facedet.inference.openvino_session import graph_preprocessing  # not needed to run
