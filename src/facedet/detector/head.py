@@ -43,7 +43,7 @@ class FaceATSSHead(ATSSHead):
         coder = self.bbox_coder
         boxes = delta2bbox(torch.cat(anchors).repeat(len(first), 1), deltas.reshape(-1, 4), coder.means, coder.stds)
         height, width = input_shape
-        limits = boxes.new_tensor([width, height, width, height])
+        limits = torch.cat([boxes.new_full((1,), side) for side in (width, height)]).repeat(2)  # follows an export's input
         return boxes.clamp(min=0).minimum(limits).reshape(deltas.shape), scores
 
     def predict_by_feat(
