@@ -60,7 +60,7 @@ def agrees(exported: dict[str, Path], photographs: list[np.ndarray]) -> Callable
 
 
 def in_photo(rows: np.ndarray, image: np.ndarray, size: int = SIZE) -> Detections:
-    return Detections(to_photo(rows[:, :4], size, image.shape[1], image.shape[0]), rows[:, 4])
+    return Detections(to_photo(rows[:, :4], (size, size), image.shape[1], image.shape[0]), rows[:, 4])
 
 
 @pytest.mark.parametrize("options", [{}, {"input": "u8"}])

@@ -162,7 +162,7 @@ def test_an_int8_file_has_no_convolution_in_float(folded: dict[str, Path], drawn
 
 def test_a_variant_without_nms_gives_the_same_boxes(folded: dict[str, Path], run: Path, drawn: Path) -> None:
     variant = export_model(run / "best.pth", run / "raw", "fp32", nms=False)["fp32"]
-    tensor = to_tensor(read_image(find_images(drawn / "images")[0]), 64)
+    tensor = to_tensor(read_image(find_images(drawn / "images")[0]), (64, 64))
     boxes, scores = core().compile_model(variant, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(tensor).values()
     expected = open_session(folded["fp32"]).dense(tensor)
     np.testing.assert_allclose(boxes, expected[0], rtol=0, atol=2e-3)

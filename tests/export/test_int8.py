@@ -121,7 +121,7 @@ def write_sensitive_network(path: Path) -> None:
 def test_layers_of_a_small_network_that_hurt_stay_in_float(unseen_images: Path, tmp_path: Path) -> None:
     write_sensitive_network(tmp_path / "float.xml")
     images = sorted(unseen_images.iterdir())
-    judge, drops = OutputJudge(tmp_path / "float.xml", to_tensor(read_image(images[0]), 32)), []
+    judge, drops = OutputJudge(tmp_path / "float.xml", to_tensor(read_image(images[0]), (32, 32))), []
     for name, options in (("all.xml", {}), ("careful.xml", {"judge": judge, "max_drop": 0.03})):
         quantize(tmp_path / "float.xml", images, tmp_path / name, **options)
         drops.append(judge.drop(core().compile_model(tmp_path / name, "CPU", F32), [0])[0])
@@ -138,7 +138,7 @@ def test_layers_that_hurt_stay_in_float(
     exported: dict[str, Path], quantized: Path, unseen_images: Path, tmp_path: Path
 ) -> None:
     images = sorted(unseen_images.iterdir())
-    judge = ScoreJudge(exported["fp32"], to_tensor(read_image(images[0]), SIZE))
+    judge = ScoreJudge(exported["fp32"], to_tensor(read_image(images[0]), (SIZE, SIZE)))
     before, _ = judge.drop(core().compile_model(quantized, "CPU", F32), [0])
     quantize(exported["fp32"], images, tmp_path / "int8.xml", judge=judge, max_drop=before / 2)
     careful = core().compile_model(tmp_path / "int8.xml", "CPU", F32)

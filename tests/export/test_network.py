@@ -28,12 +28,16 @@ class Scores(nn.Module):
         super().__init__()
         self.register_buffer("boxes", boxes)
         self.test_cfg = load_config("tiny").model.test_cfg
+        self.prior_generator = SimpleNamespace(strides=[(1, 1)])
 
     def forward(self, image: Tensor) -> tuple[Tensor]:
         return (image,)
 
     def dense(self, image: Tensor, shape: Any) -> tuple[Tensor, Tensor]:
-        return self.boxes[None], image[:, 0].flatten(1)[:, :ANCHORS]  # type: ignore[index]
+        scores = torch.cat(
+            [image[:, 0].flatten(1), image.new_zeros(1, ANCHORS)], dim=1
+        )  # enough for an image of any size
+        return self.boxes[None], scores[:, :ANCHORS]  # type: ignore[index]
 
 
 class Detector(nn.Module):
@@ -80,7 +84,7 @@ def test_nms_ends_at_750_boxes_with_the_result_of_nms_over_all(
     expected = network(image)[0].numpy()  # torch's NMS has no limit; its first 750 are taken
     assert (expected[:, 4] > 0).sum() == kept
     write_onnx(network, SIDE, {}, tmp_path / "nms.onnx")
-    write_ir(tmp_path / "nms.onnx", {}, tmp_path / "nms.xml", fp16=False)
+    write_ir(tmp_path / "nms.onnx", SIDE, {}, tmp_path / "nms.xml", fp16=False)
     found = onnxruntime.InferenceSession(tmp_path / "nms.onnx").run(["boxes"], {"input": image.numpy()})[0]
     np.testing.assert_array_equal(found, expected)
     compiled = core().compile_model(tmp_path / "nms.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

@@ -19,7 +19,7 @@ def test_an_onnx_file_has_the_published_interface_and_is_valid(exported: dict[st
     assert (image.name, image.shape, image.type) == ("input", [1, 3, SIZE, SIZE], "tensor(float)")
     outputs = {o.name: (o.shape, o.type) for o in session.get_outputs()}
     assert outputs == {"boxes": ([750, 5], "tensor(float)"), "labels": ([750], "tensor(int64)")}
-    boxes, labels = session.run(None, {"input": to_tensor(read_image(next(unseen_images.iterdir())), SIZE)})
+    boxes, labels = session.run(None, {"input": to_tensor(read_image(next(unseen_images.iterdir())), (SIZE, SIZE))})
     assert boxes.any()
     assert not labels.any()
 

@@ -31,7 +31,7 @@ def distance(first: Path, second: Path, images: Path) -> tuple[float, float]:
     px, score = 0.0, 0.0
     nets = [load_detector(path).eval() for path in (first, second)]
     for path in sorted(images.iterdir())[:3]:
-        image = torch.from_numpy(to_tensor(read_image(path), SIZE))
+        image = torch.from_numpy(to_tensor(read_image(path), (SIZE, SIZE)))
         with torch.inference_mode():
             (boxes, scores), (other_boxes, other_scores) = (dense(net, image) for net in nets)
         px = max(px, float((boxes - other_boxes).abs().max()))

@@ -29,7 +29,7 @@ def test_an_image_gives_what_detect_gives(
 
 def test_boxes_are_in_pixels_of_the_image(exported: dict[str, Path], unseen_images: Path) -> None:
     detector = facedet.open(exported["fp32"])
-    image = cv2.resize(read_image(find_images(unseen_images)[0]), (detector.input_size, detector.input_size))
+    image = cv2.resize(read_image(find_images(unseen_images)[0]), detector.input_size)
     wide = np.repeat(image, 2, axis=1)  # resized to the input, it is the same image again
     boxes, wide_boxes = detector(image, threshold=0.05).boxes, detector(wide, threshold=0.05).boxes
     assert len(boxes) > 0

@@ -17,7 +17,7 @@ def test_rows_are_sorted_above_the_threshold_and_then_zero(exported: dict[str, P
     for format in ("onnx", "fp32"):
         session = open_session(exported[format])
         for path in unseen_images.iterdir():
-            rows = session.run(to_tensor(read_image(path), SIZE))
+            rows = session.run(to_tensor(read_image(path), (SIZE, SIZE)))
             count = int((rows[:, 4] > 0).sum())
             assert rows.shape == (750, 6)
             assert (np.diff(rows[:count, 4]) <= 0).all()
@@ -42,7 +42,7 @@ def test_the_stored_precision_of_an_onnx_file(
         write_half(exported["onnx"], path, constants)
     session = open_session(path)
     assert session.weights == stored_precision(read_model(path)) == precision
-    assert session.run(to_tensor(read_image(next(unseen_images.iterdir())), SIZE))[:, 4].any()
+    assert session.run(to_tensor(read_image(next(unseen_images.iterdir())), (SIZE, SIZE)))[:, 4].any()
     original = open_session(exported["onnx"])
     assert (session.threshold, session.strides) == (original.threshold, original.strides) == (0.02, [4, 8, 16, 32, 64])
 

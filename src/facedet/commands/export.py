@@ -73,6 +73,18 @@ def export(
         click.echo(f"{name:5} {path}")
 
 
+class ImageSize(click.ParamType):
+    """Height and width in pixels: 480x640."""
+
+    name = "HEIGHTxWIDTH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        height, _, width = value.partition("x")
+        if not (height.isdecimal() and width.isdecimal()):
+            self.fail(f"{value}: give height and width in pixels, such as 480x640", param, ctx)
+        return int(height), int(width)
+
+
 @verb()
 @click.argument("models", type=FILE, nargs=-1, required=True)
 @click.option("--images", type=FILE, required=True, help="Folder of images to compare on, or one image.")
@@ -82,11 +94,19 @@ def export(
     help="Compare all MODELS with this file (usually the published IR), including interface and values before NMS.",
 )
 @click.option(
+    "--size", type=ImageSize(), help="Height and width of the input, such as 480x640.  [default: the models']"
+)
+@click.option(
     "--report", type=OutputFolder(["parity.json", "parity.html"]), help="Folder for parity.json and parity.html."
 )
 @config_option
 def parity(
-    models: tuple[Path, ...], images: Path, reference: Path | None, report: Path | None, config: str | None
+    models: tuple[Path, ...],
+    images: Path,
+    reference: Path | None,
+    size: tuple[int, int] | None,
+    report: Path | None,
+    config: str | None,
 ) -> None:
     """Check that MODELS give the same detections.
 
@@ -97,7 +117,7 @@ def parity(
     from facedet.text.parity import parity_table
 
     refuse_idle_config(config, *models, reference)
-    result = check_parity(models, images, reference=reference, progress=bar, config=config)
+    result = check_parity(models, images, reference=reference, progress=bar, config=config, size=size)
     click.echo(parity_table(result))
     echo_left_out(result.left_out)
     if report:

@@ -115,19 +115,20 @@ def is_unread_name(path: Path) -> bool:
     return path.suffix.lower() in UNREAD_SUFFIXES
 
 
-def to_input(image: np.ndarray, size: int) -> np.ndarray:
-    """Resize [h, w, 3] to [size, size, 3], bilinear. The aspect ratio is not kept."""
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
+def to_input(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize [h, w, 3] to `size`, height and width, bilinear. The aspect ratio is not kept."""
+    height, width = size
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def to_tensor(image: np.ndarray, size: int) -> np.ndarray:
-    """Image uint8 [h, w, 3] BGR -> network input float32 [1, 3, size, size] BGR 0..255."""
+def to_tensor(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Image uint8 [h, w, 3] BGR -> network input float32 [1, 3, *size] BGR 0..255. size: height and width."""
     return np.ascontiguousarray(to_input(image, size).transpose(2, 0, 1)[None], np.float32)
 
 
-def to_photo(boxes: np.ndarray, size: int, width: int, height: int) -> np.ndarray:
-    """Convert boxes [n, 4] from pixels of the square input to pixels of the original image."""
-    return boxes * np.array([width, height, width, height], np.float32) / np.float32(size)
+def to_photo(boxes: np.ndarray, size: tuple[int, int], width: int, height: int) -> np.ndarray:
+    """Convert boxes [n, 4] from pixels of the input, whose height and width are `size`, to those of the image."""
+    return boxes * np.array([width, height] * 2, np.float32) / np.array(size[::-1] * 2, np.float32)
 
 
 def write_png(image: np.ndarray, path: Path) -> None:

@@ -43,7 +43,8 @@ class FaceATSSHead(ATSSHead):
         coder = self.bbox_coder
         boxes = delta2bbox(torch.cat(anchors).repeat(len(first), 1), deltas.reshape(-1, 4), coder.means, coder.stds)
         height, width = input_shape
-        limits = boxes.new_tensor([width, height, width, height])
+        # not new_tensor, which an export would store as a constant: it follows the size of the input
+        limits = torch.cat([boxes.new_full((1,), side) for side in (width, height)]).repeat(2)
         return boxes.clamp(min=0).minimum(limits).reshape(deltas.shape), scores
 
     def predict_by_feat(

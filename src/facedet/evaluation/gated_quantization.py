@@ -23,6 +23,7 @@ from facedet.export.int8 import quantize
 from facedet.export.interface import SHOW_ABOVE
 from facedet.export.targets import TARGETS, file_names
 from facedet.export.to_ir import save_ir
+from facedet.export.variants import UNCHANGED
 from facedet.inference.predict import predict
 from facedet.inference.session import check_model, open_session
 from facedet.inference.throughput import throughput
@@ -121,6 +122,8 @@ def _quantize(
         files = _float_files(model, Path(scratch), progress, config)
         files["int8"] = (Path(scratch) / TARGETS["int8"], "f32")
         session = open_session(files["fp32"][0])
+        if session.variant != UNCHANGED:
+            raise UserError(f"{model}: was exported with {session.variant.options}; give a plain FP32 IR")
         judge = AccuracyJudge(session, dataset.photos, progress) if dataset else None
         check_writable(folder)
         quantize(session.path, images, files["int8"][0], judge=judge, max_drop=max_drop, progress=progress)

@@ -4,8 +4,8 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
-from facedet.export.interface import BOXES, INPUT, INPUT_ALIAS
-from facedet.export.variants import MODEL_API, Variant
+from facedet.export.interface import BOXES, DETECTIONS, INPUT, INPUT_ALIAS, LABELS
+from facedet.export.variants import DETECTION_OUTPUT, MODEL_API, Variant
 
 _ROWS, _COLUMNS = 1, 2  # axes of a picture
 _UNIT = 2048  # OpenCV's bilinear resize computes with multiples of 1/2048
@@ -13,8 +13,26 @@ _UNIT = 2048  # OpenCV's bilinear resize computes with multiples of 1/2048
 
 def adapt(model: ov.Model, variant: Variant) -> ov.Model:
     """Give a graph the input and the outputs of a variant; its NMS and its batch are those of the graph already."""
-    if not variant.takes_pictures:
-        return model
+    if variant.layout == DETECTION_OUTPUT:
+        model = _one_output(model)
+    return _take_pictures(model, variant) if variant.takes_pictures else model
+
+
+def _one_output(model: ov.Model) -> ov.Model:
+    """Join boxes [n, 5] and labels [n] to SSD's output, see `DETECTIONS` in interface.py."""
+    boxes, labels = (model.output(name).get_node().input_value(0) for name in (BOXES, LABELS))
+    corners, score = (ops.gather(boxes, ops.constant(columns), ops.constant(1)) for columns in ([0, 1, 2, 3], [4]))
+    image = ops.select(ops.greater(score, _f32(0)), _f32(0), _f32(-1))
+    label = ops.unsqueeze(ops.convert(labels, "f32"), ops.constant(1))
+    shape = ops.shape_of(model.input(0).get_node())
+    sides = ops.convert(ops.gather(shape, ops.constant([3, 2, 3, 2]), ops.constant(0)), "f32")
+    rows = ops.concat([image, label, score, corners / sides], 1)
+    result = ops.unsqueeze(rows, ops.constant([0, 1]))
+    result.output(0).get_tensor().set_names({DETECTIONS})
+    return ov.Model([ops.result(result)], model.get_parameters(), model.get_friendly_name())
+
+
+def _take_pictures(model: ov.Model, variant: Variant) -> ov.Model:
     size = model.input(0).shape[2]
     picture = ops.parameter([variant.batch, -1, -1, 3], ov.Type.u8, INPUT)
     picture.output(0).get_tensor().set_names({INPUT, INPUT_ALIAS})

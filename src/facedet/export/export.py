@@ -28,12 +28,12 @@ def export_model(
     config: str | Path | None = None,
     overwrite: bool = False,
 ) -> dict[str, Path]:
-    """Write the requested formats into `folder` under the names in TARGETS. Returns their paths. Raises UserError.
+    """Write the requested formats into `folder` under the names of TARGETS. Returns their paths. Raises UserError.
 
     formats: None for all that the variant has. fold: combine linear layers, which gives the same function with fewer
     operations; without, the graph is the released model's, and `import` can read it. nms, layout, input, batch: see
-    `Variant`; without NMS, postprocess.py is written too. config: as for `load_network`. overwrite: replace files of
-    these names that an earlier export did not write, or that were changed since.
+    `Variant`, which is part of the names; without NMS, postprocess.py is written too. config: as for `load_network`.
+    overwrite: replace files of these names that an earlier export did not write, or that were changed since.
     """
     checkpoint, folder, variant = Path(checkpoint), Path(folder), Variant(nms, layout, input, batch)
     formats = chosen_formats(formats, variant)
@@ -57,7 +57,7 @@ def _export(
     from facedet.export.fold import fold_layers  # torch, once it is known that there is something to export
     from facedet.export.load import load_network
     from facedet.export.network import DenseDetector, DeployedDetector
-    from facedet.export.to_onnx import write_onnx
+    from facedet.export.to_onnx import fix_size, write_onnx
 
     with step(progress, "load"):
         network, size, facts = load_network(checkpoint, config)
@@ -66,17 +66,19 @@ def _export(
     with step(progress, "fold"):
         detector = fold_layers(network.detector) if fold else network.detector
     check_writable(folder)
-    paths = {name: folder / TARGETS[name] for name in formats}
+    paths = {name: folder / variant.name(TARGETS[name]) for name in formats}
     with tempfile.TemporaryDirectory() as scratch:
-        onnx_file = paths.get("onnx", Path(scratch) / TARGETS["onnx"])
-        for name in progress(["onnx", *(n for n in paths if n != "onnx")], "export"):
-            if name == "onnx":
+        any_size = Path(scratch) / TARGETS["onnx"]
+        for name in progress(["", *paths], "export"):
+            if not name:
                 exported = DeployedDetector(detector) if variant.nms else DenseDetector(detector)
-                write_onnx(exported, size, facts, onnx_file, variant.batch)
+                write_onnx(exported, size, facts, any_size, variant.batch)
+            elif name == "onnx":
+                fix_size(any_size, size, paths[name])
             else:
                 from facedet.export.to_ir import write_ir  # ONNX needs no OpenVINO
 
-                write_ir(onnx_file, facts, paths[name], fp16=name == "fp16", variant=variant)
+                write_ir(any_size, size, facts, paths[name], fp16=name == "fp16", variant=variant)
     if not variant.nms:
         paths["postprocess"] = _write_postprocess(folder / POSTPROCESS)
     return paths

@@ -66,7 +66,8 @@ def _before_a_convolution(model: ov.Model) -> set[str]:
 def _on_the_image(model: ov.Model) -> list[ov.Node]:
     read: set[str] = set()
     for node in model.get_ordered_ops():
-        if node.get_type_name() == "Parameter" or read & _sources(node):
+        kind = node.get_type_name()
+        if kind == "Parameter" or (kind != "ShapeOf" and read & _sources(node)):  # a shape says nothing of the image
             read.add(node.get_friendly_name())
     return [n for n in model.get_ordered_ops() if n.get_type_name() in CONVOLUTIONS and n.get_friendly_name() in read]
 

@@ -27,7 +27,7 @@ from facedet.weights.ir.graph import core, read_model, stored_precision
 
 _MOST_IMAGES = 300  # to calibrate on
 _RANKED_IMAGES = 20  # on which NNCF ranks the layers, if some have to stay in float
-Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]  # image [1, 3, size, size] -> outputs `boxes` and `labels`
+Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]  # image [1, 3, h, w] -> outputs `boxes` and `labels`
 
 
 class Judge(Protocol):
@@ -58,7 +58,7 @@ def quantize(
     if stored_precision(model) != "f32":
         raise UserError(f"{ir}: its weights are stored in {stored_precision(model)}; give the checkpoint or an FP32 IR")
     chosen = evenly(images, _MOST_IMAGES)
-    size = model.input(0).shape[2]
+    size = tuple(model.input(0).shape)[2:]
     with _nncf() as nncf, _reading(chosen, size, progress) as read:
         options = {
             "calibration_dataset": nncf.Dataset(chosen, read),
@@ -98,7 +98,9 @@ def _quantize_within(nncf: Any, model: ov.Model, judge: Judge, max_drop: float, 
 
 
 @contextmanager
-def _reading(images: Sequence[Path], size: int, progress: Progress) -> Iterator[Callable[[Path], np.ndarray]]:
+def _reading(
+    images: Sequence[Path], size: tuple[int, int], progress: Progress
+) -> Iterator[Callable[[Path], np.ndarray]]:
     """A function that reads an image. Shows how many it has read, and after all of them that NNCF is at work."""
     parts = (images, "calibrate"), ([None], "quantize")
     steps = (each for items, description in parts for each in progress(items, description))

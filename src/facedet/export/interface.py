@@ -11,6 +11,8 @@ INPUT_ALIAS = "image"  # the same input in newer published files
 BOXES = "boxes"  # [750, 5] float32: x1 y1 x2 y2 in pixels of the input, score; best first, then zero rows
 LABELS = "labels"  # [750] int64, 0 = face
 SCORES = "scores"  # instead of labels where an export has no NMS: [anchors] float32; its boxes are [anchors, 4]
+# instead of both: [1, 1, 750, 7] float32, as of an SSD: image (-1 after the last), label, score, x1 y1 x2 y2 in 0..1
+DETECTIONS = "detection_out"
 CLASSES = ("face",)
 SHOW_ABOVE = 0.3  # default score above which a box is shown; scores are products and therefore low
 
@@ -41,21 +43,22 @@ class Interface:
         return {1: "NCHW", 3: "NHWC"}.get(shape.index(3) if 3 in shape else -1, "unknown layout")
 
 
-def check_interface(path: Path, inputs: Ports, outputs: Ports) -> int:
-    """Check that a file has the published interface. Returns its input size. Raises UserError."""
+def check_interface(path: Path, inputs: Ports, outputs: Ports) -> tuple[int, int]:
+    """Check that a file has the published interface. Returns the input's height and width. Raises UserError."""
     kind, shape = inputs.get(INPUT) or inputs.get(INPUT_ALIAS) or ("", [])
-    square = len(shape) == 4 and shape[:2] == [1, 3] and shape[2] == shape[3] and isinstance(shape[2], int)
-    if square and not SMALLEST <= shape[2] <= LARGEST:
-        raise UserError(f"{path}: its input has {shape[2]} pixels a side; give a model with {SMALLEST} to {LARGEST}")
+    image = len(shape) == 4 and shape[:2] == [1, 3] and all(isinstance(side, int) for side in shape[2:])
+    if image and not all(SMALLEST <= side <= LARGEST for side in shape[2:]):
+        sides = f"{shape[2]}x{shape[3]} pixels"
+        raise UserError(f"{path}: its input has {sides}; give a model with {SMALLEST} to {LARGEST} a side")
     boxes_kind, boxes = outputs.get(BOXES, ("", []))
     labels_kind, labels = outputs.get(LABELS, ("", []))
-    shapes_fit = square and len(boxes) == 2 and boxes[1] == 5 and len(labels) == 1
+    shapes_fit = image and len(boxes) == 2 and boxes[1] == 5 and len(labels) == 1
     if not shapes_fit or (kind, boxes_kind) != ("f32", "f32") or labels_kind not in ("i64", "i32"):
         raise UserError(
-            f"{path}: does not have the interface of this project; give a model with float32 {INPUT} [1,3,size,size], "
-            f"float32 {BOXES} [n,5] and integer {LABELS} [n]"
+            f"{path}: does not have the interface of this project; give a model with float32 "
+            f"{INPUT} [1,3,height,width], float32 {BOXES} [n,5] and integer {LABELS} [n]"
         )
-    return shape[2]
+    return shape[2], shape[3]
 
 
 def interface_reasons(reference: Interface, other: Interface) -> list[str]:
@@ -69,6 +72,9 @@ def interface_reasons(reference: Interface, other: Interface) -> list[str]:
     if first != second:
         reasons.append(f"its input is {second[1]} {second[0]}, that of the reference {first[1]} {first[0]}")
     for name in (BOXES, LABELS):
+        if name not in reference.outputs or name not in other.outputs:
+            reasons.append(f"one of the two models has no output {name}")
+            continue
         (kind, shape), (other_kind, other_shape) = reference.outputs[name], other.outputs[name]
         fixed_rows = {size for size in (shape[0], other_shape[0]) if isinstance(size, int)}
         if kind != other_kind or shape[1:] != other_shape[1:] or len(fixed_rows) > 1:

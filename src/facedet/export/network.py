@@ -13,13 +13,18 @@ from facedet.detector.selection import select_rows
 class DeployedDetector(nn.Module):
     """Wraps a trained detector and computes in torch exactly what the exported graph computes.
 
-    forward: images [b, 3, size, size] float32 BGR 0..255 -> boxes [max_boxes, 5] x1 y1 x2 y2 score, labels [max_boxes]
+    forward: images [b, 3, h, w] float32 BGR 0..255 -> boxes [max_boxes, 5] x1 y1 x2 y2 score, labels [max_boxes]
     int64; zero rows after the last detection. For more than one image, the outputs have a leading dimension b.
     """
 
     def __init__(self, detector: Detector):
         super().__init__()
         self.detector: Any = detector.eval()
+
+    @property
+    def stride(self) -> int:
+        """Height and width of an image must be multiples of this number of pixels: the stride of the coarsest level."""
+        return max(max(strides) for strides in self.detector.bbox_head.prior_generator.strides)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         found = [self._select(b, s) for b, s in zip(*dense(self.detector, images), strict=True)]

@@ -17,18 +17,18 @@ POSTPROCESS = "postprocess.py"
 
 def chosen_formats(wanted: str | Sequence[str] | None, variant: Variant) -> list[str]:
     """The formats to write; None stands for all that the variant has. Raises UserError."""
-    possible = [name for name in FORMATS if name != "onnx" or not variant.takes_pictures]
+    possible = [name for name in FORMATS if name != "onnx" or not variant.only_ir]
     chosen = possible if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
     unknown = [name for name in chosen if name not in FORMATS]
     if unknown or not chosen:
         raise UserError(f"--formats {','.join(unknown)}: give one or more of {', '.join(FORMATS)}")
     if not set(chosen) <= set(possible):
-        raise UserError(f"--formats onnx: only an IR can take pictures; give {','.join(possible)}, or leave it out")
+        raise UserError(f"--formats onnx: only an IR has these options; give {','.join(possible)}, or leave it out")
     return [name for name in FORMATS if name in chosen]
 
 
 def file_names(formats: Sequence[str], variant: Variant = UNCHANGED) -> list[str]:
     """The names of all files of these formats."""
-    files = [TARGETS[name] for name in formats]
+    files = [variant.name(TARGETS[name]) for name in formats]
     weights = [file.removesuffix(".xml") + ".bin" for file in files if file.endswith(".xml")]
     return files + weights + ([] if variant.nms else [POSTPROCESS])

@@ -10,8 +10,8 @@ from facedet.common.errors import UserError, first_line
 from facedet.common.files import write_together
 from facedet.export.adapt import adapt
 from facedet.export.graph_parts import last_convolutions, sums_of_taps
-from facedet.export.interface import CLASSES, INPUT_ALIAS, SHOW_ABOVE
-from facedet.export.variants import MODEL_API, UNCHANGED, Variant
+from facedet.export.interface import CLASSES, INPUT, INPUT_ALIAS, SHOW_ABOVE
+from facedet.export.variants import PUBLISHED, UNCHANGED, Variant
 from facedet.weights.graph_facts import SECTION
 from facedet.weights.seal import seal
 
@@ -21,16 +21,21 @@ _DECOMPRESSION = "decompression_0"  # how OpenVINO names the attribute of a conv
 _COMPUTE_IN_F32 = "precise_0"  # how OpenVINO names the attribute DisableFP16Compression; plugins obey it for bf16 too
 
 
-def write_ir(onnx_file: Path, facts: dict[str, str], path: Path, *, fp16: bool, variant: Variant = UNCHANGED) -> None:
-    """Convert an ONNX file and write `path` (.xml) with its .bin next to it. Raises UserError.
+def write_ir(
+    onnx_file: Path, size: int, facts: dict[str, str], path: Path, *, fp16: bool, variant: Variant = UNCHANGED
+) -> None:
+    """Convert an ONNX file for any size and write `path` (.xml) with its .bin next to it. Raises UserError.
 
-    facts: stored in rt_info, together with the metadata of OpenVINO Model API. fp16: store the weights in half
-    precision; input and outputs stay float32. variant: that of the ONNX file, which has no u8 input and no layout.
+    size: width and height of the input; OpenVINO can reshape it to other multiples of the stride. facts: stored in
+    rt_info, together with the metadata of OpenVINO Model API. fp16: store the weights in half precision; input and
+    outputs stay float32. variant: that of the ONNX file, which has no u8 input and no layout.
     """
     model = ov.convert_model(onnx_file)
-    model.input(0).get_tensor().add_names({INPUT_ALIAS})
-    metadata = _model_api(variant, model.input(0).shape[2])
+    model.reshape([variant.batch, 3, size, size])
+    model.input(0).get_tensor().set_names({INPUT, INPUT_ALIAS})
+    metadata = _model_api(variant, size)
     model = adapt(model, variant)
+    model.get_parameters()[0].set_layout(ov.Layout("[N,H,W,C]" if variant.takes_pictures else "[N,C,H,W]"))
     for key, value in facts.items():
         model.set_rt_info(value, [SECTION, key])
     for key, value in metadata.items():
@@ -75,16 +80,15 @@ def _store_in_half_precision(model: ov.Model) -> None:
 
 def _model_api(variant: Variant, size: int) -> dict[str, str]:
     """The metadata for Model API; none where it cannot open the file."""
-    for_model_api = variant.layout == MODEL_API
-    if not for_model_api and variant != UNCHANGED:
+    if variant.layout == PUBLISHED and variant != UNCHANGED:
         return {}
     metadata = {
-        "model_type": "ssd",  # the parser in Model API for outputs `boxes` and `labels`
+        "model_type": "ssd",  # Model API's reader of outputs `boxes` and `labels`, and of `detection_out`
         "labels": " ".join(CLASSES),
         "resize_type": "standard",
         "confidence_threshold": str(SHOW_ABOVE),
         "reverse_input_channels": "False",
     }
-    if for_model_api:  # otherwise it resizes by itself, and rounds differently
+    if variant.takes_pictures:  # otherwise it resizes by itself, and rounds differently
         metadata |= {"embedded_processing": "True", "orig_height": str(size), "orig_width": str(size)}
     return metadata

@@ -1,4 +1,4 @@
-"""Conversion from torch to ONNX."""
+"""Conversion from torch to ONNX: for any size, and from that for one size."""
 
 import contextlib
 import io
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import onnx
 import torch
+from onnxscript import optimizer
 
 from facedet.common.files import write_beside
 from facedet.export.interface import BOXES, INPUT, LABELS, SCORES
@@ -17,16 +18,17 @@ from facedet.export.network import DenseDetector, DeployedDetector, onnx_transla
 from facedet.weights.graph_facts import SECTION
 from facedet.weights.seal import seal
 
-_OPSET = 18
+_OPSET, _IR_VERSION = 18, 8  # the oldest version of ONNX's format that has this opset
 
 
 def write_onnx(network: DeployedDetector, size: int, facts: dict[str, str], path: Path, batch: int = 1) -> None:
-    """Trace the network for `batch` images of `size` x `size` and write a checked ONNX file.
+    """Trace the network for `batch` images and write a checked ONNX file for any multiple of its stride.
 
-    facts: stored in its metadata.
+    size: width and height of the image to trace with. facts: stored in the file's metadata.
     """
     example = torch.zeros(batch, 3, size, size)
     second = SCORES if isinstance(network, DenseDetector) else LABELS
+    sides = {axis: network.stride * torch.export.Dim(name) for axis, name in ((2, "height"), (3, "width"))}
     with torch.inference_mode(False), torch.no_grad(), _quiet():
         program = torch.onnx.export(
             network,
@@ -35,12 +37,28 @@ def write_onnx(network: DeployedDetector, size: int, facts: dict[str, str], path
             opset_version=_OPSET,
             input_names=[INPUT],
             output_names=[BOXES, second],
+            dynamic_shapes=(sides,),
             custom_translation_table=onnx_translation(),
             verbose=False,
         )
     assert program is not None
     model = program.model_proto
+    model.ir_version = _IR_VERSION
     onnx.helper.set_model_props(model, {f"{SECTION}_{key}": value for key, value in facts.items()})
+    _save(model, path)
+
+
+def fix_size(source: Path, size: int, path: Path) -> None:
+    """Write an ONNX file for `size` x `size` only, with all that follows from the size computed."""
+    model = onnx.load(source)
+    for side in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+        side.dim_value = size
+    del model.graph.value_info[:]  # shapes of any size
+    with _quiet():
+        _save(optimizer.optimize(model), path)
+
+
+def _save(model: onnx.ModelProto, path: Path) -> None:
     with write_beside(path) as temporary:
         onnx.save(model, temporary)
         seal(temporary)

@@ -190,4 +190,4 @@ def _measure(path: Path, images: int) -> tuple[float, float, float]:
 
 
 def _image() -> np.ndarray:
-    return np.random.default_rng(0).uniform(0, 255, (1, 3, _session.size, _session.size)).astype(np.float32)
+    return np.random.default_rng(0).uniform(0, 255, (1, 3, *_session.size)).astype(np.float32)

@@ -15,7 +15,7 @@ from facedet.inference.session import open_session
 class FaceDetector:
     """A checkpoint, ONNX file or IR, ready to detect, in any number of threads at once.
 
-    input_size: side of the square that images are resized to, pixels. precision: in which the model computes.
+    input_size: height and width that images are resized to, pixels. precision: in which the model computes.
     """
 
     def __init__(self, path: str | Path, precision: str = "f32", config: str | Path | None = None):

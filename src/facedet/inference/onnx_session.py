@@ -9,14 +9,9 @@ import onnxruntime
 
 from facedet.common.errors import UserError, first_line
 from facedet.common.once import once
-from facedet.export.interface import BOXES, LABELS, Interface, Ports, check_interface
-from facedet.inference.session_parts import (
-    join_outputs,
-    level_strides,
-    nms_rule,
-    score_threshold,
-    subtracts_mean,
-)
+from facedet.export.interface import Interface, Ports
+from facedet.inference.session_parts import level_strides, nms_rule, score_threshold, subtracts_mean
+from facedet.inference.variant_answer import VariantAnswer
 from facedet.weights.graph_facts import most_used_type, onnx_facts
 from facedet.weights.onnx_file import metadata, read_onnx
 
@@ -38,14 +33,17 @@ class OnnxSession:
 
     kind = "ONNX"
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, size: tuple[int, int] | None = None):
         self.path = path
         model = read_onnx(path)
         self._session = _open(path, path)
         self.weights = _stored_precision(model.graph)
         self._inputs, self._outputs = _ports(self._session.get_inputs()), _ports(self._session.get_outputs())
-        self.size = check_interface(path, self._inputs, self._outputs)
         facts = onnx_facts(metadata(model))
+        self._answer = VariantAnswer(path, facts, self._inputs, self._outputs)
+        self.size, self.variant = self._answer.size, self._answer.variant
+        if size and size != self.size:
+            raise UserError(f"{path}: an ONNX file has one size of input; give checkpoints and IRs")
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
@@ -53,21 +51,27 @@ class OnnxSession:
         self._before_nms = once(self._open_up_to_nms)
 
     def run(self, image: np.ndarray) -> np.ndarray:
-        return join_outputs(self.path, *self._run(self._session, [BOXES, LABELS], image))
+        return self._answer.rows(self._run_all(image))
 
     def run_many(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         return map(self.run, images)
 
     def dense(self, image: np.ndarray) -> list[np.ndarray]:
+        if not self.variant.nms:
+            return self._answer.before_nms(self._run_all(image))
         boxes, scores = self._run(self._before_nms(), None, image)
         return [boxes.reshape(-1, 4), scores.reshape(-1)]
 
     def _open_up_to_nms(self) -> onnxruntime.InferenceSession:
-        return _open(_up_to_nms(self.path), self.path)
+        return _open(_up_to_nms(self.path, self.variant.batch), self.path)
+
+    def _run_all(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        names = list(self._answer.outputs)
+        return dict(zip(names, self._run(self._session, names, image), strict=True))
 
     def _run(self, session: onnxruntime.InferenceSession, outputs: list[str] | None, image: np.ndarray) -> list:
         try:
-            return session.run(outputs, {next(iter(self._inputs)): image})
+            return session.run(outputs, {next(iter(self._inputs)): self._answer.image(image)})
         except Exception as error:  # ONNX Runtime's own types, which have no common base
             raise UserError(f"{self.path}: ONNX Runtime cannot run it ({first_line(error)})") from error
 
@@ -102,12 +106,12 @@ def _stored_precision(graph: onnx.GraphProto) -> str:
     return most_used_type((_element_type(type_name(tensor.data_type).lower()), tensor.dims) for tensor in tensors)
 
 
-def _up_to_nms(path: Path) -> bytes:
+def _up_to_nms(path: Path, batch: int) -> bytes:
     """The serialized model with the inputs of NMS, boxes and scores, as its outputs. Raises UserError."""
     model = read_onnx(path)
     nms = [node for node in model.graph.node if node.op_type == "NonMaxSuppression"]
-    if len(nms) != 1:
-        raise UserError(f"{path}: contains {len(nms)} NonMaxSuppression operations, expected one")
+    if len(nms) != batch:
+        raise UserError(f"{path}: contains {len(nms)} NonMaxSuppression operations, expected {batch}")
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in nms[0].input[:2])
     return model.SerializeToString()

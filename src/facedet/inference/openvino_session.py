@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from facedet.common.errors import UserError
+from facedet.common.errors import UserError, last_line
 from facedet.common.once import once
-from facedet.export.interface import BOXES, LABELS, Interface, Ports, check_interface
+from facedet.export.interface import Interface, Ports
 from facedet.inference.session_parts import (
     Preprocessing,
-    join_outputs,
     level_strides,
     nms_rule,
     score_threshold,
     subtracts_mean,
 )
+from facedet.inference.variant_answer import VariantAnswer
 from facedet.weights.ir.graph import (
     BeforeNms,
     Requests,
@@ -38,12 +38,15 @@ class IrSession:
 
     kind = "IR"
 
-    def __init__(self, path: Path, precision: str = "f32", device: str = "CPU"):
+    def __init__(self, path: Path, precision: str = "f32", device: str = "CPU", size: tuple[int, int] | None = None):
         self.path, self._device = path, device
         self._model = model = read_model(path)
+        if size:
+            _reshape(model, size, path)
         self._inputs, self._outputs = _ports(model.inputs), _ports(model.outputs)
-        self.size = check_interface(path, self._inputs if len(model.inputs) == 1 else {}, self._outputs)
         facts = read_facts(path, model)
+        self._answer = VariantAnswer(path, facts, self._inputs if len(model.inputs) == 1 else {}, self._outputs)
+        self.size, self.variant = self._answer.size, self._answer.variant
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
@@ -54,33 +57,35 @@ class IrSession:
         self._requests = Requests(compiled, path)
         self._lock = threading.Lock()  # of the graph, which its parts change while they are built
         self._for_throughput = once(self._compile_for_throughput, self._lock)
-        self._before_nms = once(lambda: BeforeNms(model, path), self._lock)
+        self._before_nms = once(lambda: BeforeNms(model, path, self.variant.batch), self._lock)
 
     def run(self, image: np.ndarray) -> np.ndarray:
-        result = self._requests(image)
-        return join_outputs(self.path, result[BOXES], result[LABELS])
+        return self._answer.rows(self._requests(self._answer.image(image)))
 
     def run_many(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         queue = ov.AsyncInferQueue(self._for_throughput())
-        finished: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        finished: dict[int, dict[str, np.ndarray]] = {}
 
         def keep(request: Any, k: int) -> None:
-            finished[k] = request.get_tensor(BOXES).data.copy(), request.get_tensor(LABELS).data.copy()
+            finished[k] = {name: request.get_tensor(name).data.copy() for name in self._answer.outputs}
 
         queue.set_callback(keep)
         returned = 0
         for k, image in enumerate(images):
             with openvino_runs(self.path):
-                queue.start_async({0: image}, k)  # blocks until a request is free
+                queue.start_async({0: self._answer.image(image)}, k)  # blocks until a request is free
             while returned in finished:
-                yield join_outputs(self.path, *finished.pop(returned))
+                yield self._answer.rows(finished.pop(returned))
                 returned += 1
         with openvino_runs(self.path):
             queue.wait_all()
         for k in sorted(finished):
-            yield join_outputs(self.path, *finished.pop(k))
+            yield self._answer.rows(finished.pop(k))
 
     def dense(self, image: np.ndarray) -> list[np.ndarray]:
+        image = self._answer.image(image)
+        if not self.variant.nms:
+            return self._answer.before_nms(self._requests(image))
         return self._before_nms()(image)
 
     def _compile_for_throughput(self) -> Any:
@@ -91,6 +96,14 @@ class IrSession:
         with self._lock:
             preprocessing = graph_preprocessing(self._model, self.path)
         return Interface(self._inputs, self._outputs, subtracts_mean(preprocessing, self.size))
+
+
+def _reshape(model: ov.Model, size: tuple[int, int], path: Path) -> None:
+    try:
+        model.reshape([1, 3, *size])
+    except RuntimeError as error:  # how OpenVINO reports shapes that do not fit
+        cannot = f"{path}: cannot take {size[0]}x{size[1]} pixels ({last_line(error)})"
+        raise UserError(f"{cannot}; export the checkpoint again, or leave out --size") from error
 
 
 def graph_preprocessing(model: ov.Model, path: Path) -> Preprocessing:

@@ -12,29 +12,31 @@ from facedet.data.image import to_photo
 from facedet.data.structures import Detections
 from facedet.detector.config_file import find_config
 from facedet.export.interface import Interface
+from facedet.export.variants import Variant
 from facedet.weights.names import check_file
 
 
 class Session(Protocol):
     """A model that is loaded and ready to run, in any number of threads at once.
 
-    size: input size, pixels. threshold: the score that detections must exceed, None if the file does not state it.
-    weights: stored precision, `f32`, `f16`, `bf16` or `i8`. precision: in which it computes. strides: of the
-    levels in pixels, finest first; empty if the file does not state them. nms_rule: the thresholds as `postprocess`
-    takes them, None if the file does not state them.
+    size: height and width of the input, pixels. threshold: the score that detections must exceed, None if the file does
+    not state it. weights: stored precision, `f32`, `f16`, `bf16` or `i8`. precision: in which it computes. strides: of
+    the levels in pixels, finest first; empty if the file does not state them. nms_rule: the thresholds as `postprocess`
+    takes them, None if the file does not state them. variant: of an export; every variant takes the same image here.
     """
 
     path: Path
     kind: str
-    size: int
+    size: tuple[int, int]
     threshold: float | None
     weights: str
     precision: str
     strides: list[int]
     nms_rule: dict[str, float] | None
+    variant: Variant
 
     def run(self, image: np.ndarray) -> np.ndarray:
-        """Run on an image, float32 [1, 3, size, size] BGR 0..255. Returns rows [n, 6]: outputs `boxes` and `labels`."""
+        """Run on an image, float32 [1, 3, *size] BGR 0..255. Returns rows [n, 6]: outputs `boxes` and `labels`."""
         ...
 
     def run_many(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -53,29 +55,34 @@ class Session(Protocol):
 PRECISIONS = ("f32", "bf16", "default")
 
 
-def open_session(path: Path, precision: str = "f32", config: str | Path | None = None) -> Session:
+def open_session(
+    path: Path, precision: str = "f32", config: str | Path | None = None, size: tuple[int, int] | None = None
+) -> Session:
     """Open a model by its file type. Raises UserError.
 
     precision: in which an IR computes: `f32`, `bf16`, or `default` for what OpenVINO chooses on the device; checkpoints
-    and ONNX files always compute in float32. config: of a checkpoint, as for `load_network`.
+    and ONNX files always compute in float32. config: of a checkpoint, as for `load_network`. size: height and width of
+    the input, if not those of the file.
     """
-    return session_loader(path, precision, config)()
+    return session_loader(path, precision, config, size)()
 
 
-def session_loader(path: Path, precision: str, config: str | Path | None = None) -> Callable[[], Session]:
+def session_loader(
+    path: Path, precision: str, config: str | Path | None = None, size: tuple[int, int] | None = None
+) -> Callable[[], Session]:
     """A function that opens the model; its runtime is imported already. Raises UserError. Arguments: `open_session`."""
     check_model(path, precision, config)
     if path.suffix == ".pth":
         from facedet.inference.torch_session import TorchSession
 
-        return lambda: TorchSession(path, config)
+        return lambda: TorchSession(path, config, size)
     if path.suffix == ".onnx":
         from facedet.inference.onnx_session import OnnxSession
 
-        return lambda: OnnxSession(path)
+        return lambda: OnnxSession(path, size)
     from facedet.inference.openvino_session import IrSession
 
-    return lambda: IrSession(path, precision)
+    return lambda: IrSession(path, precision, size=size)
 
 
 def check_model(path: Path, precision: str = "f32", config: str | Path | None = None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from facedet.common.errors import UserError
 from facedet.weights.graph_facts import measure_preprocessing, read_network
 
-Preprocessing = Callable[[np.ndarray], np.ndarray]  # image [1, 3, size, size] -> what the first convolution reads
+Preprocessing = Callable[[np.ndarray], np.ndarray]  # image [1, 3, h, w] -> what the first convolution reads
 
 
 def join_outputs(path: Path, boxes: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -49,7 +49,7 @@ def score_threshold(facts: dict[str, str], path: Path) -> float | None:
     return threshold
 
 
-def subtracts_mean(preprocessing: Preprocessing, size: int) -> bool:
-    """Whether the preprocessing subtracts a mean, measured on images of `size` x `size`."""
+def subtracts_mean(preprocessing: Preprocessing, size: tuple[int, int]) -> bool:
+    """Whether the preprocessing subtracts a mean, measured on images of a height and width."""
     _, offset = measure_preprocessing(preprocessing, size)
     return bool(np.abs(offset).max() > 1e-6)

@@ -9,6 +9,7 @@ import torch
 from facedet.detector.model import dense, preprocess
 from facedet.export.interface import BOXES, INPUT, LABELS, Interface, Ports
 from facedet.export.load import load_network
+from facedet.export.variants import UNCHANGED
 from facedet.inference.session_parts import join_outputs, level_strides, nms_rule, score_threshold, subtracts_mean
 
 
@@ -17,13 +18,14 @@ class TorchSession:
 
     kind = "checkpoint"
 
-    def __init__(self, path: Path, config: str | Path | None = None):
+    def __init__(self, path: Path, config: str | Path | None = None, size: tuple[int, int] | None = None):
         self.path = path
-        self._network, self.size, facts = load_network(path, config)
+        self._network, side, facts = load_network(path, config)
+        self.size = size or (side, side)
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
-        self.weights, self.precision = "f32", "f32"
+        self.weights, self.precision, self.variant = "f32", "f32", UNCHANGED
 
     def run(self, image: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
@@ -38,7 +40,7 @@ class TorchSession:
 
     def interface(self) -> Interface:
         max_boxes = self._network.detector.bbox_head.test_cfg.max_per_img
-        inputs: Ports = {INPUT: ("f32", [1, 3, self.size, self.size])}
+        inputs: Ports = {INPUT: ("f32", [1, 3, *self.size])}
         outputs: Ports = {BOXES: ("f32", [max_boxes, 5]), LABELS: ("i64", [max_boxes])}
         return Interface(inputs, outputs, subtracts_mean(self._preprocess, self.size))
 

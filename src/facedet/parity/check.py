@@ -24,14 +24,14 @@ class Parity:
     """The result of a check.
 
     names: the models, the reference first. pairs: the reference compared with each other model.
-    detections[model][image]: boxes in pixels of the input of `size` x `size`. interfaces: of the models, empty without
-    --reference.
+    size: height and width of the input. detections[model][image]: boxes in its pixels. interfaces: of the models, empty
+    without --reference.
     """
 
     names: list[str]
     images: list[Path]
     left_out: list[str]
-    size: int
+    size: tuple[int, int]
     pairs: list[Pair]
     detections: list[list[Detections]] = field(repr=False)
     interfaces: list[Interface] = field(default_factory=list)
@@ -69,11 +69,13 @@ def check_parity(
     reference: str | Path | None = None,
     progress: Progress = silent,
     config: str | Path | None = None,
+    size: tuple[int, int] | None = None,
 ) -> Parity:
     """Compare every model with the first one on the images of a folder. Raises UserError.
 
     reference: compare every model with this file instead, usually the published IR; then interfaces and values before
-    NMS are compared too. config: of the checkpoints, as for `load_network`.
+    NMS are compared too. config: of the checkpoints, as for `load_network`. size: height and width
+    of the input, multiples of the largest stride, if not those of the files.
     """
     files = [Path(file) for file in ([reference, *models] if reference else models)]
     if len(files) < 2:
@@ -81,9 +83,9 @@ def check_parity(
     for file in files:
         check_model(file, config=config)
     paths = find_images(Path(images))
-    sessions = _open_sessions(files, config, progress)
+    sessions = _open_sessions(files, config, size, progress)
     irs = [k for k, session in enumerate(sessions) if k > 0 and session.kind == "IR"]
-    default_sessions = {k: open_session(files[k], "default") for k in irs}
+    default_sessions = {k: open_session(files[k], "default", size=size) for k in irs}
     levels = [LevelComparison(_strides(sessions), sessions[0].size) for _ in sessions[1:]] if reference else []
     outputs = _run(sessions, default_sessions, levels, progress(paths, "parity"))
     interfaces = [session.interface() for session in sessions] if reference else []
@@ -117,12 +119,17 @@ def _judge(first: Session, other: Session, outputs: "_Outputs", k: int) -> Pair:
     return compare(first, other, *rows, only_nms=True)
 
 
-def _open_sessions(files: Sequence[Path], config: str | Path | None, progress: Progress) -> list[Session]:
+def _open_sessions(
+    files: Sequence[Path], config: str | Path | None, size: tuple[int, int] | None, progress: Progress
+) -> list[Session]:
     """Open models of the same input size. Raises UserError."""
-    first, *others = sessions = [open_session(path, config=config) for path in progress(files, "open")]
+    first, *others = sessions = [open_session(path, config=config, size=size) for path in progress(files, "open")]
+    stride = max((stride for session in sessions for stride in session.strides), default=1)
+    if size and any(side % stride for side in size):
+        raise UserError(f"--size {size[0]}x{size[1]}: give multiples of {stride}, the largest stride of the network")
     for session in others:
         if session.size != first.size:
-            sizes = f"takes {session.size}x{session.size} pixels, {first.path} takes {first.size}x{first.size}"
+            sizes = "takes {}x{} pixels, {} takes {}x{}".format(*session.size, first.path, *first.size)
             raise UserError(f"{session.path}: {sizes}; give models of the same input size")
     return sessions
 

@@ -21,9 +21,9 @@ class LevelDifference:
 class LevelComparison:
     """Accumulates differences image by image, so that the values need not be kept."""
 
-    def __init__(self, strides: Sequence[int], size: int):
+    def __init__(self, strides: Sequence[int], size: tuple[int, int]):
         self._strides = list(strides)
-        self._anchors = [(-(-size // stride)) ** 2 for stride in strides]
+        self._anchors = [-(-size[0] // stride) * -(-size[1] // stride) for stride in strides]
         self._max = np.zeros((2, len(self._strides)))
         self._sum = np.zeros((2, len(self._strides)))
         self._images = 0

@@ -45,7 +45,9 @@ def _figures(parity: Parity, model: int) -> list[dict]:
     return [_figure(*figure, parity.size) for figure in figures[:_SHOWN]]
 
 
-def _figure(path: Path, both: Detections, only_first: Detections, only_second: Detections, size: int) -> dict:
+def _figure(
+    path: Path, both: Detections, only_first: Detections, only_second: Detections, size: tuple[int, int]
+) -> dict:
     image = read_image(path)
     scale = _SIDE / max(image.shape[:2])
     width, height = (max(round(edge * scale), 1) for edge in image.shape[1::-1])

@@ -17,7 +17,8 @@ def parity_table(parity: Parity) -> str:
         rows.append((Path(pair.model).name, pair.precision, *_figures(pair.difference), str(pair.tolerance), verdict))
         if pair.default_drift:
             rows.append(("  by default", pair.default_precision, *_figures(pair.default_drift), "", "(not judged)"))
-    head = f"{len(parity.images)} images at {parity.size}x{parity.size}, compared with {parity.names[0]}"
+    height, width = parity.size
+    head = f"{len(parity.images)} images at {height}x{width}, compared with {parity.names[0]}"
     lines = [head, columns(rows)]
     for name, interface in zip(parity.names, parity.interfaces, strict=False):
         lines += ["", f"interface of {Path(name).name}", *(f"  {line}" for line in interface.lines())]

@@ -58,7 +58,7 @@ def detector_from_graph(
     _freeze_norms(network, detector, not (recovered.has_statistics or images), path)
 
     graph = BeforeNms(model, path)
-    drawn = [to_tensor(draw_image(np.random.default_rng(k))[0], size) for k in range(_PROOF_IMAGES)]
+    drawn = [to_tensor(draw_image(np.random.default_rng(k))[0], (size, size)) for k in range(_PROOF_IMAGES)]
     stored = distance(
         as_stored(detector, recovered.copies, rounds_small_constants(model)), graph, progress(drawn, "compare")
     )

@@ -44,12 +44,15 @@ def most_used_type(constants: Iterable[tuple[str, Iterable[int]]]) -> str:
     return sizes.most_common(1)[0][0] if sizes else "f32"
 
 
-def measure_preprocessing(preprocess: Callable[[np.ndarray], np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
+def measure_preprocessing(
+    preprocess: Callable[[np.ndarray], np.ndarray], size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Measure what preprocessing does to each pixel: a matrix [3, 3] and an offset [3], output = matrix @ BGR + offset.
 
-    preprocess: image float32 [1, 3, size, size] BGR 0..255 -> the input of the first convolution, same shape.
+    preprocess: image float32 [1, 3, *size] BGR 0..255 -> the input of the first convolution, same shape.
     """
-    probes = np.zeros((4, 3, size, size), np.float32)
+    height, width = size
+    probes = np.zeros((4, 3, height, width), np.float32)
     probes[range(3), range(3)] = 255
-    outputs = np.stack([preprocess(probe[None])[0, :, size // 2, size // 2] for probe in probes]).astype(np.float64)
+    outputs = np.stack([preprocess(probe[None])[0, :, height // 2, width // 2] for probe in probes]).astype(np.float64)
     return ((outputs[:3] - outputs[3]) / 255).T, outputs[3]

@@ -138,7 +138,9 @@ class FaceDataset(Dataset):
 
     def _resized(self, photo: Photo, image: np.ndarray) -> dict:
         scale = np.float32(self.input_size) / np.array([image.shape[1], image.shape[0]] * 2, np.float32)
-        return self._pack(photo, to_input(image, self.input_size), photo.boxes * scale, photo.ignored)
+        return self._pack(
+            photo, to_input(image, (self.input_size, self.input_size)), photo.boxes * scale, photo.ignored
+        )
 
     def _pack(self, photo: Photo, image: np.ndarray, boxes: np.ndarray, ignored: np.ndarray) -> dict:
         size = image.shape[0]

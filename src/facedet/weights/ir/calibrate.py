@@ -46,7 +46,7 @@ def calibrate(
                 image = read_image(path)
             except UserError as error:
                 return error
-            return sums_of(torch.from_numpy(to_tensor(image, size)))
+            return sums_of(torch.from_numpy(to_tensor(image, (size, size))))
 
         for _, measured in zip(progress(images, "calibrate"), map_ahead(measure, images, workers), strict=True):
             if isinstance(measured, UserError):

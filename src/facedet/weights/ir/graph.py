@@ -167,12 +167,15 @@ class Subgraph:
 
 
 class BeforeNms(Subgraph):
-    """The inputs of NMS in a detector's graph: boxes [anchors, 4] and scores [anchors]. Raises UserError."""
+    """The inputs of NMS in a detector's graph: boxes [anchors, 4] and scores [anchors]. Raises UserError.
 
-    def __init__(self, model: ov.Model, path: Path):
+    batch: how many images the graph takes, and how many times it has NMS. Any one is used, for equal images.
+    """
+
+    def __init__(self, model: ov.Model, path: Path, batch: int = 1):
         nms = [node for node in model.get_ops() if node.get_type_name() == "NonMaxSuppression"]
-        if len(nms) != 1:
-            raise UserError(f"{path}: contains {len(nms)} NonMaxSuppression operations, expected one")
+        if len(nms) != batch:
+            raise UserError(f"{path}: contains {len(nms)} NonMaxSuppression operations, expected {batch}")
         super().__init__(model, [nms[0].input_value(0), nms[0].input_value(1)], path)
 
     def __call__(self, image: np.ndarray) -> list[np.ndarray]:

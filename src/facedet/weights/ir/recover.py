@@ -155,7 +155,7 @@ def _adapt_to_config(
 
     Returns also the mean that the graph subtracts.
     """
-    matrix, offset = measure_preprocessing(lambda image: preprocessing(image)[0], size)
+    matrix, offset = measure_preprocessing(lambda image: preprocessing(image)[0], (size, size))
     preprocessor = detector.data_preprocessor
     mean, std = (t.numpy().ravel().astype(np.float64) for t in (preprocessor.mean, preprocessor.std))
     if preprocessor._channel_conversion:
