@@ -42,6 +42,8 @@ def boxes_and_scores(model: ov.Model) -> tuple[ov.Output, ov.Output]:
     (nms,) = (node for node in model.get_ops() if node.get_type_name() == "NonMaxSuppression")
     boxes, scores = (nms.input_value(k).get_node().input_value(0) for k in range(2))
     product = scores.get_node().input_value(0)
+    if product.get_node().get_type_name() == "Slice":
+        product = product.get_node().input_value(0)
     assert product.get_node().get_type_name() == "Multiply"
     return boxes, product
 

@@ -7,7 +7,7 @@ from facedet.parity.levels import LevelComparison
 
 
 def test_differences_accumulate_over_images() -> None:
-    levels = LevelComparison([4, 8], 8)  # 4 anchors and 1
+    levels = LevelComparison([4, 8], (8, 8))  # 4 anchors and 1
     boxes, scores = np.zeros((5, 4), np.float32), np.zeros(5, np.float32)
     levels.add([boxes, scores], [boxes + np.float32([0, 0, 0, 1]), scores])
     levels.add([boxes, scores], [boxes, scores + np.float32([0, 0, 0, 0, 0.5])])

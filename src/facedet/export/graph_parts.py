@@ -32,7 +32,7 @@ def outside_network(model: ov.Model) -> list[str]:
     names = []
     for node in model.get_ordered_ops():
         kind, name, sources = node.get_type_name(), node.get_friendly_name(), _sources(node)
-        if kind == "Parameter" or (kind not in CONVOLUTIONS and before & sources):
+        if kind == "Parameter" or (kind not in (*CONVOLUTIONS, "ShapeOf") and before & sources):
             before.add(name)
         if kind in ("Parameter", "Constant", "Result") or (kind == "Add" and last & sources):
             continue
@@ -47,9 +47,9 @@ def group_normalizations(model: ov.Model) -> list[str]:
     """Names of the operations of a folded network's group normalizations (see export/group_norm.py), without biases."""
     centered = [node.input_value(0) for node in model.get_ops() if node.get_type_name() == "ReduceL2"]
     names = {port.get_node().get_friendly_name() for tensor in centered for port in tensor.get_target_inputs()}
-    found = []
+    found, values = [], _from_the_image(model)
     for node in reversed(model.get_ordered_ops()):
-        if node.get_friendly_name() in names and node.get_type_name() not in (*CONVOLUTIONS, "Constant"):
+        if node.get_friendly_name() in names & values and node.get_type_name() not in CONVOLUTIONS:
             found.append(node.get_friendly_name())
             names |= _sources(node)
     return found
@@ -64,12 +64,18 @@ def _before_a_convolution(model: ov.Model) -> set[str]:
 
 
 def _on_the_image(model: ov.Model) -> list[ov.Node]:
-    read: set[str] = set()
+    values = _from_the_image(model)
+    return [n for n in model.get_ordered_ops() if n.get_type_name() in CONVOLUTIONS and n.get_friendly_name() in values]
+
+
+def _from_the_image(model: ov.Model) -> set[str]:
+    """Names of the operations that compute with values of the image, not only with its size."""
+    names: set[str] = set()
     for node in model.get_ordered_ops():
         kind = node.get_type_name()
-        if kind == "Parameter" or (kind != "ShapeOf" and read & _sources(node)):  # a shape says nothing of the image
-            read.add(node.get_friendly_name())
-    return [n for n in model.get_ordered_ops() if n.get_type_name() in CONVOLUTIONS and n.get_friendly_name() in read]
+        if kind == "Parameter" or (kind != "ShapeOf" and names & _sources(node)):
+            names.add(node.get_friendly_name())
+    return names
 
 
 def _adds_taps(convolution: ov.Node) -> bool:

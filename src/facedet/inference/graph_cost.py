@@ -24,10 +24,11 @@ def graph_cost(model: ov.Model, size: int) -> GraphCost:
     count = GraphCost(flops=card.INPUT * images * 3 * size**2)
     behind: dict[str, ov.Node] = {}  # by node: the constant behind it, through conversions and decompression
     pixels: set[str] = set()  # nodes with only the preprocessing of the image between them and the model's input
+    fixed: set[str] = set()  # nodes that depend on the size of the image only: computed when the graph is compiled
     for node in model.get_ordered_ops():
         name, kind = node.get_name(), node.get_type_name()
         sources = [value.get_node().get_name() for value in node.input_values()]
-        variable = [source for source in sources if source not in behind]
+        variable = [source for source in sources if source not in behind and source not in fixed]
         constants = [behind[source] for source in sources if source in behind]
         if kind == "Parameter" or (kind in _PREPROCESSING and variable and variable[0] in pixels):
             pixels.add(name)
@@ -38,8 +39,10 @@ def graph_cost(model: ov.Model, size: int) -> GraphCost:
         first = behind.get(sources[0]) if sources else None
         if first and (kind in _OF_ONE or (kind in ("Multiply", "Subtract") and not variable)):
             behind[name] = first
-        if constants and not variable:
-            continue  # part of the decompression of a weight
+        if kind == "ShapeOf" or (sources and not variable):
+            if name not in behind:  # else part of the decompression of a weight
+                fixed.add(name)
+            continue
         count.card += _card_parameters(node, constants, bool(first), name in pixels)
         count.flops += _flops(node, constants)
     count.flops //= max(images, 1)
