@@ -83,7 +83,7 @@ def test_nms_ends_at_750_boxes_with_the_result_of_nms_over_all(
     image[0, 0] = (scores if falling else scores[torch.randperm(SIDE**2)]).view(SIDE, SIDE)
     expected = network(image)[0].numpy()  # torch's NMS has no limit; its first 750 are taken
     assert (expected[:, 4] > 0).sum() == kept
-    write_onnx(network, SIDE, {}, tmp_path / "nms.onnx")
+    write_onnx(network, {}, tmp_path / "nms.onnx")
     write_ir(tmp_path / "nms.onnx", SIDE, {}, tmp_path / "nms.xml", fp16=False)
     found = onnxruntime.InferenceSession(tmp_path / "nms.onnx").run(["boxes"], {"input": image.numpy()})[0]
     np.testing.assert_array_equal(found, expected)

@@ -157,7 +157,7 @@ def test_a_threshold_before_the_product_is_reported(checkpoint: Path, two_images
     content["state_dict"]["bbox_head.atss_centerness.bias"] -= 6
     write_torch_file(content, tmp_path / "low.pth")
     network, size, facts = load_network(tmp_path / "low.pth")
-    write_onnx(ThresholdBeforeProduct(network.detector), size, facts, tmp_path / "any.onnx")
+    write_onnx(ThresholdBeforeProduct(network.detector), facts, tmp_path / "any.onnx")
     fix_size(tmp_path / "any.onnx", size, tmp_path / "faulty.onnx")
     write_ir(tmp_path / "any.onnx", size, facts, tmp_path / "faulty.xml", fp16=False)
     models = [tmp_path / name for name in ("low.pth", "faulty.onnx", "faulty.xml")]

@@ -34,7 +34,7 @@ def flat(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def flat_export(flat: Path) -> Path:
     """It as an ONNX file."""
     network, size, facts = load_network(flat)
-    write_onnx(network, size, facts, flat.with_name("any.onnx"))
+    write_onnx(network, facts, flat.with_name("any.onnx"))
     fix_size(flat.with_name("any.onnx"), size, flat.with_suffix(".onnx"))
     return flat.with_suffix(".onnx")
 

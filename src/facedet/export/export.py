@@ -72,7 +72,7 @@ def _export(
         for name in progress(["", *paths], "export"):
             if not name:
                 exported = DeployedDetector(detector) if variant.nms else DenseDetector(detector)
-                write_onnx(exported, size, facts, any_size, variant.batch)
+                write_onnx(exported, facts, any_size, variant.batch)
             elif name == "onnx":
                 fix_size(any_size, size, paths[name])
             else:

@@ -21,12 +21,13 @@ from facedet.weights.seal import seal
 _OPSET, _IR_VERSION = 18, 8  # the oldest version of ONNX's format that has this opset
 
 
-def write_onnx(network: DeployedDetector, size: int, facts: dict[str, str], path: Path, batch: int = 1) -> None:
+def write_onnx(network: DeployedDetector, facts: dict[str, str], path: Path, batch: int = 1) -> None:
     """Trace the network for `batch` images and write a checked ONNX file for any multiple of its stride.
 
-    size: width and height of the image to trace with. facts: stored in the file's metadata.
+    facts: stored in the file's metadata.
     """
-    example = torch.zeros(batch, 3, size, size)
+    # unequal sides, of several cells on each level: torch.export takes a side of 1, or two equal ones, for constants
+    example = torch.zeros(batch, 3, 2 * network.stride, 3 * network.stride)
     second = SCORES if isinstance(network, DenseDetector) else LABELS
     sides = {axis: network.stride * torch.export.Dim(name) for axis, name in ((2, "height"), (3, "width"))}
     with torch.inference_mode(False), torch.no_grad(), _quiet():
