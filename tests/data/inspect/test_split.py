@@ -1,9 +1,10 @@
 """A split keeps near-duplicates together and depends on its seed only."""
 
+import shutil
 from pathlib import Path
 
 import pytest
-from helpers.datasets import GOOD_BOX, DatasetBuilder, altered_copy
+from helpers.datasets import GOOD_BOX, DatasetBuilder, altered_copy, clean_dataset
 
 from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource, read_dataset
@@ -53,3 +54,17 @@ def test_names_in_a_list_have_the_folders_they_need() -> None:
     assert shortest_names(paths) == ["a/1.jpg", "b/1.jpg", "2.jpg", "2.png", "3.jpg"]
     with pytest.raises(UserError, match="annotated twice"):
         shortest_names([paths[0], paths[0]])
+
+
+def test_an_interrupted_split_is_repeated_and_lists_of_others_stay(tmp_path: Path) -> None:
+    source = clean_dataset(tmp_path / "set").save()
+    split_dataset(source, tmp_path / "whole", 0.25, 0)
+    (tmp_path / "out").mkdir()
+    shutil.copy(tmp_path / "whole" / "val.txt", tmp_path / "out")  # killed before train.txt, which comes last
+    split_dataset(source, tmp_path / "out", 0.25, 0)
+    assert (tmp_path / "out" / "train.txt").read_text() == (tmp_path / "whole" / "train.txt").read_text()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "val.txt").write_text("my.png\n")
+    with pytest.raises(UserError, match=r"val\.txt: already exists; choose another folder"):
+        split_dataset(source, tmp_path / "mine", 0.25, 0)
+    assert (tmp_path / "mine" / "val.txt").read_text() == "my.png\n"
