@@ -1,6 +1,5 @@
 """Damaged and foreign last.pth: refused in one line, or the run ends with the weights of the undamaged one."""
 
-import copy
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -148,31 +147,34 @@ def changed_bytes(path: Path, rng: random.Random) -> str:
     return f"{kind} at {at}"
 
 
-@pytest.mark.parametrize("kind", ["structure", "values", "bytes"])
-def test_damaged(
-    kind: str, run: Trainer, stopped: Path, end: dict, share: float, counts: Counts, tmp_path: Path
-) -> None:
-    rng, folder = random.Random(kind), tmp_path / "run"
-    original = read_torch_file(stopped / "last.pth")
-    for number in range(round(_SAMPLES * share)):
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(stopped, folder)
-        if number % 20 < 19:
-            (folder / "previous.pth").unlink()
-        last, content = folder / "last.pth", copy.deepcopy(original)
-        if kind == "bytes":
-            what = changed_bytes(last, rng)
-        else:
-            what = damaged(content, rng) if kind == "structure" else changed_value(content, rng)
-            if kind == "structure" and number % 2:
-                content["digest"] = content_digest(content)
-                what += ", with its digest"
-            write_torch_file(content, last)
-        with counts.sample(f"{kind} {number}: {what}"):
-            assert_ends_like(run(folder, resume=True), end)
+def test_damaged_resume(run: Trainer, stopped: Path, end: dict, share: float, counts: Counts, tmp_path: Path) -> None:
+    for kind in ("structure", "values", "bytes"):
+        rng = random.Random(kind)
+        for number in range(round(_SAMPLES * share)):
+            folder = _copy(stopped, tmp_path / f"{kind}-{number}")
+            what = _damage_last(folder, kind, number, rng)
+            with counts.sample(f"{kind} {number}: {what}"):
+                assert_ends_like(run(folder, resume=True), end)
+            shutil.rmtree(folder)
 
 
-def test_foreign(
+def _damage_last(folder: Path, kind: str, number: int, rng: random.Random) -> str:
+    """Damage last.pth in one of the three ways; every twentieth run keeps its previous.pth. Returns what was done."""
+    if number % 20 < 19:
+        (folder / "previous.pth").unlink()
+    last = folder / "last.pth"
+    if kind == "bytes":
+        return changed_bytes(last, rng)
+    content = read_torch_file(last)
+    what = damaged(content, rng) if kind == "structure" else changed_value(content, rng)
+    if kind == "structure" and number % 2:
+        content["digest"] = content_digest(content)
+        what += ", with its digest"
+    write_torch_file(content, last)
+    return what
+
+
+def test_foreign_resume(
     config: Path, run: Trainer, stopped: Path, end: dict, counts: Counts, tmp_path: Path, drawn: Path
 ) -> None:
     def resume(folder: Path, name: str, config: Path = config, **options: Any) -> None:
@@ -194,7 +196,7 @@ def test_foreign(
     assert counts.refused == len(_OTHER_CONFIGS) + 5
 
 
-def test_previous(
+def test_previous_is_used(
     config: Path, run: Trainer, stopped: Path, end: dict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = _copy(stopped, tmp_path / "run")
