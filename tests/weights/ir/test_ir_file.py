@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 import pytest
 from helpers.graphs import convolutions, replace_weight
 
 from facedet.common.errors import UserError
+from facedet.export.to_ir import save_ir
 from facedet.weights.ir.graph import core, read_model
 from facedet.weights.ir.ir_file import check_ir
 
@@ -59,6 +59,6 @@ def test_weights_that_are_not_finite_are_named(kind: str, exported: dict[str, Pa
     first = convolutions(model)[0]
     replace_weight(first, lambda weight: np.where(np.arange(weight.size).reshape(weight.shape) == 7, np.nan, weight))
     first.input_value(1).get_node().set_friendly_name("the weight")
-    ov.save_model(model, tmp_path / "x.xml", compress_to_fp16=kind == "f16")
+    save_ir(model, tmp_path / "x.xml", fp16=kind == "f16")
     with pytest.raises(UserError, match=r"its tensor 'the weight.*' has values that are not finite"):
         read_model(tmp_path / "x.xml")
