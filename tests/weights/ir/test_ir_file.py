@@ -17,15 +17,15 @@ BOMB = '<!DOCTYPE net [<!ENTITY a "aaaaaaaaaa">{}]><net name="&k;"/>'.format(
     "".join(f'<!ENTITY {chr(98 + k)} "{f"&{chr(97 + k)};" * 20}">' for k in range(10))
 )
 REFUSED = {
-    "empty": ("", "not an IR, or damaged"),
-    "html": ("<!DOCTYPE html><html><body>404<br></body></html>", "not an IR, or damaged"),
-    "page": ("<html/>", r"not an IR \(its first element is 'html', not 'net'\)"),
-    "lfs": ("version https://git-lfs.github.com/spec/v1\n", "not an IR, or damaged"),
+    "empty": ("", "not an IR: it cannot be read by OpenVINO"),
+    "html": ("<!DOCTYPE html><html><body>404<br></body></html>", "not an IR: it cannot be read by OpenVINO"),
+    "page": ("<html/>", r"not an IR: its first element is 'html', not 'net'"),
+    "lfs": ("version https://git-lfs.github.com/spec/v1\n", "not an IR: it cannot be read by OpenVINO"),
     "annotation": ("<annotation><filename>a.jpg</filename></annotation>", "its first element is 'annotation'"),
-    "bomb": (BOMB, "not an IR, or damaged"),
-    "deep": ("<net>" * 20_000, "not an IR, or damaged"),
-    "archive": ("<net/>PK\x03\x04", "not an IR, or damaged"),
-    "encoding": ("<?xml version='1.0' encoding='evil'?><net/>", "not an IR, or damaged"),
+    "bomb": (BOMB, "not an IR: it cannot be read by OpenVINO"),
+    "deep": ("<net>" * 20_000, "not an IR: it cannot be read by OpenVINO"),
+    "archive": ("<net/>PK\x03\x04", "not an IR: it cannot be read by OpenVINO"),
+    "encoding": ("<?xml version='1.0' encoding='evil'?><net/>", "not an IR: it cannot be read by OpenVINO"),
     "loop": ("<net><layers><layer type='TensorIterator'/></layers></net>", "contains TensorIterator, which may never"),
     "many": (f"<net>{'<layer/>' * 20_001}</net>", "more than 20000 operations"),
 }
