@@ -71,7 +71,9 @@ def _store_in_half_precision(model: ov.Model) -> None:
     for node in model.get_ops():
         if node.get_type_name() == "Constant" and node.get_element_type() == ov.Type.f32 and node.data.size > _SMALL:
             values = np.clip(node.data, *_HALF).astype(np.float16)
-            back = ops.convert(ops.constant(values), "f32")
+            half = ops.constant(values)
+            half.set_friendly_name(f"{node.get_friendly_name()}_compressed")  # as OpenVINO names it
+            back = ops.convert(half, "f32")
             back.get_rt_info()[_DECOMPRESSION] = ""
             back.set_friendly_name(node.get_friendly_name())
             for port in list(node.output(0).get_target_inputs()):

@@ -90,7 +90,7 @@ def _open(model: Path | bytes, path: Path) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own types, which have no common base
-        raise UserError(f"{path}: ONNX Runtime cannot open it ({first_line(error)})") from error
+        raise UserError(f"{path}: not an ONNX model that ONNX Runtime opens ({first_line(error)})") from error
 
 
 def _ports(ports: list[onnxruntime.NodeArg]) -> Ports:

@@ -22,7 +22,10 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     try:
         model = onnx.ModelProto.FromString(path.read_bytes())
     except DecodeError as error:
-        raise UserError(f"{path}: not an ONNX file, or damaged ({first_line(error)})") from error
+        reason = first_line(error)
+        raise UserError(
+            f"{path}: not an ONNX model: it cannot be read by OpenVINO or ONNX Runtime ({reason})"
+        ) from error
     if problem := next(_problems(model), None):
         raise UserError(f"{path}: {problem}")
     check_seal(path)
@@ -36,7 +39,7 @@ def metadata(model: onnx.ModelProto) -> dict[str, str]:
 
 def _problems(model: onnx.ModelProto) -> Iterator[str]:
     if not model.graph.node:
-        yield "not an ONNX file, or damaged (it contains no operation)"
+        yield "not an ONNX model (it contains no operation)"
     if model.functions:
         yield "defines operations of its own; export it without local functions"
     if not all(isinstance(text, str) for each in model.metadata_props for text in (each.key, each.value)):

@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 import pytest
 from helpers.graphs import convolutions, replace_weight
 
 from facedet.common.errors import UserError
+from facedet.export.to_ir import save_ir
 from facedet.weights.ir.graph import core, read_model
 from facedet.weights.ir.ir_file import check_ir
 
@@ -17,15 +17,15 @@ BOMB = '<!DOCTYPE net [<!ENTITY a "aaaaaaaaaa">{}]><net name="&k;"/>'.format(
     "".join(f'<!ENTITY {chr(98 + k)} "{f"&{chr(97 + k)};" * 20}">' for k in range(10))
 )
 REFUSED = {
-    "empty": ("", "not an IR, or damaged"),
-    "html": ("<!DOCTYPE html><html><body>404<br></body></html>", "not an IR, or damaged"),
-    "page": ("<html/>", r"not an IR \(its first element is 'html', not 'net'\)"),
-    "lfs": ("version https://git-lfs.github.com/spec/v1\n", "not an IR, or damaged"),
+    "empty": ("", "not an IR: it cannot be read by OpenVINO"),
+    "html": ("<!DOCTYPE html><html><body>404<br></body></html>", "not an IR: it cannot be read by OpenVINO"),
+    "page": ("<html/>", r"not an IR: its first element is 'html', not 'net'"),
+    "lfs": ("version https://git-lfs.github.com/spec/v1\n", "not an IR: it cannot be read by OpenVINO"),
     "annotation": ("<annotation><filename>a.jpg</filename></annotation>", "its first element is 'annotation'"),
-    "bomb": (BOMB, "not an IR, or damaged"),
-    "deep": ("<net>" * 20_000, "not an IR, or damaged"),
-    "archive": ("<net/>PK\x03\x04", "not an IR, or damaged"),
-    "encoding": ("<?xml version='1.0' encoding='evil'?><net/>", "not an IR, or damaged"),
+    "bomb": (BOMB, "not an IR: it cannot be read by OpenVINO"),
+    "deep": ("<net>" * 20_000, "not an IR: it cannot be read by OpenVINO"),
+    "archive": ("<net/>PK\x03\x04", "not an IR: it cannot be read by OpenVINO"),
+    "encoding": ("<?xml version='1.0' encoding='evil'?><net/>", "not an IR: it cannot be read by OpenVINO"),
     "loop": ("<net><layers><layer type='TensorIterator'/></layers></net>", "contains TensorIterator, which may never"),
     "many": (f"<net>{'<layer/>' * 20_001}</net>", "more than 20000 operations"),
 }
@@ -59,6 +59,6 @@ def test_weights_that_are_not_finite_are_named(kind: str, exported: dict[str, Pa
     first = convolutions(model)[0]
     replace_weight(first, lambda weight: np.where(np.arange(weight.size).reshape(weight.shape) == 7, np.nan, weight))
     first.input_value(1).get_node().set_friendly_name("the weight")
-    ov.save_model(model, tmp_path / "x.xml", compress_to_fp16=kind == "f16")
+    save_ir(model, tmp_path / "x.xml", fp16=kind == "f16")
     with pytest.raises(UserError, match=r"its tensor 'the weight.*' has values that are not finite"):
         read_model(tmp_path / "x.xml")

@@ -19,9 +19,9 @@ def check_ir(path: Path) -> None:
     try:
         root = ET.fromstring(path.read_bytes())
     except (ET.ParseError, ValueError, LookupError) as error:  # ValueError, LookupError: its encoding is unknown
-        raise UserError(f"{path}: not an IR, or damaged ({first_line(error)})") from error
+        raise UserError(f"{path}: not an IR: it cannot be read by OpenVINO ({first_line(error)})") from error
     if root.tag != "net":
-        raise UserError(f"{path}: not an IR (its first element is {ascii(root.tag)[:60]}, not 'net')")
+        raise UserError(f"{path}: not an IR: its first element is {ascii(root.tag)[:60]}, not 'net'")
     kinds = [layer.get("type", "") for layer in root.iter("layer")]
     if loops := LOOPS & set(kinds):
         raise UserError(f"{path}: contains {min(loops)}, which may never end; give a detector without loops")
