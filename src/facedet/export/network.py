@@ -23,7 +23,7 @@ class DeployedDetector(nn.Module):
 
     @property
     def stride(self) -> int:
-        """Height and width of an image must be multiples of this number of pixels: the stride of the coarsest level."""
+        """Of the coarsest level, in pixels."""
         return max(max(strides) for strides in self.detector.bbox_head.prior_generator.strides)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -26,7 +26,7 @@ def write_ir(
 ) -> None:
     """Convert an ONNX file for any size and write `path` (.xml) with its .bin next to it. Raises UserError.
 
-    size: width and height of the input; OpenVINO can reshape it to other multiples of the stride. facts: stored in
+    size: width and height of the input; OpenVINO can reshape it. facts: stored in
     rt_info, together with the metadata of OpenVINO Model API. fp16: store the weights in half precision; input and
     outputs stay float32. variant: that of the ONNX file, which has no u8 input and no layout.
     """

@@ -22,14 +22,14 @@ _OPSET, _IR_VERSION = 18, 8  # the oldest version of ONNX's format that has this
 
 
 def write_onnx(network: DeployedDetector, facts: dict[str, str], path: Path, batch: int = 1) -> None:
-    """Trace the network for `batch` images and write a checked ONNX file for any multiple of its stride.
+    """Trace the network for `batch` images and write a checked ONNX file for images of any size.
 
     facts: stored in the file's metadata.
     """
     # unequal sides, of several cells on each level: torch.export takes a side of 1, or two equal ones, for constants
     example = torch.zeros(batch, 3, 2 * network.stride, 3 * network.stride)
     second = SCORES if isinstance(network, DenseDetector) else LABELS
-    sides = {axis: network.stride * torch.export.Dim(name) for axis, name in ((2, "height"), (3, "width"))}
+    sides = {axis: torch.export.Dim(name, min=network.stride) for axis, name in ((2, "height"), (3, "width"))}
     with torch.inference_mode(False), torch.no_grad(), _quiet():
         program = torch.onnx.export(
             network,

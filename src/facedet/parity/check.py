@@ -10,6 +10,7 @@ from facedet.common.errors import UserError
 from facedet.common.progress import Progress, silent
 from facedet.data.image import find_images, read_image, to_tensor
 from facedet.data.structures import Detections
+from facedet.detector.stored_network import LARGEST, SMALLEST
 from facedet.export.interface import Interface, interface_reasons
 from facedet.inference.session import Session, check_model, open_session, to_detections
 from facedet.parity.choices import only_nms_differs
@@ -75,13 +76,15 @@ def check_parity(
 
     reference: compare every model with this file instead, usually the published IR; then interfaces and values before
     NMS are compared too. config: of the checkpoints, as for `load_network`. size: height and width
-    of the input, multiples of the largest stride, if not those of the files.
+    of the input, if not those of the files.
     """
     files = [Path(file) for file in ([reference, *models] if reference else models)]
     if len(files) < 2:
         raise UserError("parity compares two or more models, the reference first; give another model or --reference")
     for file in files:
         check_model(file, config=config)
+    if size and not all(SMALLEST <= side <= LARGEST for side in size):
+        raise UserError(f"--size {size[0]}x{size[1]}: give {SMALLEST} to {LARGEST} pixels a side")
     paths = find_images(Path(images))
     sessions = _open_sessions(files, config, size, progress)
     irs = [k for k, session in enumerate(sessions) if k > 0 and session.kind == "IR"]
@@ -124,9 +127,6 @@ def _open_sessions(
 ) -> list[Session]:
     """Open models of the same input size. Raises UserError."""
     first, *others = sessions = [open_session(path, config=config, size=size) for path in progress(files, "open")]
-    stride = max((stride for session in sessions for stride in session.strides), default=1)
-    if size and any(side % stride for side in size):
-        raise UserError(f"--size {size[0]}x{size[1]}: give multiples of {stride}, the largest stride of the network")
     for session in others:
         if session.size != first.size:
             sizes = "takes {}x{} pixels, {} takes {}x{}".format(*session.size, first.path, *first.size)
