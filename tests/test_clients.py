@@ -83,9 +83,14 @@ def test_benchmark_app(options: dict, exported_as: Exports, faces: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "options", [{"layout": "model-api"}, {"layout": "detection-output"}, {"layout": "detection-output", "input": "u8"}]
+    ("options", "format"),
+    [
+        ({"layout": "model-api"}, "fp32"),
+        ({"layout": "model-api"}, "fp16"),
+        ({"layout": "detection-output"}, "fp32"),
+        ({"layout": "detection-output", "input": "u8", "formats": "fp32"}, "fp32"),
+    ],
 )
-@pytest.mark.parametrize("format", ["fp32", "fp16"])
 def test_model_api(options: dict, format: str, exported_as: Exports, agrees: Callable[..., None]) -> None:
     adapter = OpenvinoAdapter(core(), str(exported_as(**options)[format]), device="CPU", plugin_config=F32)
     model = Model.create_model(adapter, configuration={"confidence_threshold": ABOVE / 2})

@@ -24,7 +24,11 @@ def environment(tool: str) -> Path:
     def build(folder: Path) -> None:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         python = folder / "bin" / "python"
-        _install(tool, [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", pins], folder)
+        _install(
+            tool,
+            [python, "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check", "-r", pins],
+            folder,
+        )
 
     return _cached(tool, pins.read_bytes() + sys.version.encode(), build) / "bin" / "python"
 
