@@ -1,20 +1,15 @@
 """Annotation tools read what `data convert` writes with their own importers, each in an environment of its own.
 
-Their packages are pinned in tests/clients/, and kept in the user's cache until a pin changes. FiftyOne is missing: it
-needs MongoDB, which its package downloads from elsewhere.
+FiftyOne is missing: it needs MongoDB, which its package downloads from elsewhere.
 """
 
-import hashlib
 import json
-import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from filelock import FileLock
+from helpers.environments import CLIENTS, environment
 from helpers.odd import held, odd_dataset
 
 from facedet.data.convert import convert_dataset
@@ -23,34 +18,12 @@ from facedet.data.writers.table import TARGETS
 
 pytestmark = [pytest.mark.full, pytest.mark.clients]
 
-CLIENTS = Path(__file__).parent.parent / "clients"
 READS = {
     "datumaro": tuple(TARGETS),
     "supervision": ("coco", "voc", "yolo"),
     "label_studio": ("coco", "yolo"),
 }
 MARKS_IGNORED = {("supervision", "coco"), *(("datumaro", to) for to, row in TARGETS.items() if row.marks_ignored)}
-
-
-def environment(tool: str) -> Path:
-    """The Python of the tool's environment, built if it is missing. Skips the test if pip finds no such package."""
-    pins = CLIENTS / f"{tool}.txt"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "facedet-test-clients"
-    cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / f"{tool}-{hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()[:12]}"
-    python = folder / "bin" / "python"
-    with FileLock(cache / f"{tool}.lock"):
-        if not (folder / "complete").exists():
-            for outdated in cache.glob(f"{tool}-*"):
-                shutil.rmtree(outdated)
-            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-            command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", pins]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if "No matching distribution found" in done.stderr:
-                pytest.skip(f"{tool} cannot be installed: {done.stderr.strip().splitlines()[-1]}")
-            assert done.returncode == 0, done.stderr[-2000:]
-            (folder / "complete").touch()
-    return python
 
 
 @pytest.mark.parametrize(("tool", "to"), [(tool, to) for tool, formats in READS.items() for to in formats])
