@@ -18,7 +18,6 @@ from facedet.common.errors import UserError, last_line
 from facedet.common.once import once
 from facedet.weights.graph_facts import SECTION, most_used_type, onnx_facts
 from facedet.weights.ir.ir_file import check_ir
-from facedet.weights.names import check_file
 from facedet.weights.seal import check_seal
 
 _FEW = 4  # values
@@ -41,7 +40,6 @@ _core = once(ov.Core)
 
 def read_model(path: Path) -> ov.Model:
     """Read the graph of an IR or ONNX file. Raises UserError."""
-    check_file(path)
     if path.suffix == ".onnx":
         from facedet.weights.onnx_file import read_onnx  # an IR needs no onnx
 

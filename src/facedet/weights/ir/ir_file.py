@@ -5,6 +5,7 @@ from pathlib import Path
 
 from facedet.common.errors import UserError, first_line
 from facedet.weights.graph_facts import LOOPS, MOST_OPERATIONS
+from facedet.weights.names import check_file
 
 _LARGEST = 64 << 20  # bytes of an .xml; the full model has 2 MB
 
@@ -14,6 +15,7 @@ def check_ir(path: Path) -> None:
 
     OpenVINO tries its other readers on a file that it does not recognise, and some read more than data.
     """
+    check_file(path)
     if path.stat().st_size > _LARGEST:
         raise UserError(f"{path}: has {path.stat().st_size >> 20} MB; the graph of a detector has at most 64 MB")
     try:
