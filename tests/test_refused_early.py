@@ -37,7 +37,7 @@ WRONG = {  # a command line in that folder, and a part of the one line that it e
     f"{TRAIN} --weights model.onnx": "model.onnx: is an exported model",
     f"{TRAIN} --weights torchvision:resnet17": "torchvision:resnet17: give weights of a network that mmdet has",
     f"{TRAIN} --work-dir used": "used: contains an earlier run",
-    f"{TRAIN} --work-dir set.json/run": "set.json/run: cannot be written to",
+    f"{TRAIN} --work-dir set.json/run": "set.json/run: cannot be written",
     f"{TRAIN} --work-dir empty --resume": "empty: contains no last.pth",
     f"{TRAIN} --device gpu": "--device gpu: not a device",
     f"{TRAIN} --amp yes": "--amp yes: give on, off or auto",

@@ -19,7 +19,7 @@ from facedet.evaluation.predictions import save_predictions
 
 WORDS = {  # parameters of type text: none of them holds a path
     *("amp", "classes", "device", "format", "formats", "input", "launcher", "layout", "loggers", "metrics", "mirror"),
-    *("name", "precisions"),
+    *("name", "precisions", "size"),
 }
 NO_PATHS = (BatchSize, click.Choice, click.types.BoolParamType, click.types.FloatParamType, click.types.IntParamType)
 

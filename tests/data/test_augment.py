@@ -80,10 +80,10 @@ def test_channels_keep_their_order_and_colour_steps_work_on_rgb() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (80, 120, 3)).astype(np.uint8)
     none = np.zeros((0, 4), np.float32), np.zeros(0, bool)
     for image in (noise, noise[:, ::-1]):  # the second is not contiguous
-        np.testing.assert_array_equal(Augment(96)(image, *none, 0).image, to_input(image, 96))
+        np.testing.assert_array_equal(Augment(96)(image, *none, 0).image, to_input(image, (96, 96)))
     views = [Augment(96, saturation=(0.0, 0.0))(noise, *none, seed).image for seed in range(8)]
     grey = next(view for view in views if (np.ptp(view, axis=2) == 0).all())
-    np.testing.assert_allclose(grey[:, :, 0], cv2.cvtColor(to_input(noise, 96), cv2.COLOR_BGR2GRAY), atol=1)
+    np.testing.assert_allclose(grey[:, :, 0], cv2.cvtColor(to_input(noise, (96, 96)), cv2.COLOR_BGR2GRAY), atol=1)
 
 
 def test_the_released_recipe_gives_the_views_that_it_always_gave() -> None:

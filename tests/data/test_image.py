@@ -184,7 +184,7 @@ def test_a_truncated_image_is_refused(tmp_path: Path) -> None:
 
 
 def test_boxes_are_mapped_from_the_input_to_the_image() -> None:
-    assert to_input(np.zeros((50, 200, 3), np.uint8), 64).shape == (64, 64, 3)
+    assert to_input(np.zeros((50, 200, 3), np.uint8), (64, 64)).shape == (64, 64, 3)
     assert to_photo(np.array([[0, 32, 64, 64]], np.float32), (64, 64), 200, 50).tolist() == [[0, 25, 200, 50]]
 
 

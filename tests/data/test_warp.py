@@ -15,7 +15,7 @@ def test_a_frame_inside_the_image_is_its_crop_resized() -> None:
     view = warp_image(image, frame_map((40, 30, 240, 180), 96), 96)
     inner = slice(1, -1)  # at the edge, a resized crop repeats its last pixel
     np.testing.assert_allclose(
-        view[inner, inner].astype(int), to_input(image[30:180, 40:240], 96)[inner, inner], atol=4
+        view[inner, inner].astype(int), to_input(image[30:180, 40:240], (96, 96))[inner, inner], atol=4
     )
 
 

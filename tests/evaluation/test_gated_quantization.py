@@ -12,6 +12,7 @@ from openvino import opset13 as ops
 
 from facedet.cli import main
 from facedet.common.errors import UserError
+from facedet.common.progress import silent
 from facedet.data.dataset import DatasetSource
 from facedet.data.synthetic import draw_dataset
 from facedet.evaluation import gated_quantization
@@ -129,6 +130,7 @@ def test_calibration_images_that_cannot_be_opened_are_left_out(tmp_path: Path) -
     (tmp_path / "set.json").unlink()
     (tmp_path / "images" / "set-001.png").write_bytes(b"not an image")
     left_out: list[str] = []
-    names = [path.name for path in gated_quantization._calibration_images(DatasetSource(tmp_path / "images"), left_out)]
+    found = gated_quantization._calibration_images(DatasetSource(tmp_path / "images"), left_out, silent)
+    names = [path.name for path in found]
     assert names == ["set-000.png", "set-002.png"]
     assert len(left_out) == 1

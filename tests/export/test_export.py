@@ -7,14 +7,14 @@ import pytest
 
 from facedet.common.errors import UserError
 from facedet.export.export import export_model
-from facedet.export.targets import TARGETS
 
 
 def test_only_the_requested_formats_are_written(exported_as: Callable[..., dict[str, Path]]) -> None:
     files = exported_as(layout="model-api", input="u8", formats="fp32")
     folder = files["fp32"].parent
-    assert files == {"fp32": folder / TARGETS["fp32"]}
-    assert sorted(path.name for path in folder.glob("[!.]*")) == ["detector-fp32.bin", "detector-fp32.xml"]
+    stem = "detector-fp32-model-api-u8"
+    assert files == {"fp32": folder / f"{stem}.xml"}
+    assert sorted(path.name for path in folder.glob("[!.]*")) == [f"{stem}.bin", f"{stem}.xml"]
 
 
 @pytest.mark.parametrize(("formats", "message"), [(["onnx", "int3"], "--formats int3: give one"), ([], "give one")])

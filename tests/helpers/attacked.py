@@ -67,7 +67,7 @@ def build(folder: Path) -> Attacked:
 def rows(path: Path) -> np.ndarray:
     """What a model computes for a drawn image, [n, 6], and whether the rest of the interface answers."""
     session = open_session(path)
-    image = to_tensor(draw_image(np.random.default_rng(0))[0], SIZE)
+    image = to_tensor(draw_image(np.random.default_rng(0))[0], (SIZE, SIZE))
     found = session.run(image)
     to_image_detections(found, session, SIZE, SIZE)
     session.interface()

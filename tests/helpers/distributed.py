@@ -23,7 +23,7 @@ from facedet.data.dataset import DatasetSource
 from facedet.data.image import image_size
 from facedet.detector.config import load_config
 from facedet.detector.model import build_detector
-from facedet.train import checkpoints, loop, setup, training
+from facedet.train import checkpoints, finetune, loop, setup
 from facedet.train.configure import override
 from facedet.train.machine.distributed import LAUNCHERS, gather, processes, world
 from facedet.train.options import TrainingOptions
@@ -94,7 +94,7 @@ def train(rank: int, act: Callable[[int], Acts] | None, options: dict[str, Any])
         return losses
 
     loop.train_step = acting
-    training.finetune(**options, on_epoch=kept.append)
+    finetune(**options, on_epoch=kept.append)
     state = kept[-1].state
     return {"trained": _copy(state.network), "state_dict": _copy(state.judged)}
 

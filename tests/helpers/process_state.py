@@ -20,7 +20,7 @@ import matplotlib
 import numpy as np
 import torch
 
-from facedet.train import finetune
+from facedet.train import finetune, training  # noqa: F401  (imports what a run needs, which changes the process)
 
 
 def state() -> dict[str, Any]:

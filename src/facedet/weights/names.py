@@ -22,12 +22,12 @@ def check_file(path: Path) -> None:
 
 def check_checkpoint(path: Path) -> None:
     """Raise UserError if there is no such file, or it is of another kind."""
-    check_file(path)
-    if path.suffix in (".onnx", ".xml"):
+    if path.suffix in (".onnx", ".xml") and path.is_file():
         raise UserError(
             f"{path}: is an exported model, not a checkpoint; export and training start from a checkpoint (.pth): "
             "convert the model with `facedet import` first"
         )
+    check_file(path)
 
 
 def check_initial(source: str) -> None:

@@ -75,7 +75,7 @@ def test_training_resizes_a_large_photograph_as_inference_does(name: str, tmp_pa
     dataset = FaceDataset(str(builder.save().path), input_size=128, augment=augment, **others)
     view = dataset[Place(0, 0)]["inputs"].numpy().transpose(1, 2, 0).astype(int)
     image = read_image(builder.folder / "images" / "large.png")
-    assert np.abs(view - to_input(image, 128)).mean() < 3
+    assert np.abs(view - to_input(image, (128, 128))).mean() < 3
     assert np.abs(view - cv2.resize(image, (128, 128), interpolation=cv2.INTER_AREA)).mean() > 20
 
 

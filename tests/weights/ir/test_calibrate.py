@@ -75,7 +75,7 @@ def test_many_images_at_once_have_the_statistics_of_one_after_the_other(quick: P
     hook = first.backbone.layer3[0].bn1.register_forward_pre_hook(lambda _, given: inputs.append(given[0].double()))
     with torch.inference_mode():
         for path in paths:
-            first.backbone(preprocess(first.eval(), torch.from_numpy(to_tensor(read_image(path), 96))))
+            first.backbone(preprocess(first.eval(), torch.from_numpy(to_tensor(read_image(path), (96, 96)))))
     hook.remove()
     threads = torch.get_num_threads()
     torch.set_num_threads(2)  # and so two images at once

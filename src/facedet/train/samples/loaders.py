@@ -96,5 +96,5 @@ def read_batches(loader: DataLoader) -> Generator[dict, None, None]:
             raise UserError(WORKER_KILLED) from None
         if not isinstance(error, UserError):
             raise error
-        message = str(error).splitlines()[-1]
-        raise UserError(message.removeprefix(f"{UserError.__module__}.UserError: ")) from None
+        message = str(error).rpartition(f"{UserError.__module__}.UserError: ")[2]
+        raise UserError(message.removesuffix(ascii("\n")[1:-1])) from None  # a UserError escapes ends of lines
