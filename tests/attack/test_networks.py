@@ -17,7 +17,7 @@ import torch
 from helpers.apart import try_apart
 from helpers.attack import Counts
 from helpers.attacked import Attacked, build, try_model
-from helpers.mutants import mutant
+from helpers.network_mutants import mutant
 from helpers.once import Once
 from helpers.payload import CALLS, Call
 

@@ -129,6 +129,7 @@ def test_a_verb_replaces_what_it_wrote_and_with_overwrite_all_else(
     assert Path("report.json").read_bytes() == written
 
 
+@pytest.mark.full
 def test_what_is_written_is_what_is_declared(
     exported: dict[str, Path], trained: Path, drawn: Path, two_images: Path, mine: Path
 ) -> None:

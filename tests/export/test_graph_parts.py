@@ -32,9 +32,8 @@ def test_the_parts_of_a_graph_are_found(format: str, exported: dict[str, Path]) 
     assert not {"MaxPool", "ReduceL2", "Relu", "Interpolate"} & kinds
     (image,) = (node for node in model.get_ops() if node.get_type_name() == "Parameter")
     readers = [port.get_node() for port in image.output(0).get_target_inputs()]
-    assert {
-        node.get_friendly_name() for node in readers if node.get_type_name() != "ShapeOf"
-    } <= outside  # the normalization of the image
+    normalization = {node.get_friendly_name() for node in readers if node.get_type_name() != "ShapeOf"}
+    assert normalization <= outside
 
 
 def test_the_group_normalizations_of_a_graph_are_found(exported: dict[str, Path]) -> None:

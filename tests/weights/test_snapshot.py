@@ -143,6 +143,6 @@ def test_an_import_never_replaces_its_source(reference: Path, tmp_path: Path) ->
     before = (tmp_path / "snapshot.pth").read_bytes()
     (tmp_path / "link.pth").symlink_to(tmp_path / "snapshot.pth")
     for target in ("snapshot.pth", "link.pth"):
-        with pytest.raises(UserError, match="would change .*, which is only read"):
+        with pytest.raises(UserError, match=r"would change .*, which is only read"):
             import_weights(tmp_path / "snapshot.pth", tmp_path / target)
     assert (tmp_path / "snapshot.pth").read_bytes() == before
