@@ -16,7 +16,7 @@ from facedet.train.run import Run
 from facedet.train.stored_state import content_digest
 from facedet.weights.torch_file import read_torch_file, write_torch_file
 
-_SAMPLES = 500  # of the whole attack, for each kind
+_SAMPLES = 100  # of the whole attack, for each kind
 _SGD = "optim_wrapper = dict(optimizer=dict(_delete_=True, type='SGD', lr=0.001, momentum=0.9))"
 _OTHER_CONFIGS = {
     "average": "train_cfg = dict(average=None)",
