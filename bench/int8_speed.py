@@ -21,7 +21,7 @@ from facedet.export.export import export_model
 from facedet.export.int8 import quantize
 from facedet.inference.throughput import throughput
 from facedet.parity.check import check_parity
-from facedet.parity.tolerances import INT8_IOU
+from facedet.parity.tolerances import ALIKE_IOU
 
 _IMAGES = 10
 
@@ -56,7 +56,7 @@ def _agreement(fp32: Path, int8: Path, images: list[Path], folder: Path) -> str:
     (pair,) = check_parity([fp32, int8], folder).pairs
     difference = pair.difference
     alike = f"{difference.shown_alike} of {difference.shown} shown boxes on {len(images)} images"
-    return f"INT8 against FP32: {alike} with IoU {INT8_IOU:g} and a score within {pair.tolerance.score:g}"
+    return f"INT8 against FP32: {alike} with IoU {ALIKE_IOU:g} and a score within {pair.tolerance.score:g}"
 
 
 def calibration_images(folder: Path) -> list[Path]:

@@ -33,11 +33,12 @@ def run_variant(variant: str, config: str, size: int, batch_size: int, steps: in
     import torch
     from mmengine.optim import build_optim_wrapper
 
+    from facedet.common.torch_device import choose_device
     from facedet.detector.complexity import measure
     from facedet.detector.config import load_config
     from facedet.detector.model import build_detector
     from facedet.train.configure import choose_precision, override
-    from facedet.train.machine.device import choose_device, place
+    from facedet.train.machine.device import place
     from facedet.train.machine.process import process_settings
     from facedet.train.optimizer import build_optimizer
     from facedet.train.options import TrainingOptions
@@ -155,8 +156,8 @@ def main(variants: tuple[str, ...], rounds: int, output: Path | None, here: bool
 def _summary(runs: dict[str, list[dict]], device: str) -> dict[str, Any]:
     import torch
 
+    from facedet.common.torch_device import choose_device
     from facedet.detector import ops
-    from facedet.train.machine.device import choose_device
 
     device = choose_device(device)
     peak = bfloat16_peak(device)

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from facedet.cli import main
 from facedet.inference.benchmark import Opened, Speed
+from facedet.inference.runtime import Runtime
 
 FIGURES = ("latency_ms", "cpu_ms", "images_per_second")
 
@@ -21,6 +22,8 @@ def test_every_model_is_measured_in_every_round(exported: dict[str, Path], tmp_p
     speeds = result["speeds"]
     assert [speed["path"] for speed in speeds] == [str(models[k]) for k in (0, 0, 1)]  # the IR in both precisions
     assert [speed["kind"] for speed in speeds] == ["IR", "IR", "ONNX"]
+    assert all(speed["runtime"]["device"] == "CPU" for speed in speeds)
+    assert [speed["runtime"]["library"].split()[0] for speed in speeds] == ["OpenVINO", "OpenVINO", "ONNX"]
     assert [sorted(order) for order in result["orders"]] == [[0, 1, 2]] * 3
     assert len({tuple(order) for order in result["orders"]}) > 1
     for speed in speeds:
@@ -37,7 +40,7 @@ def test_every_model_is_measured_in_every_round(exported: dict[str, Path], tmp_p
 
 
 def test_a_ratio_is_the_median_of_the_rounds() -> None:
-    opened = Opened("x.xml", "IR", "f32", 1.0, 100)
+    opened = Opened("x.xml", "IR", Runtime("CPU", "a processor", "f32", "OpenVINO 1"), 1.0, 100)
     slow = Speed(opened, [10, 20, 90], [8, 8, 8], [2, 2, 2])
     fast = Speed(opened, [5, 5, 100], [2, 1, 4], [6, 8, 2])
     assert fast.speed_up_over(slow) == {"latency_ms": 2, "cpu_ms": 4, "images_per_second": 3}

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,9 @@ from facedet.export.load import load_network
 from facedet.export.network import DeployedDetector
 from facedet.export.to_ir import write_ir
 from facedet.export.to_onnx import fix_size, write_onnx
+from facedet.inference.session import open_session
 from facedet.parity.check import check_parity
-from facedet.parity.tolerances import TOLERANCES
+from facedet.parity.tolerances import ON_DEVICE, TOLERANCES
 from facedet.weights.ir.graph import core
 from facedet.weights.torch_file import read_torch_file, write_torch_file
 
@@ -232,3 +234,35 @@ def test_a_reference_needs_a_model_that_states_its_levels(
 def test_parity_needs_two_models(exported: dict[str, Path], unseen_images: Path) -> None:
     with pytest.raises(UserError, match="parity compares two or more models, the reference first"):
         check_parity([exported["onnx"]], unseen_images)
+
+
+def test_one_model_on_a_device_is_compared_with_itself_in_float32_on_the_cpu(
+    exported: dict[str, Path], two_images: Path, tmp_path: Path
+) -> None:
+    options = ["--device", "auto:CPU", "--images", two_images, "--report", tmp_path]
+    done = CliRunner().invoke(main, ["parity", *map(str, [exported["fp32"], *options])])
+    assert done.exit_code in (0, 1), done.output  # after so few epochs, bf16 can move boxes further
+    written = json.loads((tmp_path / "parity.json").read_text())
+    (pair,) = written["pairs"]
+    assert (pair["reference"], pair["model"]) == (str(exported["fp32"]),) * 2
+    assert pair["tolerance"] == asdict(ON_DEVICE)
+    assert pair["default_drift"] is None
+    first, second = written["runtimes"]
+    assert first["precision"] == "f32"
+    assert second["precision"] == open_session(exported["fp32"], "default").runtime.precision
+    assert second["device"] == first["device"] == "CPU"
+    for text in (done.output, (tmp_path / "parity.html").read_text()):
+        assert f"{first['name']}" in text
+
+
+@pytest.mark.parametrize("device", ["HETERO:CPU", "BATCH:CPU"])
+def test_an_error_on_a_device_is_reported_also_before_nms(
+    device: str, exported: dict[str, Path], two_images: Path, tmp_path: Path
+) -> None:
+    model = core().read_model(exported["fp32"])
+    shifted_anchors(model)
+    ov.serialize(model, tmp_path / "faulty.xml")
+    options = {"reference": exported["fp32"], "device": device}
+    (pair,) = check_parity([tmp_path / "faulty.xml"], two_images, **options).pairs
+    assert not pair.agree
+    assert max(level.max_px for level in pair.levels) > 1

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from facedet.data.image import read_image, to_tensor
+from facedet.inference.runtime import Runtime
 from facedet.inference.session import open_session
 from facedet.parity.tolerances import TOLERANCES
 from facedet.parity.verdict import compare, measure
 from facedet.weights.ir.graph import core
+
+RUNTIME = Runtime("CPU", "a processor", "f32", "OpenVINO 1")
 
 
 def test_differences_are_measured_in_pixels_and_scores() -> None:
@@ -28,7 +31,7 @@ def test_few_low_score_boxes_may_be_unmatched_but_not_many() -> None:
     low_score = [[30.0 * k, 0, 30 * k + 20, 20, 0.04, 0] for k in range(200)]
     rows = np.array([*low_score, [0, 50, 20, 70, 0.9, 0]], np.float32)
     rows = rows[np.argsort(-rows[:, 4], kind="stable")]
-    session = SimpleNamespace(path=Path("x"), kind="IR", weights="f32", precision="f32", threshold=0.02)
+    session = SimpleNamespace(path=Path("x"), kind="IR", weights="f32", runtime=RUNTIME, threshold=0.02)
     for swapped, agree in ((0, True), (10, True), (11, False), (200, False)):
         other = rows.copy()
         other[1 : 1 + swapped, :4] += 3  # NMS kept the neighbouring box instead
@@ -42,7 +45,7 @@ def test_few_low_score_boxes_may_be_unmatched_but_not_many() -> None:
 
 def test_values_that_are_not_finite_and_unsorted_rows_are_reported() -> None:
     rows = np.array([[0, 0, 10, 10, 0.9, 0], [50, 50, 60, 60, 0.5, 0], [0] * 6], np.float32)
-    session = SimpleNamespace(path=Path("x"), kind="IR", weights="f32", precision="f32", threshold=0.02)
+    session = SimpleNamespace(path=Path("x"), kind="IR", weights="f32", runtime=RUNTIME, threshold=0.02)
     assert compare(session, session, [rows], [rows]).agree
 
     def changed(row: int, column: int, value: float) -> np.ndarray:
@@ -64,7 +67,7 @@ def test_int8_is_judged_by_the_shown_boxes_that_are_alike() -> None:
     shown = [[40.0 * k, 0, 40 * k + 30, 30, 0.9, 0] for k in range(10)]
     rows = np.array([*shown, [0, 100, 20, 120, 0.1, 0]], np.float32)
     float_session, int8 = (
-        SimpleNamespace(path=Path("x"), kind="IR", weights=weights, precision="f32", threshold=0.02)
+        SimpleNamespace(path=Path("x"), kind="IR", weights=weights, runtime=RUNTIME, threshold=0.02)
         for weights in ("f32", "i8")
     )
     assert TOLERANCES["i8"].share == 0.9

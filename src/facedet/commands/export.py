@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from facedet.commands.options import config_option, echo_left_out, list_option, refuse_idle_config
+from facedet.commands.options import config_option, device_option, echo_left_out, list_option, refuse_idle_config
 from facedet.commands.paths import FILE, OutputFolder, verb
 from facedet.export.targets import FORMATS, chosen_formats, file_names
 from facedet.export.variants import Variant
@@ -99,6 +99,7 @@ class ImageSize(click.ParamType):
 @click.option(
     "--report", type=OutputFolder(["parity.json", "parity.html"]), help="Folder for parity.json and parity.html."
 )
+@device_option
 @config_option
 def parity(
     models: tuple[Path, ...],
@@ -106,18 +107,20 @@ def parity(
     reference: Path | None,
     size: tuple[int, int] | None,
     report: Path | None,
+    device: str | None,
     config: str | None,
 ) -> None:
     """Check that MODELS give the same detections.
 
-    The reference is the first model, or the file of --reference. Exit code 0 if all agree, 1 if not.
+    The reference is the first model, or the file of --reference. With --device, the models are computed there and
+    compared with the reference on the CPU; one model is compared with itself. Exit code 0 if all agree, 1 if not.
     """
     from facedet.parity.check import check_parity
     from facedet.parity.parity_report import write_parity
     from facedet.text.parity import parity_table
 
     refuse_idle_config(config, *models, reference)
-    result = check_parity(models, images, reference=reference, progress=bar, config=config, size=size)
+    result = check_parity(models, images, reference=reference, progress=bar, config=config, size=size, device=device)
     click.echo(parity_table(result))
     echo_left_out(result.left_out)
     if report:

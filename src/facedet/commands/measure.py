@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from facedet.commands.options import config_option, dataset_options, list_option, refuse_idle_config
+from facedet.commands.options import config_option, dataset_options, device_option, list_option, refuse_idle_config
 from facedet.commands.paths import DATASET, FILE, NewFolder, OutputFile, OutputFolder, verb
 from facedet.common.errors import UserError
 from facedet.common.files import write_json
@@ -32,6 +32,7 @@ _COMPARISON = ("comparison.json", "comparison.html")
 )
 @click.option("--report", type=OutputFolder(_EVALUATION), help="Folder for evaluation.html, its JSON and its images.")
 @click.option("--json", "json_file", type=OutputFile(), help="JSON file for all figures.")
+@device_option
 @config_option
 def evaluate(
     targets: tuple[Path, ...],
@@ -46,6 +47,7 @@ def evaluate(
     predictions_folder: Path | None,
     report: Path | None,
     json_file: Path | None,
+    device: str | None,
     config: str | None,
 ) -> None:
     """Measure the accuracy of MODEL on DATASET.
@@ -63,6 +65,8 @@ def evaluate(
     if len(files) > 1:
         raise UserError(f"{files[1]}: give one dataset only")
     refuse_idle_config(config, model)
+    if device and predictions:
+        raise UserError(f"--device {device}: is for MODEL, but --predictions are stored; leave it out")
     source = None
     if files:
         source = DatasetSource(files[0], images, names, format, classes=classes, allow_losses=allow_losses)
@@ -74,6 +78,7 @@ def evaluate(
         metrics=metrics,
         progress=bar,
         config=config,
+        device=device,
     )
     click.echo(evaluation_table(evaluation))
     if predictions_folder:
@@ -93,6 +98,7 @@ def evaluate(
 @click.option(
     "--report", type=OutputFolder(_COMPARISON), help="Folder for comparison.html, with crops of gained and lost faces."
 )
+@device_option
 @config_option
 def compare(
     first: Path,
@@ -105,6 +111,7 @@ def compare(
     allow_losses: bool,
     threshold: float | None,
     report: Path | None,
+    device: str | None,
     config: str | None,
 ) -> None:
     """Compare two models on DATASET.
@@ -120,7 +127,7 @@ def compare(
     refuse_idle_config(config, first, second)
     limit = SHOW_ABOVE if threshold is None else threshold
     source = DatasetSource(dataset, images, names, format, classes=classes, allow_losses=allow_losses)
-    comparison = compare_models((first, second), source, limit, bar, config)
+    comparison = compare_models((first, second), source, limit, bar, config, device)
     click.echo(comparison_table(comparison))
     if report:
         click.echo(f"wrote {write_comparison(comparison, report)}")
@@ -150,15 +157,22 @@ def reproduce(wider: Path, ir: Path, report: Path | None) -> None:
 @list_option(
     "--precision",
     "precisions",
-    help="Precision of an IR's computation: one or more of f32, bf16, default (OpenVINO's choice).  [default: f32]",
+    help="Precision of an IR's computation: one or more of f32, bf16, default (OpenVINO's choice).  "
+    "[default: f32 on the CPU, default elsewhere]",
 )
 @click.option("--rounds", type=click.IntRange(1), help="Measurements of each model.  [default: 20]")
 @click.option(
     "--json", "json_file", type=OutputFile(), help="JSON file for all figures, including those of each round."
 )
+@device_option
 @config_option
 def benchmark(
-    models: tuple[Path, ...], precisions: list[str], rounds: int | None, json_file: Path | None, config: str | None
+    models: tuple[Path, ...],
+    precisions: list[str],
+    rounds: int | None,
+    json_file: Path | None,
+    device: str | None,
+    config: str | None,
 ) -> None:
     """Compare the speed of MODELS: latency, throughput, time to open, memory.
 
@@ -169,7 +183,7 @@ def benchmark(
     from facedet.text.benchmark import benchmark_table
 
     refuse_idle_config(config, *models)
-    result = run_benchmark(models, precisions or ["f32"], rounds or ROUNDS, progress=bar, config=config)
+    result = run_benchmark(models, precisions, rounds or ROUNDS, progress=bar, config=config, device=device)
     click.echo(benchmark_table(result))
     if json_file:
         write_json(result.as_dict(), json_file)

@@ -58,6 +58,15 @@ def config_option(verb: Callable) -> Callable:
     )(verb)
 
 
+def device_option(verb: Callable) -> Callable:
+    """--device, for the verbs that run models."""
+    return click.option(
+        "--device",
+        metavar="NAME",
+        help="Device: of OpenVINO for IRs (CPU, GPU, NPU, AUTO), of PyTorch for checkpoints (cuda).  [default: CPU]",
+    )(verb)
+
+
 def echo_left_out(lines: Sequence[str]) -> None:
     """Print on stderr what of a dataset was not used."""
     for line in lines:

@@ -6,6 +6,7 @@ import click
 
 from facedet.commands.options import (
     config_option,
+    device_option,
     echo_left_out,
     format_option,
     reading_options,
@@ -43,6 +44,7 @@ from facedet.progress_bars import bar
     type=OutputFolder(["quantization.json", "quantization.html"]),
     help="Folder for quantization.html and its JSON.",
 )
+@device_option
 @config_option
 def quantize(
     model: Path,
@@ -57,6 +59,7 @@ def quantize(
     max_drop: float | None,
     output: Path,
     report: Path | None,
+    device: str | None,
     config: str | None,
 ) -> None:
     """Quantize MODEL to INT8.
@@ -80,6 +83,7 @@ def quantize(
         max_drop=MAX_DROP if max_drop is None else max_drop,
         progress=bar,
         config=config,
+        device=device,
     )
     click.echo(quantization_table(done))
     echo_left_out(done.left_out)

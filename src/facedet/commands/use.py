@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from facedet.commands.options import config_option, echo_left_out, refuse_idle_config
+from facedet.commands.options import config_option, device_option, echo_left_out, refuse_idle_config
 from facedet.commands.paths import FILE, NameOrInput, NewFolder, OutputFolder, verb
 from facedet.progress_bars import bar
 
@@ -45,9 +45,16 @@ def _names(options: dict[str, Any]) -> list[str]:
 )
 @click.option("--threshold", type=float, help="Lowest score to show.  [default: 0.3]")
 @click.option("--ids", type=FILE, help="COCO JSON of these images: detections.json gets its image ids.")
+@device_option
 @config_option
 def detect(
-    model: Path, images: tuple[Path, ...], output: Path, threshold: float | None, ids: Path | None, config: str | None
+    model: Path,
+    images: tuple[Path, ...],
+    output: Path,
+    threshold: float | None,
+    ids: Path | None,
+    device: str | None,
+    config: str | None,
 ) -> None:
     """Detect faces in IMAGES (files or folders) with MODEL.
 
@@ -58,7 +65,7 @@ def detect(
 
     refuse_idle_config(config, model)
     limit = SHOW_ABOVE if threshold is None else threshold
-    found, left_out = detect_images(model, images, output, limit, bar, ids, config)
+    found, left_out = detect_images(model, images, output, limit, bar, ids, config, device)
     faces = sum(len(each.detections.scores) for each in found)
     click.echo(f"{faces} faces in {len(found)} images; wrote {output}")
     echo_left_out(left_out)

@@ -15,7 +15,7 @@ _ADDRESS_SPACE, _ADDRESS_SPACE_OF_CORE = 1 << 30, 64 << 20  # bytes that NumPy, 
 
 def describe_machine() -> str:
     """System, processor, and the cores and the memory that this process may use."""
-    return f"{platform.platform()}, {_processor()}, {core_count():g} cores, {memory() / 2**30:.0f} GiB"
+    return f"{platform.platform()}, {processor_name()}, {core_count():g} cores, {memory() / 2**30:.0f} GiB"
 
 
 def usable_cores() -> frozenset[int]:
@@ -68,7 +68,7 @@ def peak_memory_mb() -> int:
     return peak // (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def _processor() -> str:
+def processor_name() -> str:
     """The name of the processor, if Linux reports it."""
     names = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     return names[0] if names else platform.machine()

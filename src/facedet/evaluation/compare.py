@@ -1,7 +1,7 @@
 """Compare two models on the same images: the faces that the second model gains and loses."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from facedet.evaluation.metrics.faces import BoxInImage, false_positives, is_det
 from facedet.evaluation.metrics.heights import HEIGHT_EDGES
 from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.predict import predict
+from facedet.inference.runtime import Runtime
 from facedet.inference.session import check_model, open_session
 
 
@@ -37,6 +38,7 @@ class Comparison:
 
     gained, lost: faces that only the second, or only the first, model detects, largest first. false_positives: of the
     first and of the second model, in descending order of score. left_out: images and boxes that were not used, and why.
+    runtimes: what each model computed on.
     """
 
     first: str
@@ -48,6 +50,7 @@ class Comparison:
     false_positives: tuple[list[BoxInImage], list[BoxInImage]]
     photos: list[Photo] = field(repr=False)
     left_out: list[str] = field(default_factory=list)
+    runtimes: list[Runtime] = field(default_factory=list)
 
     def as_dict(self) -> dict:
         """Plain values for JSON."""
@@ -61,7 +64,13 @@ class Comparison:
             for name, faces in (("gained", self.gained), ("lost", self.lost))
         }
         counts = dict(zip(("false_alarms_first", "false_alarms_second"), map(len, self.false_positives), strict=True))
-        head = {"first": self.first, "second": self.second, "threshold": self.threshold, "images": len(self.photos)}
+        head: dict = {
+            "first": self.first,
+            "second": self.second,
+            "threshold": self.threshold,
+            "images": len(self.photos),
+        }
+        head["runtimes"] = [asdict(runtime) for runtime in self.runtimes]
         return {**head, "by_height": sizes, **counts, **listed, "left_out": self.left_out}
 
 
@@ -71,18 +80,19 @@ def compare_models(
     threshold: float = SHOW_ABOVE,
     progress: Progress = silent,
     config: str | Path | None = None,
+    device: str | None = None,
 ) -> Comparison:
     """Run both models on a dataset and compare which annotated faces they detect. Raises UserError.
 
     threshold: a face counts as detected if a detection with a higher score matches it. config: of the checkpoints, as
-    for `load_network`.
+    for `load_network`. device: of both, as for `open_session`.
     """
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
     for path in models:
-        check_model(path, config=config)
+        check_model(path, config=config, device=device)
     dataset = read_dataset(DatasetSource.of(source, "val"), progress)
-    sessions = [open_session(path, config=config) for path in models]
+    sessions = [open_session(path, config=config, device=device) for path in models]
     paths = [photo.path for photo in dataset.photos]
     (first, unreadable), (second, unreadable_later) = (predict(session, paths, progress) for session in sessions)
     unreadable |= unreadable_later
@@ -90,7 +100,8 @@ def compare_models(
     photos = [dataset.photos[k] for k in kept]
     detections = [[of_model[k] for k in kept] for of_model in (first, second)]
     with step(progress, "compare"):
-        return compare_detections(models, threshold, photos, detections, [*dataset.skipped, *unreadable.values()])
+        done = compare_detections(models, threshold, photos, detections, [*dataset.skipped, *unreadable.values()])
+    return replace(done, runtimes=[session.runtime for session in sessions])
 
 
 def compare_detections(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from facedet.evaluation.metrics.wider import SETTINGS, WiderTruth, read_truth, w
 from facedet.evaluation.predictions import match_predictions, read_predictions, wider_image_name
 from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.predict import predict
+from facedet.inference.runtime import Runtime
 from facedet.inference.session import check_model, open_session
 
 METRICS = ("coco", "wider", "ap64")
@@ -44,6 +45,7 @@ class Evaluation:
     misses: the largest missed faces. false_positives: those with the highest scores. photos: the evaluated images;
     empty if only the official ground truth was given. names, detections: `event/file` and the detections of each image.
     left_out: images and boxes that were not used, and why. images_per_second: of reading and inference together.
+    runtime: what the model computed on, None for stored predictions.
     """
 
     source: str
@@ -57,6 +59,7 @@ class Evaluation:
     detections: list[Detections] = field(repr=False)
     left_out: list[str]
     images_per_second: float | None = None
+    runtime: Runtime | None = None
 
     def as_dict(self) -> dict:
         """Plain values for JSON."""
@@ -65,7 +68,12 @@ class Evaluation:
             {"from": h.lowest, "below": None if np.isinf(h.highest) else h.highest, "faces": h.faces, "ap50": h.ap}
             for h in self.heights
         ]
-        head = {"source": self.source, "images": len(self.detections), "images_per_second": self.images_per_second}
+        head: dict = {
+            "source": self.source,
+            "images": len(self.detections),
+            "images_per_second": self.images_per_second,
+        }
+        head["runtime"] = asdict(self.runtime) if self.runtime else None
         boxes = {key: [self._box_as_dict(box) for box in listed] for key, listed in worst.items()}
         return {**self.metrics, **head, "ap50_by_height": heights, **boxes, "left_out": self.left_out}
 
@@ -84,25 +92,26 @@ def evaluate(
     metrics: Sequence[str] = (),
     progress: Progress = silent,
     config: str | Path | None = None,
+    device: str | None = None,
 ) -> Evaluation:
     """Evaluate a model, or stored predictions, on a dataset (or just its path). Raises UserError.
 
     metrics: some of METRICS; empty for all that the inputs allow. wider_ground_truth: folder of the four official .mat
     files. predictions: as for `read_predictions`; with wider_ground_truth they need no dataset and no images. config:
-    of a checkpoint, as for `load_network`.
+    of a checkpoint, as for `load_network`. device: as for `open_session`.
     """
     model, predictions, wider_ground_truth = (Path(p) if p else None for p in (model, predictions, wider_ground_truth))
     source = DatasetSource.of(source, "val") if source else None
     _check_arguments(model, source, predictions, wider_ground_truth, metrics)
     if model:
-        check_model(model, config=config)
+        check_model(model, config=config, device=device)
     if source:
         check_source(source)
     truth = read_truth(wider_ground_truth) if wider_ground_truth else None
     dataset = read_dataset(source, progress) if source else None
     photos = list(dataset.photos) if dataset else []
     left_out = list(dataset.skipped) if dataset else []
-    speed = None
+    speed = runtime = None
     if predictions:
         names = truth.names if truth else []
         paths = [p.path for p in photos] if dataset else [Path(f"{name}.jpg") for name in names]
@@ -113,7 +122,8 @@ def evaluate(
             )
     else:
         assert model is not None
-        session = open_session(model, config=config)
+        session = open_session(model, config=config, device=device)
+        runtime = session.runtime
         started = time.monotonic()
         detections, unreadable = predict(session, [p.path for p in photos], progress)
         speed = len(photos) / (time.monotonic() - started)
@@ -122,7 +132,8 @@ def evaluate(
         photos = [p for k, p in enumerate(photos) if k not in unreadable]
     wanted = metrics or [m for m in METRICS if (m != "coco" or source) and (m != "wider" or truth)]
     with step(progress, "measure"):
-        return evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
+        done = evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
+    return replace(done, runtime=runtime)
 
 
 def _check_arguments(

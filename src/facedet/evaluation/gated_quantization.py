@@ -24,7 +24,9 @@ from facedet.export.interface import SHOW_ABOVE
 from facedet.export.targets import TARGETS, file_names
 from facedet.export.to_ir import save_ir
 from facedet.export.variants import UNCHANGED
+from facedet.inference.openvino_device import check_device, default_precision
 from facedet.inference.predict import predict
+from facedet.inference.runtime import Runtime
 from facedet.inference.session import check_model, open_session
 from facedet.inference.throughput import throughput
 from facedet.weights.ir.graph import core, read_facts, read_model
@@ -52,7 +54,7 @@ class Quantization:
 
     reasons: why the INT8 file was not written; empty if it was. left_out: calibration images that were not used.
     variants: the float ones first, INT8 last. facts: of the INT8 file. comparison: the faces that INT8 gained and lost,
-    None without validation images.
+    None without validation images. runtime: what the variants were measured on, with the precision of the first.
     """
 
     model: str
@@ -63,11 +65,12 @@ class Quantization:
     variants: list[MeasuredModel]
     facts: dict[str, str] = field(repr=False)
     comparison: Comparison | None = field(repr=False)
+    runtime: Runtime
 
     def as_dict(self) -> dict:
         """Plain values for JSON."""
-        head = {"model": self.model, "max_drop": self.max_drop, "reasons": self.reasons, "facts": self.facts}
-        head["left_out"] = self.left_out
+        head: dict = {"model": self.model, "max_drop": self.max_drop, "reasons": self.reasons, "facts": self.facts}
+        head |= {"left_out": self.left_out, "runtime": asdict(self.runtime)}
         comparison = self.comparison.as_dict() if self.comparison else None
         return {**head, "variants": [asdict(each) for each in self.variants], "comparison": comparison}
 
@@ -81,6 +84,7 @@ def quantize_model(
     max_drop: float = MAX_DROP,
     progress: Progress = silent,
     config: str | Path | None = None,
+    device: str | None = None,
     overwrite: bool = False,
 ) -> Quantization:
     """Quantize a checkpoint or an FP32 IR and write `detector-int8.xml` into `folder`. Raises UserError.
@@ -88,6 +92,7 @@ def quantize_model(
     calibrate: a dataset, whose boxes are not used, or a folder of images. val: a dataset; if a figure of INT8 is lower
     than in float32 by more than `max_drop` (and one face, for a range of heights), harmful layers stay in float, and if
     that is not enough, nothing is written and the result says why. config: of a checkpoint, as for `load_network`.
+    device: of OpenVINO, on which speed and accuracy are measured; the layers to keep in float are found on the CPU.
     overwrite: replace files of these names that an earlier quantization did not write, or that were changed since.
     """
     if not 0 <= max_drop <= 1:
@@ -97,13 +102,15 @@ def quantize_model(
     if model.suffix not in (".pth", ".xml"):
         raise UserError(f"{model}: give a checkpoint (.pth) or an FP32 IR (.xml)")
     check_model(model, config=config)
+    if device:
+        check_device(device)
     sources = [each for each in (calibration, validation) if each]
     for source in sources:
         check_source(source)
     read = [Input(each.path, whole=True) for each in sources]
     output = Output(folder, file_names(["int8"]))
     with writing("quantize", [output], [Input(model), *read], overwrite=overwrite):
-        return _quantize(model, calibration, folder, validation, max_drop, progress, config)
+        return _quantize(model, calibration, folder, validation, max_drop, progress, config, device)
 
 
 def _quantize(
@@ -114,34 +121,40 @@ def _quantize(
     max_drop: float,
     progress: Progress,
     config: str | Path | None,
+    device: str | None,
 ) -> Quantization:
     left_out: list[str] = []
     images = _calibration_images(calibration, left_out, progress)
     dataset = read_dataset(validation, progress) if validation else None
     with tempfile.TemporaryDirectory() as scratch:
-        files = _float_files(model, Path(scratch), progress, config)
-        files["int8"] = (Path(scratch) / TARGETS["int8"], "f32")
+        files = _float_files(model, Path(scratch), progress, config, default_precision(device))
+        files["int8"] = (Path(scratch) / TARGETS["int8"], default_precision(device))
         session = open_session(files["fp32"][0])
         if session.variant != UNCHANGED:
             raise UserError(f"{model}: was exported with {session.variant.options}; give a plain FP32 IR")
         judge = AccuracyJudge(session, dataset.photos, progress) if dataset else None
         check_writable(folder)
         quantize(session.path, images, files["int8"][0], judge=judge, max_drop=max_drop, progress=progress)
-        found = _detect(files, judge, progress) if judge else {}
+        measured = open_session(files["fp32"][0], device=device) if device else session
+        found = _detect(files, judge, progress, device) if judge else {}
         figures = {name: gated_figures(judge.photos, detections) for name, detections in found.items()} if judge else {}
         reasons, path = _reasons(figures, max_drop), folder / TARGETS["int8"]
         if not reasons:
             _copy(files["int8"][0], path)
-        speed = throughput(files, progress)
+        speed = throughput(files, progress, device=(device or "CPU").upper())
         return Quantization(
             str(model),
             path,
             max_drop,
             reasons,
             left_out,
-            [_variant(name, *file, speed[name], figures.get(name, {})) for name, file in files.items()],
+            [
+                _variant(name, *file, measured.runtime, speed[name], figures.get(name, {}))
+                for name, file in files.items()
+            ],
             read_facts(files["int8"][0], read_model(files["int8"][0])),
             _comparison(judge, found, [*dataset.skipped, *judge.left_out]) if judge and dataset else None,
+            measured.runtime,
         )
 
 
@@ -172,7 +185,7 @@ def _calibration_images(source: DatasetSource, left_out: list[str], progress: Pr
 
 
 def _float_files(
-    model: Path, scratch: Path, progress: Progress, config: str | Path | None
+    model: Path, scratch: Path, progress: Progress, config: str | Path | None, precision: str
 ) -> dict[str, tuple[Path, str]]:
     """The float variants by name: file and precision of the computation."""
     if model.suffix == ".pth":
@@ -180,20 +193,22 @@ def _float_files(
     else:
         fp32, fp16 = model, scratch / TARGETS["fp16"]
         save_ir(read_model(fp32), fp16, fp16=True)
-    files = {"fp32": (fp32, "f32"), "fp16": (fp16, "f32")}
-    if "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    files = {"fp32": (fp32, precision), "fp16": (fp16, precision)}
+    if precision == "f32" and "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         files["bf16"] = (fp32, "bf16")
     return files
 
 
 def _detect(
-    files: dict[str, tuple[Path, str]], judge: AccuracyJudge, progress: Progress
+    files: dict[str, tuple[Path, str]], judge: AccuracyJudge, progress: Progress, device: str | None
 ) -> dict[str, list[Detections]]:
-    """What each variant detects in the judge's photos; the judge has those of `fp32`."""
+    """What each variant detects in the judge's photos on the device; the judge has those of `fp32` on the CPU."""
     paths = [photo.path for photo in judge.photos]
-    others = {name: file for name, file in files.items() if name != "fp32"}
-    found = {name: predict(open_session(*file), paths, progress)[0] for name, file in others.items()}
-    return {"fp32": judge.detections, **found}
+    found = {} if device else {"fp32": judge.detections}
+    for name, file in files.items():
+        if name not in found:
+            found[name] = predict(open_session(*file, device=device), paths, progress)[0]
+    return found
 
 
 def _reasons(figures: dict[str, dict[str, Figure]], max_drop: float) -> list[str]:
@@ -206,7 +221,10 @@ def _reasons(figures: dict[str, dict[str, Figure]], max_drop: float) -> list[str
     return reasons
 
 
-def _variant(name: str, path: Path, precision: str, speed: float, figures: dict[str, Figure]) -> MeasuredModel:
+def _variant(
+    name: str, path: Path, precision: str, runtime: Runtime, speed: float, figures: dict[str, Figure]
+) -> MeasuredModel:
+    precision = runtime.precision if precision == "default" else precision
     size = sum(file.stat().st_size for file in (path, path.with_suffix(".bin")))
     return MeasuredModel(name, precision, size, speed, {figure: each.value for figure, each in figures.items()})
 

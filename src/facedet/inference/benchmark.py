@@ -24,6 +24,7 @@ import numpy as np
 from facedet.common.errors import UserError
 from facedet.common.machine import describe_machine, peak_memory_mb, thread_count
 from facedet.common.progress import Progress, silent
+from facedet.inference.runtime import Runtime
 from facedet.inference.session import Session, check_model, session_loader
 
 ROUNDS = 20
@@ -35,13 +36,13 @@ _RUNTIMES = ("openvino", "onnxruntime", "torch")
 class Opened:
     """A model that was opened.
 
-    precision: in which it computes. open_seconds: to load and compile it, without importing its runtime. memory_mb: how
+    runtime: what it computes on. open_seconds: to load and compile it, without importing its runtime. memory_mb: how
     much the peak memory of its process grew, including one run.
     """
 
     path: str
     kind: str
-    precision: str
+    runtime: Runtime
     open_seconds: float
     memory_mb: int
 
@@ -102,27 +103,29 @@ def spread(values: Sequence[float]) -> tuple[float, float, float]:
 
 def benchmark(
     models: Sequence[Path],
-    precisions: Sequence[str] = ("f32",),
+    precisions: Sequence[str] = (),
     rounds: int = ROUNDS,
     images: int = IMAGES,
     progress: Progress = silent,
     config: str | Path | None = None,
+    device: str | None = None,
 ) -> Benchmark:
     """Measure checkpoints, ONNX files and IRs, each IR in each of the precisions. Raises UserError.
 
-    precisions: see `open_session`. images: in one measurement of images per second. config: of the checkpoints, see
-    `load_network`.
+    precisions, device: see `open_session`. images: in one measurement of images per second. config: of the
+    checkpoints, see `load_network`.
     """
-    runs = [(path, p) for path in models for p in (precisions if path.suffix == ".xml" else precisions[:1])]
+    chosen: Sequence[str | None] = precisions or [None]
+    runs = [(path, p) for path in models for p in (chosen if path.suffix == ".xml" else chosen[:1])]
     if not runs:
         raise UserError("give one or more models to measure")
     for path, precision in runs:
-        check_model(path, precision, config)
+        check_model(path, precision, config, device)
     load, orders = os.getloadavg()[0], list(_orders(len(runs), rounds))
     with ExitStack() as stack:
         processes = [stack.enter_context(_process()) for _ in runs]
         opened = [
-            _call(process, _open, *run, config, images)
+            _call(process, _open, *run, config, device, images)
             for process, run in zip(processes, progress(runs, "open"), strict=True)
         ]
         measured: list[list[tuple[float, ...]]] = [[] for _ in runs]
@@ -162,16 +165,16 @@ def _call(process: ProcessPoolExecutor, function: Any, *arguments: Any) -> Any:
 _session: Session  # in the process of a model
 
 
-def _open(path: Path, precision: str, config: str | Path | None, images: int) -> Opened:
+def _open(path: Path, precision: str | None, config: str | Path | None, device: str | None, images: int) -> Opened:
     global _session
-    load = session_loader(path, precision, config)
+    load = session_loader(path, precision, config, device=device)
     before, started = peak_memory_mb(), time.perf_counter()
     _session = load()
     seconds = time.perf_counter() - started
     _session.run(_image())
     memory = peak_memory_mb() - before
     _measure(path, images)  # the first call prepares for many images
-    return Opened(str(path), _session.kind, _session.precision, seconds, memory)
+    return Opened(str(path), _session.kind, _session.runtime, seconds, memory)
 
 
 def _measure(path: Path, images: int) -> tuple[float, float, float]:

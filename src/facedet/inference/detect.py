@@ -2,8 +2,9 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os.path import abspath
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def detect_images(
     progress: Progress = silent,
     ids: Path | None = None,
     config: str | Path | None = None,
+    device: str | None = None,
 ) -> tuple[list[ImageDetections], list[str]]:
     """Detect faces with a score above `threshold` in image files or folders of them.
 
@@ -53,16 +55,17 @@ def detect_images(
     each folder that has other files. Raises UserError if no image can be read.
 
     ids: a COCO JSON that lists the images; detections.json then holds its ids, for pycocotools. config: of a
-    checkpoint, as for `load_network`.
+    checkpoint, as for `load_network`. device: as for `open_session`.
     """
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
-    check_model(model, config=config)
+    check_model(model, config=config, device=device)
     left_out: list[str] = []
     names = _names(sources, folder, left_out.append)
     read = [Input(path) for path in (model, *sources, ids) if path]
     with writing("detect", [Output(folder, [*_drawn(names).values(), _LIST])], read):
-        found = _detect(model, names, folder, threshold, progress, ids, config, left_out)
+        open_model = partial(open_session, model, config=config, device=device)
+        found = _detect(open_model, names, folder, threshold, progress, ids, left_out)
     return found, left_out
 
 
@@ -90,18 +93,17 @@ def _drawn(names: dict[Path, Path]) -> dict[Path, str]:
 
 
 def _detect(
-    model: Path,
+    open_model: Callable[[], Session],
     names: dict[Path, Path],
     folder: Path,
     threshold: float,
     progress: Progress,
     ids: Path | None,
-    config: str | Path | None,
     left_out: list[str],
 ) -> list[ImageDetections]:
     paths, drawn = list(names), _drawn(names)
     image_ids, category = _read_ids(ids, paths) if ids else ({}, 0)
-    session = open_session(model, config=config)
+    session = open_model()
     found = []
     for path in progress(paths, "detect"):
         try:

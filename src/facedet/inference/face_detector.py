@@ -15,14 +15,22 @@ from facedet.inference.session import open_session
 class FaceDetector:
     """A checkpoint, ONNX file or IR, ready to detect, in any number of threads at once.
 
-    input_size: height and width that images are resized to, pixels. precision: in which the model computes.
+    input_size: height and width that images are resized to, pixels. runtime: what the model computes on,
+    and in which precision.
     """
 
-    def __init__(self, path: str | Path, precision: str = "f32", config: str | Path | None = None):
-        self._session = open_session(Path(path), precision, config)
+    def __init__(
+        self,
+        path: str | Path,
+        precision: str | None = None,
+        config: str | Path | None = None,
+        device: str | None = None,
+    ):
+        self._session = open_session(Path(path), precision, config, device=device)
         self.path = self._session.path
         self.input_size = self._session.size
-        self.precision = self._session.precision
+        self.runtime = self._session.runtime
+        self.precision = self.runtime.precision
 
     def __call__(self, image: np.ndarray | str | Path, threshold: float = SHOW_ABOVE) -> Detections:
         """Detect the faces with a score above `threshold`, best first; boxes are in pixels of the image.
@@ -37,11 +45,18 @@ class FaceDetector:
         return detect_image(self._session, image).above(threshold)
 
 
-def open_detector(path: str | Path, precision: str = "f32", *, config: str | Path | None = None) -> FaceDetector:
+def open_detector(
+    path: str | Path,
+    precision: str | None = None,
+    *,
+    config: str | Path | None = None,
+    device: str | None = None,
+) -> FaceDetector:
     """Open a checkpoint (.pth), an ONNX file (.onnx) or an OpenVINO IR (.xml).
 
     precision: `f32`, or `default` for the precision that OpenVINO chooses on this device (bf16 on many CPUs: faster,
-    but boxes can move by pixels). config: name or path of the config that a checkpoint was trained with; needed only
-    for a network with types other than this project's. Raises UserError.
+    but boxes can move by pixels); without it, `f32` on the CPU and `default` elsewhere. config: name or path of the
+    config that a checkpoint was trained with; needed only for a network with types other than this project's. device:
+    of OpenVINO for an IR (`GPU`), of PyTorch for a checkpoint (`cuda`); without it, the CPU. Raises UserError.
     """
-    return FaceDetector(path, precision, config)
+    return FaceDetector(path, precision, config, device)

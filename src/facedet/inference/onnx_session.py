@@ -8,8 +8,10 @@ import onnx
 import onnxruntime
 
 from facedet.common.errors import UserError, first_line
+from facedet.common.machine import processor_name
 from facedet.common.once import once
 from facedet.export.interface import Interface, Ports
+from facedet.inference.runtime import Runtime
 from facedet.inference.session_parts import level_strides, nms_rule, score_threshold, subtracts_mean
 from facedet.inference.variant_answer import VariantAnswer
 from facedet.weights.graph_facts import most_used_type, onnx_facts
@@ -47,7 +49,7 @@ class OnnxSession:
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
-        self.precision = "f32"
+        self.runtime = Runtime("CPU", processor_name(), "f32", f"ONNX Runtime {onnxruntime.__version__}")
         self._before_nms = once(self._open_up_to_nms)
 
     def run(self, image: np.ndarray) -> np.ndarray:

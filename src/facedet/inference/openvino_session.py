@@ -11,6 +11,7 @@ import openvino as ov
 from facedet.common.errors import UserError, last_line
 from facedet.common.once import once
 from facedet.export.interface import Interface, Ports
+from facedet.inference.openvino_device import default_precision, hints, runtime_of
 from facedet.inference.session_parts import (
     Preprocessing,
     level_strides,
@@ -34,12 +35,19 @@ from facedet.weights.ir.operations import Mismatch
 
 
 class IrSession:
-    """`Session` of an IR. precision: `f32` or another, or `default` for what OpenVINO chooses on this device."""
+    """`Session` of an IR. Arguments: as for `open_session`."""
 
     kind = "IR"
 
-    def __init__(self, path: Path, precision: str = "f32", device: str = "CPU", size: tuple[int, int] | None = None):
-        self.path, self._device = path, device
+    def __init__(
+        self,
+        path: Path,
+        precision: str | None = None,
+        device: str | None = None,
+        size: tuple[int, int] | None = None,
+    ):
+        self.path, self._device = path, (device or "CPU").upper()
+        self._hints = hints(precision or default_precision(device), self._device)
         self._model = model = read_model(path)
         if size:
             _reshape(model, size, path)
@@ -51,13 +59,12 @@ class IrSession:
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
         self.weights = stored_precision(model)
-        hints = {} if precision == "default" else {"INFERENCE_PRECISION_HINT": precision}
-        compiled: Any = compile_model(model, path, hints, device)
-        self.precision = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        compiled = compile_model(model, path, self._hints, self._device)
+        self.runtime = runtime_of(compiled)
         self._requests = Requests(compiled, path)
         self._lock = threading.Lock()  # of the graph, which its parts change while they are built
         self._for_throughput = once(self._compile_for_throughput, self._lock)
-        self._before_nms = once(lambda: BeforeNms(model, path, self.variant.batch), self._lock)
+        self._before_nms = once(self._compile_before_nms, self._lock)
 
     def run(self, image: np.ndarray) -> np.ndarray:
         return self._answer.rows(self._requests(self._answer.image(image)))
@@ -89,8 +96,10 @@ class IrSession:
         return self._before_nms()(image)
 
     def _compile_for_throughput(self) -> Any:
-        hints = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "THROUGHPUT"}
-        return compile_model(self._model, self.path, hints, self._device)
+        return compile_model(self._model, self.path, self._hints | {"PERFORMANCE_HINT": "THROUGHPUT"}, self._device)
+
+    def _compile_before_nms(self) -> BeforeNms:
+        return BeforeNms(self._model, self.path, self.variant.batch, self._hints, self._device)
 
     def interface(self) -> Interface:
         with self._lock:

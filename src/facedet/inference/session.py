@@ -8,11 +8,13 @@ import numpy as np
 
 from facedet.common.errors import UserError
 from facedet.common.extras import require_train
+from facedet.common.torch_device import choose_device
 from facedet.data.image import to_photo
 from facedet.data.structures import Detections
 from facedet.detector.config_file import find_config
 from facedet.export.interface import Interface
 from facedet.export.variants import Variant
+from facedet.inference.runtime import Runtime
 from facedet.weights.names import check_file
 
 
@@ -20,7 +22,7 @@ class Session(Protocol):
     """A model that is loaded and ready to run, in any number of threads at once.
 
     size: height and width of the input, pixels. threshold: the score that detections must exceed, None if the file does
-    not state it. weights: stored precision, `f32`, `f16`, `bf16` or `i8`. precision: in which it computes. strides: of
+    not state it. weights: stored precision, `f32`, `f16`, `bf16` or `i8`. runtime: what it computes on. strides: of
     the levels in pixels, finest first; empty if the file does not state them. nms_rule: the thresholds as `postprocess`
     takes them, None if the file does not state them. variant: of an export; every variant takes the same image here.
     """
@@ -30,7 +32,7 @@ class Session(Protocol):
     size: tuple[int, int]
     threshold: float | None
     weights: str
-    precision: str
+    runtime: Runtime
     strides: list[int]
     nms_rule: dict[str, float] | None
     variant: Variant
@@ -56,41 +58,52 @@ PRECISIONS = ("f32", "bf16", "default")
 
 
 def open_session(
-    path: Path, precision: str = "f32", config: str | Path | None = None, size: tuple[int, int] | None = None
+    path: Path,
+    precision: str | None = None,
+    config: str | Path | None = None,
+    size: tuple[int, int] | None = None,
+    device: str | None = None,
 ) -> Session:
     """Open a model by its file type. Raises UserError.
 
-    precision: in which an IR computes: `f32`, `bf16`, or `default` for what OpenVINO chooses on the device; checkpoints
-    and ONNX files always compute in float32. config: of a checkpoint, as for `load_network`. size: height and width of
-    the input, if not those of the file.
+    precision: in which an IR computes: `f32`, `bf16`, or `default` for what OpenVINO chooses on the device; None for
+    `f32` on the CPU and `default` elsewhere. Checkpoints and ONNX files always compute in float32. config: of a
+    checkpoint, as for `load_network`. size: height and width of the input, if not those of the file. device: one of
+    OpenVINO's for an IR, of PyTorch's for a checkpoint; None for the CPU, where an ONNX file always runs.
     """
-    return session_loader(path, precision, config, size)()
+    return session_loader(path, precision, config, size, device)()
 
 
 def session_loader(
-    path: Path, precision: str, config: str | Path | None = None, size: tuple[int, int] | None = None
+    path: Path,
+    precision: str | None,
+    config: str | Path | None = None,
+    size: tuple[int, int] | None = None,
+    device: str | None = None,
 ) -> Callable[[], Session]:
     """A function that opens the model; its runtime is imported already. Raises UserError. Arguments: `open_session`."""
-    check_model(path, precision, config)
+    check_model(path, precision, config, device)
     if path.suffix == ".pth":
         from facedet.inference.torch_session import TorchSession
 
-        return lambda: TorchSession(path, config, size)
+        return lambda: TorchSession(path, config, size, device)
     if path.suffix == ".onnx":
         from facedet.inference.onnx_session import OnnxSession
 
         return lambda: OnnxSession(path, size)
     from facedet.inference.openvino_session import IrSession
 
-    return lambda: IrSession(path, precision, size=size)
+    return lambda: IrSession(path, precision, device, size)
 
 
-def check_model(path: Path, precision: str = "f32", config: str | Path | None = None) -> None:
-    """Raise UserError for an unknown precision, no model file, one that cannot be opened here, or no such config.
+def check_model(
+    path: Path, precision: str | None = None, config: str | Path | None = None, device: str | None = None
+) -> None:
+    """Raise UserError for an unknown precision or device, no model file, one that cannot be opened here, or no config.
 
     Arguments: see `open_session`.
     """
-    if precision not in PRECISIONS:
+    if precision and precision not in PRECISIONS:
         raise UserError(f"--precision {precision}: give {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}")
     if path.suffix not in (".pth", ".onnx", ".xml"):
         raise UserError(f"{path}: not a model; give a checkpoint (.pth), an ONNX file (.onnx) or an IR (.xml)")
@@ -99,6 +112,20 @@ def check_model(path: Path, precision: str = "f32", config: str | Path | None = 
         find_config(config)
     if path.suffix == ".pth":
         require_train(str(path))
+    if device:
+        _check_device(path, device)
+
+
+def _check_device(path: Path, device: str) -> None:
+    if path.suffix == ".pth":
+        choose_device(device)
+    elif path.suffix == ".onnx":
+        if device.upper() != "CPU":
+            raise UserError(f"--device {device}: {path} runs on the CPU only; give an IR (.xml), or leave out --device")
+    else:
+        from facedet.inference.openvino_device import check_device
+
+        check_device(device)
 
 
 def to_detections(rows: np.ndarray) -> Detections:

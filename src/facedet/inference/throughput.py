@@ -11,19 +11,25 @@ import numpy as np
 import openvino as ov
 
 from facedet.common.progress import Progress, silent
+from facedet.inference.openvino_device import hints
 from facedet.weights.ir.graph import compile_model, read_model
 
 
 def throughput(
-    models: Mapping[str, tuple[Path, str]], progress: Progress = silent, *, rounds: int = 5, seconds: float = 0.5
+    models: Mapping[str, tuple[Path, str]],
+    progress: Progress = silent,
+    *,
+    rounds: int = 5,
+    seconds: float = 0.5,
+    device: str = "CPU",
 ) -> dict[str, float]:
     """Images per second of each IR, the median of several rounds in which every IR runs once.
 
-    models: by name, the .xml and the precision of the computation. Batch 1, with as many images in flight as OpenVINO
-    chooses.
+    models: by name, the .xml and the precision, as for `open_session`. Batch 1, with as many images in flight as
+    OpenVINO chooses.
     seconds: how long each model runs in each round, at least.
     """
-    queues = {name: _queue(*model) for name, model in models.items()}
+    queues = {name: _queue(*model, device) for name, model in models.items()}
     counts = {name: _count(queue, seconds) for name, queue in queues.items()}
     rates: dict[str, list[float]] = {name: [] for name in models}
     for _ in progress(range(rounds), "speed"):
@@ -32,9 +38,9 @@ def throughput(
     return {name: statistics.median(of_model) for name, of_model in rates.items()}
 
 
-def _queue(path: Path, precision: str) -> Any:
-    hints = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
-    return ov.AsyncInferQueue(compile_model(read_model(path), path, hints))
+def _queue(path: Path, precision: str, device: str) -> Any:
+    chosen = hints(precision, device) | {"PERFORMANCE_HINT": "THROUGHPUT"}
+    return ov.AsyncInferQueue(compile_model(read_model(path), path, chosen, device))
 
 
 def _count(queue: Any, seconds: float) -> int:

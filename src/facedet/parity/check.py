@@ -12,10 +12,11 @@ from facedet.data.image import find_images, read_image, to_tensor
 from facedet.data.structures import Detections
 from facedet.detector.stored_network import LARGEST, SMALLEST
 from facedet.export.interface import Interface, interface_reasons
+from facedet.inference.runtime import Runtime
 from facedet.inference.session import Session, check_model, open_session, to_detections
 from facedet.parity.choices import only_nms_differs
 from facedet.parity.levels import LevelComparison, LevelDifference
-from facedet.parity.tolerances import LOW_SCORE_UNMATCHED_SHARE, allowed_before_nms
+from facedet.parity.tolerances import LOW_SCORE_UNMATCHED_SHARE, ON_DEVICE, allowed_before_nms
 from facedet.parity.verdict import Pair, compare, measure
 from facedet.weights.ir.distance import Distance
 
@@ -24,12 +25,13 @@ from facedet.weights.ir.distance import Distance
 class Parity:
     """The result of a check.
 
-    names: the models, the reference first. pairs: the reference compared with each other model.
-    size: height and width of the input. detections[model][image]: boxes in its pixels. interfaces: of the models, empty
-    without --reference.
+    names: the models, the reference first. runtimes: what each computed on. pairs: the reference compared with each
+    other model. size: height and width of the input. detections[model][image]: boxes in its pixels. interfaces: of the
+    models, empty without --reference.
     """
 
     names: list[str]
+    runtimes: list[Runtime]
     images: list[Path]
     left_out: list[str]
     size: tuple[int, int]
@@ -54,6 +56,7 @@ class Parity:
         return {
             "agree": self.agree,
             "models": self.names,
+            "runtimes": [asdict(runtime) for runtime in self.runtimes],
             "images": [path.name for path in self.images],
             "left_out": self.left_out,
             "input_size": self.size,
@@ -71,38 +74,45 @@ def check_parity(
     progress: Progress = silent,
     config: str | Path | None = None,
     size: tuple[int, int] | None = None,
+    device: str | None = None,
 ) -> Parity:
     """Compare every model with the first one on the images of a folder. Raises UserError.
 
     reference: compare every model with this file instead, usually the published IR; then interfaces and values before
     NMS are compared too. config: of the checkpoints, as for `load_network`. size: height and width
-    of the input, if not those of the files.
+    of the input, if not those of the files. device: as for `open_session`; the models compute there in its default
+    precision, and are compared with the reference in float32 on the CPU. Without a reference, this is the first model,
+    and one model is compared with itself.
     """
-    files = [Path(file) for file in ([reference, *models] if reference else models)]
+    first = [reference] if reference else models[:1] if device and len(models) == 1 else []
+    files = [Path(file) for file in (*first, *models)]
     if len(files) < 2:
         raise UserError("parity compares two or more models, the reference first; give another model or --reference")
     for file in files:
         check_model(file, config=config)
     if size and not all(SMALLEST <= side <= LARGEST for side in size):
         raise UserError(f"--size {size[0]}x{size[1]}: give {SMALLEST} to {LARGEST} pixels a side")
+    for file in files[1:]:
+        check_model(file, device=device)
     paths = find_images(Path(images))
-    sessions = _open_sessions(files, config, size, progress)
-    irs = [k for k, session in enumerate(sessions) if k > 0 and session.kind == "IR"]
+    sessions = _open_sessions(files, config, size, device, progress)
+    irs = [k for k, session in enumerate(sessions) if k > 0 and session.kind == "IR" and not device]
     default_sessions = {k: open_session(files[k], "default", size=size) for k in irs}
     levels = [LevelComparison(_strides(sessions), sessions[0].size) for _ in sessions[1:]] if reference else []
     outputs = _run(sessions, default_sessions, levels, progress(paths, "parity"))
     interfaces = [session.interface() for session in sessions] if reference else []
     pairs = []
     for k, session in enumerate(progress(sessions[1:], "compare"), 1):
-        pair = _judge(sessions[0], session, outputs, k)
+        pair = _judge(sessions[0], session, outputs, k, device)
         if reference:
             pair = _with_levels(pair, levels[k - 1].differences(), interface_reasons(interfaces[0], interfaces[k]))
         if k in default_sessions:
             drift = measure(outputs.rows[0], outputs.default_rows[k], pair.tolerance)
-            pair = replace(pair, default_precision=default_sessions[k].precision, default_drift=drift)
+            pair = replace(pair, default_precision=default_sessions[k].runtime.precision, default_drift=drift)
         pairs.append(pair)
     return Parity(
         names=[str(path) for path in files],
+        runtimes=[session.runtime for session in sessions],
         images=outputs.images,
         left_out=outputs.left_out,
         size=sessions[0].size,
@@ -112,8 +122,10 @@ def check_parity(
     )
 
 
-def _judge(first: Session, other: Session, outputs: "_Outputs", k: int) -> Pair:
+def _judge(first: Session, other: Session, outputs: "_Outputs", k: int, device: str | None) -> Pair:
     rows = outputs.rows[0], outputs.rows[k]
+    if device:
+        return compare(first, other, *rows, tolerance=ON_DEVICE)
     pair = compare(first, other, *rows)
     if pair.agree or not only_nms_differs(
         [first, other], rows, lambda image: to_tensor(read_image(outputs.images[image]), first.size)
@@ -123,10 +135,18 @@ def _judge(first: Session, other: Session, outputs: "_Outputs", k: int) -> Pair:
 
 
 def _open_sessions(
-    files: Sequence[Path], config: str | Path | None, size: tuple[int, int] | None, progress: Progress
+    files: Sequence[Path],
+    config: str | Path | None,
+    size: tuple[int, int] | None,
+    device: str | None,
+    progress: Progress,
 ) -> list[Session]:
-    """Open models of the same input size. Raises UserError."""
-    first, *others = sessions = [open_session(path, config=config, size=size) for path in progress(files, "open")]
+    """Open models of the same input size, the first on the CPU. Raises UserError."""
+    places = [(None, None), *[("default" if device else None, device)] * (len(files) - 1)]
+    first, *others = sessions = [
+        open_session(path, precision, config, size, place)
+        for path, (precision, place) in zip(progress(files, "open"), places, strict=True)
+    ]
     for session in others:
         if session.size != first.size:
             sizes = "takes {}x{} pixels, {} takes {}x{}".format(*session.size, first.path, *first.size)

@@ -13,7 +13,7 @@ class Tolerance:
     faint: every box with a score above this must have a match. Of the low-score boxes, up to this score, some may have
     none: NMS can choose differently between two boxes with nearly equal scores.
     share: if given, `px` is not judged; this share of the boxes with a score above `faint` must have a match with an
-    IoU of at least INT8_IOU and a score within `score`.
+    IoU of at least ALIKE_IOU and a score within `score`.
     """
 
     px: float
@@ -23,7 +23,7 @@ class Tolerance:
 
     def __str__(self) -> str:
         if self.share is not None:
-            return f"{self.share:.0%} of shown boxes: IoU {INT8_IOU:g}, score {self.score:g}"
+            return f"{self.share:.0%} of shown boxes: IoU {ALIKE_IOU:g}, score {self.score:g}"
         return f"{self.px:g} px, {self.score:g}"
 
 
@@ -35,7 +35,10 @@ TOLERANCES = {
     "f16": Tolerance(0.5, 0.005, SHOW_ABOVE),
     "i8": Tolerance(0, 0.1, SHOW_ABOVE, share=0.9),
 }
-INT8_IOU = 0.9
+# A device in its default precision (f16 on GPUs and NPUs, bf16 on many CPUs), compared with float32 on the CPU: boxes
+# move with their size there too.
+ON_DEVICE = TOLERANCES["i8"]
+ALIKE_IOU = 0.9
 
 # Share of the low-score boxes that may have no match within the tolerance. After a few epochs of training, neighbouring
 # boxes have so similar scores that NMS chose differently for 2 % of them in two runtimes whose values before NMS

@@ -9,7 +9,7 @@ from facedet.inference.session import Session, to_detections
 from facedet.parity.levels import LevelDifference
 from facedet.parity.matching import match
 from facedet.parity.tolerances import (
-    INT8_IOU,
+    ALIKE_IOU,
     LOW_SCORE_UNMATCHED_BOXES,
     LOW_SCORE_UNMATCHED_SHARE,
     TOLERANCES,
@@ -25,7 +25,7 @@ class Difference:
     the tolerance's `faint`; the largest and mean differences are those of these pairs. faint: number of low-score
     boxes, matched pairs counted once; faint_off: how many of them have no match within the tolerance. shown: number of
     boxes with a score above `faint` in either model, matched pairs counted once; shown_alike: how many of them have a
-    match with an IoU of at least INT8_IOU and a score within the tolerance. nms_choices: number of boxes that are not
+    match with an IoU of at least ALIKE_IOU and a score within the tolerance. nms_choices: number of boxes that are not
     judged, because only NMS chose differently (`only_nms_differs`).
     """
 
@@ -83,13 +83,15 @@ def compare(
     second: Sequence[np.ndarray],
     *,
     only_nms: bool = False,
+    tolerance: Tolerance | None = None,
 ) -> Pair:
     """Compare and judge two models. first, second: rows [n, 6] of each image from the reference and from `other`.
 
     only_nms: differences of single boxes are known to come from a choice of NMS, and are counted but not judged.
+    tolerance: if not that of the stored weights.
     """
     stored = (reference.weights, other.weights)
-    tolerance = TOLERANCES[next((kind for kind in ("i8", "f16") if kind in stored), "f32")]
+    tolerance = tolerance or TOLERANCES[next((kind for kind in ("i8", "f16") if kind in stored), "f32")]
     difference = measure(first, second, tolerance, only_nms=only_nms)
     threshold = other.threshold if reference.threshold is None else reference.threshold
     reasons = _judge(difference, tolerance)
@@ -100,7 +102,7 @@ def compare(
         model=str(other.path),
         kind=other.kind,
         weights=other.weights,
-        precision=other.precision,
+        precision=other.runtime.precision,
         tolerance=tolerance,
         difference=difference,
         reasons=reasons,
@@ -128,7 +130,7 @@ def measure(
         np.concatenate(parts) for parts in (px, score_difference, score, iou, unmatched)
     )
     outside = (all_px.max(axis=1, initial=0) > allowed.px) | (all_score_difference > allowed.score)
-    alike = (all_iou >= INT8_IOU) & (all_score_difference <= allowed.score)
+    alike = (all_iou >= ALIKE_IOU) & (all_score_difference <= allowed.score)
     choices = int(outside.sum()) + len(all_unmatched) if only_nms else 0
     kept = ~outside if only_nms else np.ones_like(outside)
     all_unmatched = all_unmatched[:0] if only_nms else all_unmatched

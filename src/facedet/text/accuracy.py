@@ -21,7 +21,8 @@ def evaluation_table(done: Evaluation) -> str:
             (height_range(h.lowest, h.highest), f"{h.faces:,}", "none" if h.ap is None else f"{100 * h.ap:.1f} %")
         )
     classes = describe_classes(done.photos)
-    lines = [head, *([classes] if classes else []), columns(metric_rows(done.metrics)), "", columns(rows)]
+    computed = [f"computed on {done.runtime}"] if done.runtime else []
+    lines = [head, *computed, *([classes] if classes else []), columns(metric_rows(done.metrics)), "", columns(rows)]
     return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
 
 
@@ -31,7 +32,8 @@ def comparison_table(done: Comparison) -> str:
     for r in done.sizes:
         rows.append((height_range(r.lowest, r.highest), f"{r.faces:,}", f"{r.both:,}", f"{r.gained:,}", f"{r.lost:,}"))
     first, second = (len(each) for each in done.false_positives)
-    lines = [f"{len(done.photos)} images, from {done.first} to {done.second}", columns(rows)]
+    head = f"{len(done.photos)} images, from {done.first} to {done.second}"
+    lines = [head, *dict.fromkeys(f"computed on {each}" for each in done.runtimes), columns(rows)]
     lines += [f"faces: {len(done.gained)} gained, {len(done.lost)} lost; false positives: {first} before, {second} now"]
     return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
 

@@ -13,7 +13,9 @@ def benchmark_table(result: Benchmark) -> str:
         opened, figures = speed.opened, []
         for name, ratio in speed.speed_up_over(result.speeds[0]).items():
             figures += [" / ".join(f"{value:.4g}" for value in spread(getattr(speed, name))), f"{ratio:.3f}x"]
-        rows.append((opened.path, opened.precision, *figures, f"{opened.open_seconds:.2f}", str(opened.memory_mb)))
+        rows.append(
+            (opened.path, opened.runtime.precision, *figures, f"{opened.open_seconds:.2f}", str(opened.memory_mb))
+        )
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
     before, after = result.load
     return "\n".join(
@@ -24,5 +26,6 @@ def benchmark_table(result: Benchmark) -> str:
             "minimum / median / maximum; speed-up: over the first model, median over the rounds of the ratio",
             "open s: to load and compile; MB: memory of the model and one run",
             columns(rows, numbers=True),
+            *dict.fromkeys(f"computed on {speed.opened.runtime}" for speed in result.speeds),
         ]
     )

@@ -19,7 +19,8 @@ def parity_table(parity: Parity) -> str:
             rows.append(("  by default", pair.default_precision, *_figures(pair.default_drift), "", "(not judged)"))
     height, width = parity.size
     head = f"{len(parity.images)} images at {height}x{width}, compared with {parity.names[0]}"
-    lines = [head, columns(rows)]
+    computed = dict.fromkeys(zip((Path(name).name for name in parity.names), map(str, parity.runtimes), strict=True))
+    lines = [head, columns(rows), *(f"{name}: computed on {runtime}" for name, runtime in computed)]
     for name, interface in zip(parity.names, parity.interfaces, strict=False):
         lines += ["", f"interface of {Path(name).name}", *(f"  {line}" for line in interface.lines())]
     for pair in parity.pairs:

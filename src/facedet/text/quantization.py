@@ -14,7 +14,8 @@ def quantization_table(done: Quantization) -> str:
         precision = f"int8, rest {v.precision}" if v.name == "int8" else v.precision
         rows.append((v.name, precision, f"{v.bytes / 1e6:.1f}", *speed, *figures))
     lines = [columns(rows, numbers=True)]
-    facts = done.facts
+    facts, on = done.facts, done.runtime
+    lines.append(f"measured on {on.device} ({on.name}), {on.library}")
     lines.append(
         f"calibrated on {facts['calibration_images']} images; in float: {facts['float_convolutions']} convolutions"
     )

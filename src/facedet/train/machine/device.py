@@ -4,21 +4,6 @@ from typing import Any
 
 import torch
 
-from facedet.common.errors import UserError
-
-
-def choose_device(wanted: str) -> str:
-    """The device for `cpu`, `cuda`, `cuda:N` or `auto`. Raises UserError if this machine lacks it."""
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
-    kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
-        raise UserError(f"--device {wanted}: not a device; give cpu, cuda, cuda:N or auto")
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-        raise UserError(
-            f"--device {wanted}: this machine has {torch.cuda.device_count()} CUDA devices; give cpu or auto"
-        )
-    return name
-
 
 def bfloat16_is_fast(device: str) -> bool:
     """Whether the device multiplies bfloat16 faster than float32."""

@@ -18,7 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from facedet.common.errors import UserError
 from facedet.common.machine import usable_cores
-from facedet.train.machine.device import choose_device
+from facedet.common.torch_device import choose_device
 from facedet.train.machine.interface import shared_interface
 from facedet.train.options import LAUNCHERS
 

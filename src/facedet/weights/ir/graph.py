@@ -21,6 +21,7 @@ from facedet.weights.ir.ir_file import check_ir
 from facedet.weights.seal import check_seal
 
 _FEW = 4  # values
+_FLOAT32 = {"INFERENCE_PRECISION_HINT": "f32"}
 _LARGEST = 2**30  # values of one tensor; the full model at 4096 pixels has a quarter of it
 CONVOLUTIONS = ("Convolution", "GroupConvolution")  # types of operations
 
@@ -75,7 +76,7 @@ def _check_values(model: ov.Model, path: Path) -> None:
             raise UserError(f"{path}: its tensor {name} has values that are not finite; no network can use it")
 
 
-def compile_model(model: ov.Model, path: Path, hints: dict[str, str], device: str = "CPU") -> ov.CompiledModel:
+def compile_model(model: ov.Model, path: Path, hints: dict[str, Any], device: str = "CPU") -> ov.CompiledModel:
     """Compile a graph of the file `path`. Raises UserError."""
     with openvino_runs(path):
         return core().compile_model(model, device, hints)
@@ -151,12 +152,19 @@ class Requests:
 
 
 class Subgraph:
-    """A part of the graph of a file, from the input to some ports, computed in float32 on the CPU."""
+    """A part of the graph of a file, from the input to some ports, computed in float32 on the CPU by default."""
 
-    def __init__(self, model: ov.Model, ports: list[ov.Output], path: Path):
+    def __init__(
+        self,
+        model: ov.Model,
+        ports: list[ov.Output],
+        path: Path,
+        hints: dict[str, Any] = _FLOAT32,
+        device: str = "CPU",
+    ):
         results = [ops.result(ops.convert(port, "f32")) for port in ports]
         part = ov.Model(results, model.get_parameters())
-        self._run = Requests(compile_model(part, path, {"INFERENCE_PRECISION_HINT": "f32"}), path)
+        self._run = Requests(compile_model(part, path, hints, device), path)
         self._count = len(ports)
 
     def __call__(self, image: np.ndarray) -> list[np.ndarray]:
@@ -170,11 +178,13 @@ class BeforeNms(Subgraph):
     batch: how many images the graph takes, and how many times it has NMS. Any one is used, for equal images.
     """
 
-    def __init__(self, model: ov.Model, path: Path, batch: int = 1):
+    def __init__(
+        self, model: ov.Model, path: Path, batch: int = 1, hints: dict[str, Any] = _FLOAT32, device: str = "CPU"
+    ):
         nms = [node for node in model.get_ops() if node.get_type_name() == "NonMaxSuppression"]
         if len(nms) != batch:
             raise UserError(f"{path}: contains {len(nms)} NonMaxSuppression operations, expected {batch}")
-        super().__init__(model, [nms[0].input_value(0), nms[0].input_value(1)], path)
+        super().__init__(model, [nms[0].input_value(0), nms[0].input_value(1)], path, hints, device)
 
     def __call__(self, image: np.ndarray) -> list[np.ndarray]:
         boxes, scores = super().__call__(image)
