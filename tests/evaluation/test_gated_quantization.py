@@ -24,7 +24,7 @@ from facedet.weights.ir.graph import core
 @pytest.fixture(autouse=True)
 def no_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     """No speed is measured; tests/inference/test_throughput.py does."""
-    monkeypatch.setattr(gated_quantization, "throughput", lambda files, progress: dict.fromkeys(files, 2.5))
+    monkeypatch.setattr(gated_quantization, "throughput", lambda files, *_, **__: dict.fromkeys(files, 2.5))
 
 
 @pytest.fixture

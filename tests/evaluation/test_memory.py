@@ -27,7 +27,7 @@ def run_many(images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 def test_evaluate_keeps_little_more_of_an_image_than_its_detections(tmp_path: Path) -> None:
     write_png(np.zeros((100, 100, 3), np.uint8), tmp_path / "photo.png")
-    session = SimpleNamespace(path=Path("m"), size=100, run_many=run_many)
+    session = SimpleNamespace(path=Path("m"), size=(100, 100), run_many=run_many)
     face = np.array([[10, 10, 18, 18]], np.float32)
     photos = [Photo(Path(f"event/{k}.jpg"), 100, 100, face, np.array([False])) for k in range(IMAGES)]
     names = [f"event/{k}" for k in range(IMAGES)]

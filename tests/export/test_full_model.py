@@ -103,7 +103,7 @@ def test_an_imported_checkpoint_and_its_exports_agree_with_the_reference(
     files = export_model(from_ir, tmp_path / "folded", ["onnx", "fp32"])
     snapshot = [] if PUBLISHED else [from_snapshot]  # the stand-in's snapshot and IR have the same weights
     parity = check_parity([from_ir, files["onnx"], files["fp32"], *snapshot], photos, reference=reference_ir)
-    assert parity.size == 640
+    assert parity.size == (640, 640)
     for pair in parity.pairs:
         assert pair.agree, pair.reasons
         assert pair.difference.matched > 100

@@ -159,9 +159,13 @@ VARIANTS: list[tuple[dict[str, Any], str, str]] = [
         "detector-fp32-no-nms-u8-batch2.xml",
     ),
 ]
+QUICK = ("detector-fp32-detection-output-u8.xml", "detector-fp32-batch2.xml")  # and the others in `make test-full`
 
 
-@pytest.mark.parametrize(("options", "words", "name"), VARIANTS, ids=[name for *_, name in VARIANTS])
+@pytest.mark.parametrize(
+    ("options", "words", "name"),
+    [pytest.param(*each, marks=[] if each[2] in QUICK else pytest.mark.full, id=each[2]) for each in VARIANTS],
+)
 def test_every_variant_is_described_and_runs_like_the_plain_file(
     options: dict, words: str, name: str, exported_as: Exports, exported: dict[str, Path], unseen_images: Path
 ) -> None:

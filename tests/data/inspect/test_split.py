@@ -7,6 +7,7 @@ import pytest
 from helpers.datasets import GOOD_BOX, DatasetBuilder, altered_copy, clean_dataset
 
 from facedet.common.errors import UserError
+from facedet.common.manifest import MANIFEST
 from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.inspect.check import check_dataset
 from facedet.data.inspect.split import choose_groups, shortest_names, split_dataset
@@ -60,11 +61,12 @@ def test_an_interrupted_split_is_repeated_and_lists_of_others_stay(tmp_path: Pat
     source = clean_dataset(tmp_path / "set").save()
     split_dataset(source, tmp_path / "whole", 0.25, 0)
     (tmp_path / "out").mkdir()
-    shutil.copy(tmp_path / "whole" / "val.txt", tmp_path / "out")  # killed before train.txt, which comes last
+    for name in ("val.txt", MANIFEST):  # killed before train.txt, which comes last
+        shutil.copy(tmp_path / "whole" / name, tmp_path / "out")
     split_dataset(source, tmp_path / "out", 0.25, 0)
     assert (tmp_path / "out" / "train.txt").read_text() == (tmp_path / "whole" / "train.txt").read_text()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "val.txt").write_text("my.png\n")
-    with pytest.raises(UserError, match=r"val\.txt: already exists; choose another folder"):
+    with pytest.raises(UserError, match=r"val\.txt: exists, and `facedet data split` did not write it"):
         split_dataset(source, tmp_path / "mine", 0.25, 0)
     assert (tmp_path / "mine" / "val.txt").read_text() == "my.png\n"
