@@ -29,7 +29,8 @@ def write_onnx(network: DeployedDetector, facts: dict[str, str], path: Path, bat
     # unequal sides, of several cells on each level: torch.export takes a side of 1, or two equal ones, for constants
     example = torch.zeros(batch, 3, 2 * network.stride, 3 * network.stride)
     second = SCORES if isinstance(network, DenseDetector) else LABELS
-    sides = {axis: torch.export.Dim(name, min=network.stride) for axis, name in ((2, "height"), (3, "width"))}
+    above = network.stride + 1  # a level of one cell is a case of its own for torch.export; the graph takes it too
+    sides = {axis: torch.export.Dim(name, min=above) for axis, name in ((2, "height"), (3, "width"))}
     with torch.inference_mode(False), torch.no_grad(), _quiet():
         program = torch.onnx.export(
             network,
