@@ -9,24 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.formats import FACES, SIZES, find_file
+from helpers.formats import ANNOTATION, FACES, SIZES, find_file
 
 from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.structures import AnnotatedDataset
 
 pytestmark = pytest.mark.full
-FILES = {  # with the annotation of a.jpg
-    "coco": "set.json",
-    "cvat": "annotations.xml",
-    "datumaro": "default.json",
-    "labelme": "a.json",
-    "labelstudio": "project.json",
-    "via": "via_project.json",
-    "voc": "a.xml",
-    "wider": "*_gt.txt",
-    "yolo": "a.txt",
-}
 VALUES = {
     "null": None,
     "nothing": "",
@@ -231,7 +220,7 @@ ROWS = {
     "a line of words": lambda text: each_line(text, lambda line: f"{line}\nfoo bar"),
 }
 DAMAGES = {".json": JSON, ".xml": XML, ".txt": ROWS}
-CASES = [(format, damage) for format, file in FILES.items() for damage in DAMAGES[Path(file).suffix]]
+CASES = [(format, damage) for format, file in ANNOTATION.items() for damage in DAMAGES[Path(file).suffix]]
 
 
 def boxes_of(dataset: AnnotatedDataset) -> dict[str, set[tuple]]:
@@ -260,7 +249,7 @@ def violations(source: DatasetSource, file: Path) -> Iterator[str]:
 @pytest.mark.parametrize(("format", "damage"), CASES)
 def test_a_damaged_annotation_is_never_used_in_part(format: str, damage: str, made: Callable) -> None:
     source = DatasetSource(made(format), format=format, allow_losses=True)
-    file = find_file(source.path, FILES[format])
+    file = find_file(source.path, ANNOTATION[format])
     text, found = file.read_text(), []
     for damaged in DAMAGES[file.suffix][damage](text):
         file.write_text(damaged)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from helpers import plain_reading
-from helpers.formats import SIZES, WRITERS, find_file
+from helpers.formats import ANNOTATION, SIZES, WRITERS, find_file
 from helpers.mutants import mutant
 
 from facedet.common.errors import UserError
@@ -21,18 +21,7 @@ from facedet.data.dataset import MIN_SIDE, DatasetSource, read_dataset
 from facedet.data.losses import Lost
 from facedet.data.structures import AnnotatedDataset, Photo
 
-FILES = {  # with the annotation of a.jpg
-    "coco": "set.json",
-    "cvat": "annotations.xml",
-    "datumaro": "default.json",
-    "labelme": "a.json",
-    "labelstudio": "project.json",
-    "via": "via_project.json",
-    "voc": "a.xml",
-    "wider": "*_gt.txt",
-    "yolo": "a.txt",
-    "yaml": "data.yaml",
-}
+FILES = ANNOTATION | {"yaml": "data.yaml"}
 _EQUAL = 0.01  # pixels
 
 

@@ -18,6 +18,17 @@ FACES = {
     "b.png": [(16, 32, 8, 64, 0)],
     "c.jpg": [],
 }  # x y w h ignored
+ANNOTATION = {  # the file with the annotation of a.jpg
+    "coco": "set.json",
+    "cvat": "annotations.xml",
+    "datumaro": "default.json",
+    "labelme": "a.json",
+    "labelstudio": "project.json",
+    "via": "via_project.json",
+    "voc": "a.xml",
+    "wider": "*_gt.txt",
+    "yolo": "a.txt",
+}
 MARKED = ("coco", "datumaro", "labelme", "voc", "wider")  # the formats that can mark ignored faces
 
 

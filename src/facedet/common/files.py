@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,19 @@ def as_json(content: Any) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text, see `encoded`. Raises UserError like `write_beside`."""
+    """Write a text, see `_encoded`. Raises UserError like `write_beside`."""
     with write_beside(path) as temporary:
-        temporary.write_bytes(encoded(text))
+        temporary.write_bytes(_encoded(text))
 
 
-def encoded(text: str) -> bytes:
+def write_texts(texts: Mapping[Path, str]) -> None:
+    """Write texts that belong together, into one folder: `write_together`, the first one first."""
+    with write_together(*texts) as files:
+        for file, text in zip(files, texts.values(), strict=True):
+            file.write_bytes(_encoded(text))
+
+
+def _encoded(text: str) -> bytes:
     """The bytes of a text in UTF-8; those of a file name in it that is not UTF-8 are kept."""
     try:
         return text.encode("utf-8", "surrogateescape")

@@ -8,7 +8,7 @@ import cv2
 import jinja2
 import numpy as np
 
-from facedet.common.files import as_json, write_text, write_together
+from facedet.common.files import as_json, write_text, write_texts
 
 
 def write_report(template: Path, folder: Path, content: Any, **values: Any) -> Path:
@@ -16,11 +16,8 @@ def write_report(template: Path, folder: Path, content: Any, **values: Any) -> P
 
     Returns the path of the page. Raises UserError.
     """
-    path, text = folder / template.name, as_json(content)
-    filled = _fill(template, values)
-    with write_together(path, path.with_suffix(".json")) as (page, data):
-        page.write_text(filled, encoding="utf-8")
-        data.write_text(text, encoding="utf-8")
+    path = folder / template.name
+    write_texts({path: _fill(template, values), path.with_suffix(".json"): as_json(content)})
     return path
 
 

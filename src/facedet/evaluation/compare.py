@@ -69,8 +69,8 @@ class Comparison:
             "second": self.second,
             "threshold": self.threshold,
             "images": len(self.photos),
+            "runtimes": [asdict(runtime) for runtime in self.runtimes],
         }
-        head["runtimes"] = [asdict(runtime) for runtime in self.runtimes]
         return {**head, "by_height": sizes, **counts, **listed, "left_out": self.left_out}
 
 

@@ -72,8 +72,8 @@ class Evaluation:
             "source": self.source,
             "images": len(self.detections),
             "images_per_second": self.images_per_second,
+            "runtime": asdict(self.runtime) if self.runtime else None,
         }
-        head["runtime"] = asdict(self.runtime) if self.runtime else None
         boxes = {key: [self._box_as_dict(box) for box in listed] for key, listed in worst.items()}
         return {**self.metrics, **head, "ap50_by_height": heights, **boxes, "left_out": self.left_out}
 

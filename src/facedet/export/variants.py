@@ -58,17 +58,20 @@ class Variant:
 
     def name(self, plain: str) -> str:
         """The file name of an export, which has the options: detector-fp32.xml -> detector-fp32-u8-batch2.xml."""
-        words = [] if self.nms else ["no-nms"]
-        words += [self.layout] if self.layout != PUBLISHED else []
-        words += [self.input] if self.input != "f32" else []
-        words += [f"batch{self.batch}"] if self.batch > 1 else []
+        words = self.options.replace("--batch ", "batch").split()
+        values = [word.removeprefix("--") for word in words if word not in ("--layout", "--input")]
         stem, _, suffix = plain.rpartition(".")
-        return f"{'-'.join([stem, *words])}.{suffix}"
+        return f"{'-'.join([stem, *values])}.{suffix}"
 
     @property
     def takes_pictures(self) -> bool:
         """Whether the graph resizes. Only an IR can: `adapt` adds it to the graph that ONNX describes."""
         return self.input == "u8" or self.layout == MODEL_API
+
+    @property
+    def images_first(self) -> bool:
+        """Whether the outputs have a first dimension for the images."""
+        return self.batch > 1 or self.layout != PUBLISHED
 
     @property
     def only_ir(self) -> bool:

@@ -63,9 +63,10 @@ def detect_images(
     left_out: list[str] = []
     names = _names(sources, folder, left_out.append)
     read = [Input(path) for path in (model, *sources, ids) if path]
-    with writing("detect", [Output(folder, [*_drawn(names).values(), _LIST])], read):
+    drawn = _drawn(names)
+    with writing("detect", [Output(folder, [*drawn.values(), _LIST])], read):
         open_model = partial(open_session, model, config=config, device=device)
-        found = _detect(open_model, names, folder, threshold, progress, ids, left_out)
+        found = _detect(open_model, names, drawn, folder, threshold, progress, ids, left_out)
     return found, left_out
 
 
@@ -95,13 +96,14 @@ def _drawn(names: dict[Path, Path]) -> dict[Path, str]:
 def _detect(
     open_model: Callable[[], Session],
     names: dict[Path, Path],
+    drawn: dict[Path, str],
     folder: Path,
     threshold: float,
     progress: Progress,
     ids: Path | None,
     left_out: list[str],
 ) -> list[ImageDetections]:
-    paths, drawn = list(names), _drawn(names)
+    paths = list(names)
     image_ids, category = _read_ids(ids, paths) if ids else ({}, 0)
     session = open_model()
     found = []

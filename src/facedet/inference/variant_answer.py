@@ -8,7 +8,7 @@ import numpy as np
 from facedet.common.errors import UserError
 from facedet.export.interface import BOXES, DETECTIONS, INPUT, LABELS, SCORES, Ports, check_interface
 from facedet.export.postprocess import postprocess
-from facedet.export.variants import DETECTION_OUTPUT, PUBLISHED, UNCHANGED, Variant
+from facedet.export.variants import DETECTION_OUTPUT, UNCHANGED, Variant
 from facedet.inference.session_parts import join_outputs, nms_rule
 from facedet.weights.graph_facts import read_network
 
@@ -16,11 +16,13 @@ from facedet.weights.graph_facts import read_network
 class VariantAnswer:
     """How to call a file that `export` wrote, or another one with the published interface. Raises UserError.
 
-    facts: of the file. size: height and width of the network's input, pixels. variant: that of the file.
+    facts: of the file. size: height and width of the network's input, pixels. variant: that of the file. outputs:
+    names of those that it reads.
     """
 
     def __init__(self, path: Path, facts: dict[str, str], inputs: Ports, outputs: Ports):
         self.path, self.variant = path, _variant(path, facts)
+        self.outputs = _outputs(self.variant)
         self._rule = nms_rule(facts, path)
         if self.variant == UNCHANGED:
             self.size = check_interface(path, inputs, outputs)
@@ -32,13 +34,6 @@ class VariantAnswer:
         if self.variant.takes_pictures:
             image = np.ascontiguousarray(image.transpose(0, 2, 3, 1).round().astype(np.uint8))
         return image if self.variant.batch == 1 else np.repeat(image, self.variant.batch, axis=0)
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the outputs that it reads."""
-        if self.variant.layout == DETECTION_OUTPUT:
-            return (DETECTIONS,)
-        return BOXES, LABELS if self.variant.nms else SCORES
 
     def rows(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Rows [n, 6] of x1 y1 x2 y2 in pixels of the network's input, score, label. Raises UserError."""
@@ -58,7 +53,7 @@ class VariantAnswer:
         return [self._first(outputs[name]) for name in (BOXES, SCORES)]
 
     def _first(self, output: np.ndarray) -> np.ndarray:
-        return output if self.variant.batch == 1 and self.variant.layout == PUBLISHED else output[0]
+        return output[0] if self.variant.images_first else output
 
 
 def _variant(path: Path, facts: dict[str, str]) -> Variant:
@@ -66,6 +61,12 @@ def _variant(path: Path, facts: dict[str, str]) -> Variant:
         return Variant.of(facts.get("variant", ""))
     except (ValueError, UserError) as error:
         raise UserError(f"{path}: was written by another version ({error}); export the checkpoint again") from error
+
+
+def _outputs(variant: Variant) -> tuple[str, ...]:
+    if variant.layout == DETECTION_OUTPUT:
+        return (DETECTIONS,)
+    return BOXES, LABELS if variant.nms else SCORES
 
 
 def _check_variant(
@@ -89,6 +90,6 @@ def _fit(variant: Variant, outputs: Ports) -> bool:
     if variant.layout == DETECTION_OUTPUT:
         kind, shape = outputs.get(DETECTIONS, ("", []))
         return kind == "f32" and len(shape) == 4 and shape[3] == 7
-    images = 0 if variant.batch == 1 and variant.layout == PUBLISHED else 1  # whether it has a dimension for them
-    (kind, boxes), (_, second) = (outputs.get(name, ("", [])) for name in (BOXES, LABELS if variant.nms else SCORES))
-    return kind == "f32" and len(boxes) == images + 2 == len(second) + 1 and boxes[-1] == (5 if variant.nms else 4)
+    (kind, boxes), (_, second) = (outputs.get(name, ("", [])) for name in _outputs(variant))
+    ranks_fit = len(boxes) == variant.images_first + 2 == len(second) + 1
+    return kind == "f32" and ranks_fit and boxes[-1] == (5 if variant.nms else 4)

@@ -10,6 +10,7 @@ from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, numpy_helpe
 
 from facedet.common.errors import UserError, first_line
 from facedet.weights.graph_facts import LOOPS, MOST_OPERATIONS
+from facedet.weights.names import check_file
 from facedet.weights.seal import check_seal
 
 _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
@@ -17,8 +18,7 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorP
 
 def read_onnx(path: Path) -> onnx.ModelProto:
     """Read an ONNX file of one piece. Raises UserError, also for weights that are not finite, and for a broken seal."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file or folder")
+    check_file(path)
     try:
         model = onnx.ModelProto.FromString(path.read_bytes())
     except DecodeError as error:

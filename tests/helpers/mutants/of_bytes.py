@@ -5,13 +5,9 @@ import re
 from collections.abc import Callable
 
 Mutator = Callable[[random.Random, bytes], bytes]
+ODD = ("", "x", "1", " 12 ", "1_0", "１２")  # in place of a number or a word
 TEXTS = (
-    "",
-    "x",
-    "1",
-    " 12 ",
-    "1_0",
-    "１２",
+    *ODD,
     "nan",
     "inf",
     "1e400",

@@ -7,19 +7,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from helpers.mutants.of_bytes import Mutator, bom, crlf, digits, named
+from helpers.mutants.of_bytes import ODD, Mutator, bom, crlf, digits, named
 
 EXTREME = (0, -1, -0.0, 1e-320, 1e308, -1e308, 2**31, 2**63, 10**400, float("nan"), float("inf"), 0.5, 99999)
 FOREIGN = (
     None,
     True,
     False,
-    "",
-    "x",
-    "1",
-    " 12 ",
-    "1_0",
-    "１２",
+    *ODD,
     "0x10",
     [],
     {},

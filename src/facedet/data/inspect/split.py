@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.common.files import encoded, one_per_line, write_together
+from facedet.common.files import one_per_line, write_texts
 from facedet.common.outputs import Output, writing
 from facedet.common.progress import Progress, Tell, silent, tell_nobody
 from facedet.data.classes import ALL
@@ -36,10 +36,8 @@ def split_dataset(
     """
     train, val = folder / TRAIN, folder / VAL
     with writing("data split", [Output(folder, (TRAIN, VAL))]):
-        texts = [one_per_line(names) for names in split_names(source, share, seed, progress, tell)]
-        with write_together(train, val) as lists:
-            for file, text in zip(lists, texts, strict=True):
-                file.write_bytes(encoded(text))
+        lists = split_names(source, share, seed, progress, tell)
+        write_texts(dict(zip((train, val), map(one_per_line, lists), strict=True)))
     return train, val
 
 
