@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from facedet.common.errors import UserError
-from facedet.common.files import check_writable, sha256, write_beside, write_folder, write_json, write_together
+from facedet.common.files import (
+    check_writable,
+    sha256,
+    write_beside,
+    write_folder,
+    write_json,
+    write_texts,
+    write_together,
+)
 
 
 def test_a_file_is_replaced_only_if_it_was_written_completely(tmp_path: Path) -> None:
@@ -49,6 +57,11 @@ def test_files_that_belong_together_outlast_a_power_failure(tmp_path: Path, monk
         pass
     first, second, folder = ((tmp_path / name).stat().st_ino for name in ("a.xml", "a.bin", "."))
     assert events[:8] == [first, second, "no a.xml", folder, "a.bin", folder, "a.xml", folder]
+
+
+def test_texts_that_belong_together_keep_the_bytes_of_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    write_texts({tmp_path / "a.html": os.fsdecode(b"\xff.jpg"), tmp_path / "a.json": "{}"})
+    assert [(tmp_path / name).read_bytes() for name in ("a.html", "a.json")] == [b"\xff.jpg", b"{}"]
 
 
 def test_a_path_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
