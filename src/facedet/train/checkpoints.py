@@ -13,7 +13,7 @@ from facedet.detector.config import network_to_json
 from facedet.train.configure import effective_batch
 from facedet.train.machine.distributed import is_first, wait
 from facedet.train.run import Run
-from facedet.train.samples.fingerprint import fingerprint
+from facedet.data.fingerprint import fingerprint
 from facedet.train.stored_state import content_digest, deciding_settings, plain_values
 from facedet.weights.checkpoint import META_KEY
 from facedet.weights.torch_file import write_torch_file
@@ -47,7 +47,7 @@ class Checkpoints:
     @cached_property
     def _data(self) -> list[dict[str, Any]]:
         """The fingerprints of the datasets; only the process that writes needs them."""
-        return [fingerprint(dataset) for dataset in self.run.datasets]
+        return [fingerprint(dataset.faces.photos) for dataset in self.run.datasets]
 
     def are_due(self) -> bool:
         """Whether last.pth was written `save_every` minutes ago or earlier."""

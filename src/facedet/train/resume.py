@@ -13,7 +13,7 @@ from facedet.train.configure import effective_batch
 from facedet.train.machine.distributed import is_first
 from facedet.train.run import State
 from facedet.train.samples.dataset import FaceDataset
-from facedet.train.samples.fingerprint import difference, fingerprint
+from facedet.data.fingerprint import difference, fingerprint
 from facedet.train.stored_state import damage, deciding_settings, first_difference
 from facedet.weights.initial import Initial
 from facedet.weights.torch_file import read_torch_file
@@ -71,7 +71,7 @@ def check_data(last: Path, meta: dict[str, Any], datasets: Sequence[FaceDataset]
     datasets: for training and for validation.
     """
     for name, before, dataset in zip(("training", "validation"), meta.get("data", ()), datasets, strict=False):
-        changed = difference(before, fingerprint(dataset))
+        changed = difference(before, fingerprint(dataset.faces.photos))
         if changed and not allowed:
             raise UserError(
                 f"{last}: the {name} data has changed since the start: it {changed}; resume with the same data, or go "

@@ -1,22 +1,24 @@
-"""What a run is trained and validated on, in a few values: a resumed run notices that its data has changed."""
+"""What a dataset is, in a few values: two reports, or a resumed run and its start, show whether their data is the same."""
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from facedet.train.samples.dataset import FaceDataset
+from facedet.data.structures import Photo
 
 
-def fingerprint(dataset: FaceDataset) -> dict[str, Any]:
-    """`images`, `faces`, and `digest`, SHA-256 over the names, sizes and boxes of all images.
+def fingerprint(photos: Sequence[Photo]) -> dict[str, Any]:
+    """`images`, `faces` that are not ignored, and `digest`, SHA-256 over the names, sizes and boxes of all images.
 
     A dataset may be moved to another folder: its images count by their file names.
     """
-    digest = hashlib.sha256()
-    for photo in dataset.faces.photos:
+    digest, faces = hashlib.sha256(), 0
+    for photo in photos:
         digest.update(json.dumps([photo.path.name, photo.width, photo.height]).encode("utf-8", "surrogatepass"))
         digest.update(photo.boxes.tobytes() + photo.ignored.tobytes())
-    return {"images": len(dataset.faces.photos), "faces": dataset.faces.faces, "digest": digest.hexdigest()}
+        faces += int((~photo.ignored).sum())
+    return {"images": len(photos), "faces": faces, "digest": digest.hexdigest()}
 
 
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
