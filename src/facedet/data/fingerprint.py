@@ -1,4 +1,4 @@
-"""What a dataset is, in a few values: two reports, or a resumed run and its start, show whether their data is the same."""
+"""What a dataset is, in a few values, so that one can see whether two reports or two runs had the same data."""
 
 import hashlib
 import json

@@ -9,11 +9,11 @@ import mmengine
 import torch
 from torch import Tensor
 
+from facedet.data.fingerprint import fingerprint
 from facedet.detector.config import network_to_json
 from facedet.train.configure import effective_batch
 from facedet.train.machine.distributed import is_first, wait
 from facedet.train.run import Run
-from facedet.data.fingerprint import fingerprint
 from facedet.train.stored_state import content_digest, deciding_settings, plain_values
 from facedet.weights.checkpoint import META_KEY
 from facedet.weights.torch_file import write_torch_file

@@ -7,13 +7,13 @@ from typing import Any
 from mmengine.config import Config
 
 from facedet.common.errors import UserError
+from facedet.data.fingerprint import difference, fingerprint
 from facedet.detector.config import config_name, network_to_json
 from facedet.detector.model import quiet
 from facedet.train.configure import effective_batch
 from facedet.train.machine.distributed import is_first
 from facedet.train.run import State
 from facedet.train.samples.dataset import FaceDataset
-from facedet.data.fingerprint import difference, fingerprint
 from facedet.train.stored_state import damage, deciding_settings, first_difference
 from facedet.weights.initial import Initial
 from facedet.weights.torch_file import read_torch_file
