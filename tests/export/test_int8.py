@@ -134,14 +134,17 @@ def test_layers_of_a_small_network_that_hurt_stay_in_float(unseen_images: Path, 
 
 
 @pytest.mark.full
-def test_layers_that_hurt_stay_in_float(
-    exported: dict[str, Path], quantized: Path, unseen_images: Path, tmp_path: Path
-) -> None:
+def test_layers_that_hurt_stay_in_float(exported: dict[str, Path], unseen_images: Path, tmp_path: Path) -> None:
     images = sorted(unseen_images.iterdir())
     judge = ScoreJudge(exported["fp32"], to_tensor(read_image(images[0]), (SIZE, SIZE)))
-    before, _ = judge.drop(core().compile_model(quantized, "CPU", F32), [0])
-    quantize(exported["fp32"], images, tmp_path / "int8.xml", judge=judge, max_drop=before / 2)
-    careful = core().compile_model(tmp_path / "int8.xml", "CPU", F32)
-    assert judge.drop(careful, [0])[0] <= before / 2
-    in_float, _, convolutions = describe(tmp_path / "int8.xml").origin["float_convolutions"].split()
-    assert 0 < int(in_float) < int(convolutions)
+
+    def drop(name: str) -> float:
+        return judge.drop(core().compile_model(tmp_path / name, "CPU", F32), [0])[0]
+
+    quantize(exported["fp32"], images, tmp_path / "all.xml")
+    allowed = drop("all.xml") / 2  # depends on the processor, and how many layers it takes too
+    quantize(exported["fp32"], images, tmp_path / "careful.xml", judge=judge, max_drop=allowed)
+    assert drop("careful.xml") <= allowed
+    assert describe(tmp_path / "all.xml").origin["float_convolutions"] == "0 of 65"
+    in_float, _, convolutions = describe(tmp_path / "careful.xml").origin["float_convolutions"].split()
+    assert (0 < int(in_float), convolutions) == (True, "65")
