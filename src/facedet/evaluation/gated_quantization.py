@@ -24,8 +24,7 @@ from facedet.export.interface import SHOW_ABOVE
 from facedet.export.targets import TARGETS, file_names
 from facedet.export.to_ir import save_ir
 from facedet.export.variants import UNCHANGED
-from facedet.inference.openvino_device import check_device, default_precision
-from facedet.inference.openvino_device import computes_in_bf16
+from facedet.inference.openvino_device import check_device, computes_in_bf16, default_precision
 from facedet.inference.predict import predict
 from facedet.inference.runtime import Runtime
 from facedet.inference.session import check_model, open_session

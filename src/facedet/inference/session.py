@@ -99,8 +99,8 @@ def session_loader(
 def check_model(
     path: Path, precision: str | None = None, config: str | Path | None = None, device: str | None = None
 ) -> None:
-    """Raise UserError for an unknown precision or device, a precision that the CPU lacks, no model file, one that cannot
-    be opened here, or no config.
+    """Raise UserError for an unknown precision or device, a precision that the CPU lacks, no model file, one that
+    cannot be opened here, or no config.
 
     Arguments: see `open_session`.
     """
