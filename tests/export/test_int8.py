@@ -133,6 +133,16 @@ def test_layers_of_a_small_network_that_hurt_stay_in_float(unseen_images: Path, 
     assert 0 < int(careful[0]) < int(careful[2]) == 4
 
 
+def test_weights_leave_room_for_the_sums_of_processors_without_vnni(unseen_images: Path, tmp_path: Path) -> None:
+    write_sensitive_network(tmp_path / "float.xml")
+    quantize(tmp_path / "float.xml", sorted(unseen_images.iterdir()), tmp_path / "int8.xml")
+    weights = [
+        node.data for node in read_model(tmp_path / "int8.xml").get_ops() if node.get_element_type() == ov.Type.i8
+    ]
+    assert len(weights) == 4
+    assert all(32 < np.abs(each.astype(int)).max() <= 64 for each in weights)
+
+
 @pytest.mark.full
 def test_layers_that_hurt_stay_in_float(exported: dict[str, Path], unseen_images: Path, tmp_path: Path) -> None:
     images = sorted(unseen_images.iterdir())
