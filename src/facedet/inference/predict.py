@@ -1,7 +1,7 @@
 """Detections of a model in many images; images are read ahead while the device computes."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,27 +13,34 @@ from facedet.data.image import read_image, to_tensor
 from facedet.data.structures import NO_DETECTIONS, Detections
 from facedet.inference.session import Session, to_image_detections
 
+Look = Callable[[int, np.ndarray], None]
+
 
 def predict(
-    session: Session, paths: Sequence[Path], progress: Progress = silent
+    session: Session, paths: Sequence[Path], progress: Progress = silent, look: Look | None = None
 ) -> tuple[list[Detections], dict[int, str]]:
     """Run a model on image files.
 
     Returns the detections of each image, boxes in its pixels, and the reason by index for each image that cannot be
     read, which has no detections. Raises UserError if no image can be read or if the model's output is not finite.
+
+    look: called with the index and the pixels, uint8 [h, w, 3] BGR, of each image, in several threads.
     """
     shapes: deque[tuple[int, int]] = deque()
     unreadable: dict[int, str] = {}
 
-    def read(path: Path) -> tuple[np.ndarray, tuple[int, int]] | UserError:
+    def read(numbered: tuple[int, Path]) -> tuple[np.ndarray, tuple[int, int]] | UserError:
+        k, path = numbered
         try:
             image = read_image(path)
         except UserError as error:
             return error
+        if look:
+            look(k, image)
         return to_tensor(image, session.size), image.shape[:2]
 
     def tensors() -> Iterator[np.ndarray]:
-        for k, result in enumerate(map_ahead(read, progress(paths, "evaluate"))):
+        for k, result in enumerate(map_ahead(read, enumerate(progress(paths, "evaluate")))):
             if isinstance(result, UserError):
                 unreadable[k] = str(result)
             else:
