@@ -1,6 +1,5 @@
 """The commands that use a model: detect, info, and the demo of the whole workflow."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -73,16 +72,17 @@ def detect(
 
 @verb()
 @click.argument("target", type=NameOrInput())
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
 @config_option
-def info(target: str, as_json: bool, config: str | None) -> None:
+def info(target: str, wants_json: bool, config: str | None) -> None:
     """Show size, cost, interface and origin of TARGET.
 
     TARGET is a config, a checkpoint, an ONNX file or an IR. The published card's figures are shown next to its own.
     """
+    from facedet.common.files import as_json
     from facedet.inference.info import describe
     from facedet.text.model import info_table
 
     refuse_idle_config(config, target)
     described = describe(target, config)
-    click.echo(json.dumps(asdict(described), indent=2) if as_json else info_table(described))
+    click.echo(as_json(asdict(described)).rstrip() if wants_json else info_table(described))

@@ -10,7 +10,9 @@ from facedet.common.files import sha256
 from facedet.detector.config import config_name, load_config, network_to_json
 from facedet.detector.model import build_detector, check_runs
 from facedet.export.network import DeployedDetector
-from facedet.weights.checkpoint import load_weights, read_checkpoint
+from facedet.weights.checkpoint import config_from_checkpoint, load_weights
+from facedet.weights.torch_file import read_torch_file
+from facedet.weights.training_run import training_facts
 
 
 def load_network(checkpoint: Path, config: str | Path | None = None) -> tuple[DeployedDetector, int, dict[str, str]]:
@@ -19,11 +21,13 @@ def load_network(checkpoint: Path, config: str | Path | None = None) -> tuple[De
     config: name or path of the config that it was trained with; needed only for a network with types other than this
     project's.
     """
-    network, state = read_checkpoint(checkpoint, load_config(config) if config else None)
+    content = read_torch_file(checkpoint)
+    network = config_from_checkpoint(content, checkpoint, load_config(config) if config else None)
     detector = build_detector(network)
-    load_weights(detector, state, str(checkpoint))
+    load_weights(detector, content["state_dict"], str(checkpoint))
     check_runs(detector, str(checkpoint))
-    return DeployedDetector(detector), network.input_size, _facts(network, checkpoint)
+    facts = _facts(network, checkpoint) | training_facts(content["meta"])
+    return DeployedDetector(detector), network.input_size, facts
 
 
 def _facts(config: Config, checkpoint: Path) -> dict[str, str]:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from facedet.common.errors import UserError
+from facedet.common.errors import UserError, one_line
 from facedet.weights.graph_facts import measure_preprocessing, read_network
+from facedet.weights.training_run import TRAINING
 
+_MADE, _LONGEST = ("version", "config", "date", "checkpoint", "checkpoint_sha256", TRAINING), 200  # characters
 Preprocessing = Callable[[np.ndarray], np.ndarray]  # image [1, 3, h, w] -> what the first convolution reads
 
 
@@ -47,6 +49,11 @@ def score_threshold(facts: dict[str, str], path: Path) -> float | None:
             f"{path}: its score threshold {ascii(facts['score_threshold'])[:60]} is not a number from 0 to 1"
         )
     return threshold
+
+
+def how_made(facts: dict[str, str]) -> dict[str, str]:
+    """The facts of an export that say how it was made, by name; empty if it is of another program."""
+    return {name: one_line(facts[name])[:_LONGEST] for name in _MADE if name in facts}
 
 
 def subtracts_mean(preprocessing: Preprocessing, size: tuple[int, int]) -> bool:
