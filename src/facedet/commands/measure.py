@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from facedet.commands.options import config_option, dataset_options, device_option, list_option, refuse_idle_config
+from facedet.commands.options import (
+    attributes_option,
+    config_option,
+    dataset_options,
+    device_option,
+    list_option,
+    refuse_idle_config,
+)
 from facedet.commands.paths import DATASET, FILE, NewFolder, OutputFile, OutputFolder, verb
 from facedet.common.errors import UserError
 from facedet.common.files import write_json
@@ -24,6 +31,7 @@ _COMPARISON = ("comparison.json", "comparison.html")
 @list_option("--metrics", help="One or more of coco, wider, ap64.  [default: all that are possible]")
 @click.option("--wider-ground-truth", type=DATASET, help="Folder of the four official .mat files.")
 @dataset_options
+@attributes_option
 @click.option(
     "--save-predictions",
     "predictions_folder",
@@ -44,6 +52,7 @@ def evaluate(
     format: str | None,
     classes: tuple[str, ...],
     allow_losses: bool,
+    attributes: Path | None,
     predictions_folder: Path | None,
     report: Path | None,
     json_file: Path | None,
@@ -79,6 +88,7 @@ def evaluate(
         progress=bar,
         config=config,
         device=device,
+        attributes=attributes,
     )
     click.echo(evaluation_table(evaluation))
     if predictions_folder:
@@ -94,6 +104,7 @@ def evaluate(
 @click.argument("second", type=FILE)
 @click.argument("dataset", type=DATASET)
 @dataset_options
+@attributes_option
 @click.option("--threshold", type=float, help="Score above which a detection counts.  [default: 0.3]")
 @click.option(
     "--report", type=OutputFolder(_COMPARISON), help="Folder for comparison.html, with crops of gained and lost faces."
@@ -109,6 +120,7 @@ def compare(
     format: str | None,
     classes: tuple[str, ...],
     allow_losses: bool,
+    attributes: Path | None,
     threshold: float | None,
     report: Path | None,
     device: str | None,
@@ -127,7 +139,7 @@ def compare(
     refuse_idle_config(config, first, second)
     limit = SHOW_ABOVE if threshold is None else threshold
     source = DatasetSource(dataset, images, names, format, classes=classes, allow_losses=allow_losses)
-    comparison = compare_models((first, second), source, limit, bar, config, device)
+    comparison = compare_models((first, second), source, limit, bar, config, device, attributes)
     click.echo(comparison_table(comparison))
     if report:
         click.echo(f"wrote {write_comparison(comparison, report)}")

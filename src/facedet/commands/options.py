@@ -58,6 +58,15 @@ def config_option(verb: Callable) -> Callable:
     )(verb)
 
 
+def attributes_option(verb: Callable) -> Callable:
+    """--attributes, for the verbs that measure in groups of faces."""
+    return click.option(
+        "--attributes",
+        type=FILE,
+        help="CSV file with attributes of images or faces, to measure by (docs/evaluation.md).",
+    )(verb)
+
+
 def device_option(verb: Callable) -> Callable:
     """--device, for the verbs that run models."""
     return click.option(

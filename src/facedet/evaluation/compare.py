@@ -9,12 +9,18 @@ import numpy as np
 
 from facedet.common.errors import UserError
 from facedet.common.progress import Progress, silent, step
+from facedet.common.report_facts import ReportFacts, report_facts
 from facedet.data.dataset import DatasetSource, read_dataset
+from facedet.data.reported import reported_dataset
 from facedet.data.structures import Detections, Photo
-from facedet.evaluation.metrics.faces import BoxInImage, false_positives, is_detected
+from facedet.evaluation.attributes import every_division, read_attributes
+from facedet.evaluation.image_facts import face_facts
+from facedet.evaluation.metrics.faces import BoxInImage, false_positives
 from facedet.evaluation.metrics.heights import HEIGHT_EDGES
+from facedet.evaluation.slices import ComparedSlice, compare_slices, detected_faces
 from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.predict import predict
+from facedet.inference.reported import reported_model
 from facedet.inference.runtime import Runtime
 from facedet.inference.session import check_model, open_session
 
@@ -38,7 +44,8 @@ class Comparison:
 
     gained, lost: faces that only the second, or only the first, model detects, largest first. false_positives: of the
     first and of the second model, in descending order of score. left_out: images and boxes that were not used, and why.
-    runtimes: what each model computed on.
+    runtimes: what each model computed on. about: what was compared, and how.
+    slices: the recall of both in groups of faces; empty where they were not asked for.
     """
 
     first: str
@@ -51,6 +58,8 @@ class Comparison:
     photos: list[Photo] = field(repr=False)
     left_out: list[str] = field(default_factory=list)
     runtimes: list[Runtime] = field(default_factory=list)
+    about: ReportFacts | None = None
+    slices: list[ComparedSlice] = field(default_factory=list)
 
     def as_dict(self) -> dict:
         """Plain values for JSON."""
@@ -71,7 +80,10 @@ class Comparison:
             "images": len(self.photos),
             "runtimes": [asdict(runtime) for runtime in self.runtimes],
         }
-        return {**head, "by_height": sizes, **counts, **listed, "left_out": self.left_out}
+        about = self.about.as_dict() if self.about else None
+        slices = [asdict(each) for each in self.slices]
+        tail = {"left_out": self.left_out, "slices": slices, "about": about}
+        return {**head, "by_height": sizes, **counts, **listed, **tail}
 
 
 def compare_models(
@@ -81,27 +93,44 @@ def compare_models(
     progress: Progress = silent,
     config: str | Path | None = None,
     device: str | None = None,
+    attributes: str | Path | None = None,
 ) -> Comparison:
     """Run both models on a dataset and compare which annotated faces they detect. Raises UserError.
 
     threshold: a face counts as detected if a detection with a higher score matches it. config: of the checkpoints, as
-    for `load_network`. device: of both, as for `open_session`.
+    for `load_network`. device: of both, as for `open_session`. attributes: a CSV file, as for `read_attributes`.
     """
     if not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
     for path in models:
         check_model(path, config=config, device=device)
-    dataset = read_dataset(DatasetSource.of(source, "val"), progress)
+    table = read_attributes(Path(attributes)) if attributes else None
+    source = DatasetSource.of(source, "val")
+    dataset = read_dataset(source, progress)
     sessions = [open_session(path, config=config, device=device) for path in models]
     paths = [photo.path for photo in dataset.photos]
-    (first, unreadable), (second, unreadable_later) = (predict(session, paths, progress) for session in sessions)
+    facts = [np.zeros((0, 3), np.float32)] * len(paths)
+
+    def look(k: int, image: np.ndarray) -> None:
+        facts[k] = face_facts(image, dataset.photos[k].boxes)
+
+    (first, unreadable), (second, unreadable_later) = (
+        predict(session, paths, progress, each) for session, each in zip(sessions, (look, None), strict=True)
+    )
     unreadable |= unreadable_later
     kept = [k for k in range(len(paths)) if k not in unreadable]
     photos = [dataset.photos[k] for k in kept]
     detections = [[of_model[k] for k in kept] for of_model in (first, second)]
     with step(progress, "compare"):
         done = compare_detections(models, threshold, photos, detections, [*dataset.skipped, *unreadable.values()])
-    return replace(done, runtimes=[session.runtime for session in sessions])
+    with step(progress, "slices"):
+        divisions, notes = every_division(photos, [facts[k] for k in kept], table)
+        first_hits, second_hits = (detected_faces(photos, of_model, threshold) for of_model in detections)
+        slices = compare_slices(photos, divisions, (first_hits, second_hits))
+    compared = [reported_model(session, threshold) for session in sessions]
+    about = report_facts(compared, [reported_dataset(source, photos)])
+    runtimes, left_out = [session.runtime for session in sessions], [*done.left_out, *notes]
+    return replace(done, runtimes=runtimes, about=about, slices=slices, left_out=left_out)
 
 
 def compare_detections(
@@ -113,7 +142,7 @@ def compare_detections(
 ) -> Comparison:
     """Compare what two models detected. detections: of each model, for each photo."""
     faces = [BoxInImage(k, box) for k, photo in enumerate(photos) for box in photo.boxes[~photo.ignored]]
-    first, second = (_detected(photos, of_model, threshold) for of_model in detections)
+    first, second = (detected_faces(photos, of_model, threshold) for of_model in detections)
     gained, lost = second & ~first, first & ~second
     heights = np.array([face.height for face in faces])
     sizes = []
@@ -133,12 +162,6 @@ def compare_detections(
         photos,
         left_out,
     )
-
-
-def _detected(photos: list[Photo], detections: list[Detections], threshold: float) -> np.ndarray:
-    """For each face of all photos that is not ignored: whether it is detected."""
-    masks = [is_detected(p, d, threshold)[~p.ignored] for p, d in zip(photos, detections, strict=True)]
-    return np.concatenate([np.zeros(0, bool), *masks])
 
 
 def _largest_first(faces: Sequence[BoxInImage], selected: np.ndarray) -> list[BoxInImage]:

@@ -16,6 +16,7 @@ from facedet.data.structures import Detections, Photo
 from facedet.evaluation.evaluate import Evaluation
 from facedet.evaluation.metrics.curve import Curve
 from facedet.evaluation.metrics.faces import BoxInImage
+from facedet.evaluation.slices import FEWEST_FACES, FEWEST_IMAGES
 from facedet.inference.draw import AMBER, RED, draw_boxes, grid
 
 matplotlib.use("Agg")
@@ -39,12 +40,31 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
         Path(__file__).with_name("evaluation.html"),
         folder,
         evaluation.as_dict(),
+        about=evaluation.about,
         evaluation=evaluation,
         rows=metric_rows(evaluation.metrics),
         curves=in_base64((folder / "curves.png").read_bytes()),
         misses=_figures(evaluation, evaluation.misses, missed),
         false_positives=_figures(evaluation, evaluation.false_positives, wrong),
+        slices=evaluation.slices,
+        worst_slices=_worst_slices(evaluation),
+        fewest_faces=FEWEST_FACES,
+        fewest_images=FEWEST_IMAGES,
     )
+
+
+def _worst_slices(evaluation: Evaluation) -> list[dict]:
+    """Each of the worst slices, and the figures of its misses and false alarms."""
+    drawn = []
+    for worst in evaluation.slices.worst if evaluation.slices else []:
+        boxes = [*worst.misses, *worst.false_positives]
+        crops = [
+            crop
+            for of_kind, colour in ((worst.misses, RED), (worst.false_positives, AMBER))
+            for crop in draw_crops(evaluation.photos, of_kind, colour)
+        ]
+        drawn.append({"slice": worst.slice, "figures": _figures(evaluation, boxes, crops)})
+    return drawn
 
 
 def _figures(

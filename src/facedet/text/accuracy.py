@@ -9,6 +9,7 @@ from facedet.evaluation.evaluation_report import metric_rows
 from facedet.evaluation.metrics.heights import height_range
 from facedet.evaluation.reproduce import CardFigure
 from facedet.text.columns import columns
+from facedet.text.slices import compared_slices_table, slices_table
 
 
 def evaluation_table(done: Evaluation) -> str:
@@ -23,6 +24,7 @@ def evaluation_table(done: Evaluation) -> str:
     classes = describe_classes(done.photos)
     computed = [f"computed on {done.runtime}"] if done.runtime else []
     lines = [head, *computed, *([classes] if classes else []), columns(metric_rows(done.metrics)), "", columns(rows)]
+    lines += ["", slices_table(done.slices)] if done.slices else []
     return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
 
 
@@ -35,6 +37,7 @@ def comparison_table(done: Comparison) -> str:
     head = f"{len(done.photos)} images, from {done.first} to {done.second}"
     lines = [head, *dict.fromkeys(f"computed on {each}" for each in done.runtimes), columns(rows)]
     lines += [f"faces: {len(done.gained)} gained, {len(done.lost)} lost; false positives: {first} before, {second} now"]
+    lines += ["", compared_slices_table(done.slices)] if done.slices else []
     return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
 
 
