@@ -14,7 +14,7 @@ from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.reported import reported_dataset
 from facedet.data.structures import Detections, Photo
 from facedet.evaluation.attributes import every_division, read_attributes
-from facedet.evaluation.image_facts import face_facts
+from facedet.evaluation.image_facts import FactsOfPhotos
 from facedet.evaluation.metrics.faces import BoxInImage, false_positives
 from facedet.evaluation.metrics.heights import HEIGHT_EDGES
 from facedet.evaluation.slices import ComparedSlice, compare_slices, detected_faces
@@ -109,14 +109,9 @@ def compare_models(
     dataset = read_dataset(source, progress)
     sessions = [open_session(path, config=config, device=device) for path in models]
     paths = [photo.path for photo in dataset.photos]
-    facts = [np.zeros((0, 3), np.float32)] * len(paths)
-
-    def look(k: int, image: np.ndarray) -> None:
-        facts[k] = face_facts(image, dataset.photos[k].boxes)
-
-    (first, unreadable), (second, unreadable_later) = (
-        predict(session, paths, progress, each) for session, each in zip(sessions, (look, None), strict=True)
-    )
+    pixels = FactsOfPhotos(dataset.photos)
+    first, unreadable = predict(sessions[0], paths, progress, pixels.look)
+    second, unreadable_later = predict(sessions[1], paths, progress)
     unreadable |= unreadable_later
     kept = [k for k in range(len(paths)) if k not in unreadable]
     photos = [dataset.photos[k] for k in kept]
@@ -124,7 +119,7 @@ def compare_models(
     with step(progress, "compare"):
         done = compare_detections(models, threshold, photos, detections, [*dataset.skipped, *unreadable.values()])
     with step(progress, "slices"):
-        divisions, notes = every_division(photos, [facts[k] for k in kept], table)
+        divisions, notes = every_division(photos, pixels.of(kept), table)
         first_hits, second_hits = (detected_faces(photos, of_model, threshold) for of_model in detections)
         slices = compare_slices(photos, divisions, (first_hits, second_hits))
     compared = [reported_model(session, threshold) for session in sessions]

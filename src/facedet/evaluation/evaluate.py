@@ -15,7 +15,7 @@ from facedet.data.dataset import DatasetSource, check_source, read_dataset
 from facedet.data.reported import reported_dataset
 from facedet.data.structures import NO_DETECTIONS, Detections, Photo
 from facedet.evaluation.attributes import every_division, read_attributes
-from facedet.evaluation.image_facts import face_facts
+from facedet.evaluation.image_facts import FactsOfPhotos
 from facedet.evaluation.metrics.coco import average_precision
 from facedet.evaluation.metrics.curve import Curve
 from facedet.evaluation.metrics.faces import BoxInImage, false_positives, missed_faces
@@ -143,17 +143,13 @@ def evaluate(
         assert model is not None
         session = open_session(model, config=config, device=device)
         runtime, measured = session.runtime, reported_model(session, SHOW_ABOVE)
-        started, facts = time.monotonic(), [np.zeros((0, 3), np.float32)] * len(photos)
-
-        def look(k: int, image: np.ndarray) -> None:
-            facts[k] = face_facts(image, photos[k].boxes)
-
-        detections, unreadable = predict(session, [p.path for p in photos], progress, look)
+        started, pixels = time.monotonic(), FactsOfPhotos(photos)
+        detections, unreadable = predict(session, [p.path for p in photos], progress, pixels.look)
         speed = len(photos) / (time.monotonic() - started)
         left_out += unreadable.values()
         detections = [d for k, d in enumerate(detections) if k not in unreadable]
+        facts = pixels.of(k for k in range(len(photos)) if k not in unreadable)
         photos = [p for k, p in enumerate(photos) if k not in unreadable]
-        facts = [each for k, each in enumerate(facts) if k not in unreadable]
     wanted = metrics or [m for m in METRICS if (m != "coco" or source) and (m != "wider" or truth)]
     with step(progress, "measure"):
         done = evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)

@@ -3,11 +3,31 @@
 They are measured at the face, not over the image: a face against the light is dark in a bright image.
 """
 
+from collections.abc import Iterable, Sequence
+
 import cv2
 import numpy as np
 
+from facedet.data.structures import Photo
+
 SHARP_SIDE = 64  # pixels: faces are compared at this size, and smaller ones say nothing about blur
 NOT_MEASURED = np.float32(np.nan)
+
+
+class FactsOfPhotos:
+    """Collects `face_facts` of the faces of each photo while a model runs on the images: `look` is for `predict`."""
+
+    def __init__(self, photos: Sequence[Photo]):
+        self._photos = photos
+        self._found = [np.zeros((0, 3), np.float32)] * len(photos)
+
+    def look(self, k: int, image: np.ndarray) -> None:
+        """Measure the faces of a photo. image: uint8 [h, w, 3] BGR."""
+        self._found[k] = face_facts(image, self._photos[k].boxes)
+
+    def of(self, kept: Iterable[int]) -> list[np.ndarray]:
+        """The facts of some photos."""
+        return [self._found[k] for k in kept]
 
 
 def face_facts(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -116,6 +116,7 @@ def measure_slices(
     """
     near = [nearby(*pair) for pair in zip(photos, detections, strict=True)]
     matched = [image.match(image.counts) for image in near]
+    none = [image.match(np.zeros(len(image.counts), bool)) for image in near]
     alarms = np.array([int((m.wrong & (m.scores > threshold)).sum()) for m in matched])
     hit = detected_faces(photos, detections, threshold)
     recall = float(hit.mean()) if len(hit) else None
@@ -125,7 +126,7 @@ def measure_slices(
     slices = []
     for division, columns in tables.parts():
         inside = _has_slice(division, faces[:, columns])
-        aps = _aps(division, near, matched, inside)
+        aps = _aps(division, near, matched, none, inside)
         for k, column in enumerate(columns):
             if inside[:, k].any():
                 counts = hits[:, column], faces[:, column], sampled[:, column]
@@ -141,11 +142,16 @@ def _has_slice(division: Division, faces: np.ndarray) -> np.ndarray:
 
 
 def _aps(
-    division: Division, near: Sequence[Nearby], matched: Sequence[Matched], inside: np.ndarray
+    division: Division,
+    near: Sequence[Nearby],
+    matched: Sequence[Matched],
+    none: Sequence[Matched],
+    inside: np.ndarray,
 ) -> list[float | None]:
-    """AP50 of each group; of images, where the division is one of images. matched: with all faces that count."""
+    """AP50 of each group; of images, where the division is one of images. matched: with all faces that count. none:
+    with none of them."""
     if division.of_images is None:
-        return ap_of_faces(near, division.of_faces, inside.shape[1])
+        return ap_of_faces(near, none, division.of_faces, inside.shape[1])
     faces = np.array([int(image.counts.sum()) for image in near])
     return [ap_of_images([matched[k] for k in np.flatnonzero(of)], int(faces[of].sum())) for of in inside.T]
 
@@ -274,8 +280,8 @@ def _worst(
         chosen = division.of_faces == division.groups.index(each.name)
         missed = [BoxInImage(int(image[k]), boxes[k]) for k in np.flatnonzero(chosen & ~hit)]
         indices = np.unique(image[chosen]).tolist()
-        found = [detections[k].above(threshold) for k in indices]
-        wrong = false_positives([photos[k] for k in indices], found, SHOWN_BOXES)
+        found = (detections[k].above(threshold) for k in indices)
+        wrong = false_positives((photos[k] for k in indices), found, SHOWN_BOXES)
         yield WorstSlice(
             each,
             heapq.nlargest(SHOWN_BOXES, missed, key=lambda face: face.height),

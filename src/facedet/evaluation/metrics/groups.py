@@ -50,16 +50,24 @@ def ap_of_images(images: Sequence[Matched], faces: int) -> float | None:
     return curve_of(images, faces).area if faces else None
 
 
-def ap_of_faces(images: Sequence[Nearby], group: np.ndarray, groups: int) -> list[float | None]:
-    """AP of each group of faces. group: int [faces], of each face that counts, image by image."""
-    matched: list[list[Matched]] = [[] for _ in range(groups)]
-    begin = 0
-    for image in images:
-        here = np.full(len(image.counts), -1)
-        end = begin + int(image.counts.sum())
-        here[image.counts], begin = group[begin:end], end
-        none = image.match(np.zeros(len(here), bool))  # of every group that has no face here
-        for k, of_group in enumerate(matched):
-            of_group.append(image.match(here == k) if (here == k).any() else none)
-    sizes = np.bincount(group, minlength=groups)
-    return [curve_of(of_group, int(n)).area if n else None for of_group, n in zip(matched, sizes, strict=True)]
+def ap_of_faces(
+    images: Sequence[Nearby], none: Sequence[Matched], group: np.ndarray, groups: int
+) -> list[float | None]:
+    """AP of each group of faces. none: what `match` gave without any face that counts. group: int [faces], of each face
+    that is not ignored, image by image."""
+    of_images = np.split(group, np.cumsum([np.count_nonzero(image.counts) for image in images])[:-1])
+    sizes, aps = np.bincount(group, minlength=groups), []
+    for k, size in enumerate(sizes):
+        matched = [
+            image.match(_spread(of_image == k, image.counts)) if k in of_image else without
+            for image, without, of_image in zip(images, none, of_images, strict=True)
+        ]
+        aps.append(curve_of(matched, int(size)).area if size else None)
+    return aps
+
+
+def _spread(chosen: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Which of all faces of an image are chosen, bool [n]. chosen: of those that count."""
+    faces = np.zeros(len(counts), bool)
+    faces[counts] = chosen
+    return faces
