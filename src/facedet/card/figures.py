@@ -8,20 +8,17 @@ Row = tuple[str, ...]
 _WORST = 8  # slices that a card lists
 
 
-def metric_rows(evaluation: Mapping[str, Any]) -> list[Row]:
+def metric_rows(evaluation: Mapping[str, Any]) -> Sequence[Row]:
     """Name, value and interval of each metric."""
-    intervals = _at(evaluation, "intervals", "of")
+    intervals = _dict(_at(evaluation, "intervals", "of"))
     values = {"ap64": evaluation.get("ap64")}
     for name in ("coco", "wider"):
         values |= {f"{name} {key}": value for key, value in _dict(evaluation.get(name)).items()}
-    return [
-        (name, percent(value), _interval(_dict(intervals).get(name)))
-        for name, value in values.items()
-        if _is_number(value)
-    ]
+    stated = {name: value for name, value in values.items() if _is_number(value)}
+    return [(name, percent(value), _interval(intervals.get(name))) for name, value in stated.items()]
 
 
-def height_rows(evaluation: Mapping[str, Any]) -> list[Row]:
+def height_rows(evaluation: Mapping[str, Any]) -> Sequence[Row]:
     """Face heights in pixels, number of faces and AP50."""
     rows = []
     for each in _dicts(evaluation.get("ap50_by_height")):
@@ -32,7 +29,7 @@ def height_rows(evaluation: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def slice_rows(evaluation: Mapping[str, Any]) -> list[Row]:
+def slice_rows(evaluation: Mapping[str, Any]) -> Sequence[Row]:
     """The slices with the lowest recall: division and group, faces, recall, its interval, AP50."""
     judged = [each for each in _dicts(_at(evaluation, "slices", "slices")) if _is_number(each.get("recall"))]
     judged.sort(key=lambda each: each["recall"])
@@ -48,7 +45,7 @@ def slice_rows(evaluation: Mapping[str, Any]) -> list[Row]:
     ]
 
 
-def threshold_rows(evaluation: Mapping[str, Any]) -> list[Row]:
+def threshold_rows(evaluation: Mapping[str, Any]) -> Sequence[Row]:
     """Threshold, precision, recall and false alarms an image, each with its interval, and why it is listed."""
     rows = []
     for each in _dicts(_at(evaluation, "thresholds", "rows")):
@@ -62,7 +59,13 @@ def threshold_rows(evaluation: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
-def parity_rows(parity: Mapping[str, Any]) -> list[Row]:
+def own_threshold(evaluation: Mapping[str, Any]) -> str:
+    """The model's own threshold in words, empty if the report does not state it."""
+    stated = _at(evaluation, "thresholds", "own")
+    return stated if isinstance(stated, str) else ""
+
+
+def parity_rows(parity: Mapping[str, Any]) -> Sequence[Row]:
     """The compared files, the verdict and why."""
     return [
         (
@@ -75,7 +78,7 @@ def parity_rows(parity: Mapping[str, Any]) -> list[Row]:
     ]
 
 
-def variant_rows(quantization: Mapping[str, Any]) -> list[Row]:
+def variant_rows(quantization: Mapping[str, Any]) -> Sequence[Row]:
     """Name, size, images/s and figures of each form of the model."""
     return [
         (
@@ -88,7 +91,7 @@ def variant_rows(quantization: Mapping[str, Any]) -> list[Row]:
     ]
 
 
-def dataset_rows(report: Mapping[str, Any]) -> list[Row]:
+def dataset_rows(report: Mapping[str, Any]) -> Sequence[Row]:
     """Role, path, list, images, faces and fingerprint of each dataset that a report states."""
     return [
         (

@@ -1,7 +1,7 @@
 """Write the card of a model from what its file and the reports about it state. ONNX files and IRs need no torch."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ def _values(info: Info, digests: Mapping[str, str], reports: Reports) -> dict[st
     }
 
 
-def _model_rows(info: Info, digests: Mapping[str, str]) -> list[figures.Row]:
+def _model_rows(info: Info, digests: Mapping[str, str]) -> Sequence[figures.Row]:
     stored = "constants" if info.interface else "parameters"
     rows = [(f"SHA-256 of {name}", digest) for name, digest in digests.items()]
     rows += [(stored, f"{info.parameters:,}"), ("GFLOPs for an image", f"{info.gflops:.1f}")]
@@ -89,8 +89,8 @@ def _model_rows(info: Info, digests: Mapping[str, str]) -> list[figures.Row]:
 
 def _threshold(info: Info, evaluation: Mapping[str, Any]) -> str:
     """The operating point in words: of the file, or else as an evaluation of it states it."""
-    stated = getattr(info, "threshold", "") or (evaluation.get("thresholds") or {}).get("own")
-    return str(stated) if stated else f"threshold {NOT_STATED}"
+    stated = getattr(info, "threshold", "") or figures.own_threshold(evaluation)
+    return stated or f"threshold {NOT_STATED}"
 
 
 def _licence(weights: str) -> str:
@@ -100,7 +100,7 @@ def _licence(weights: str) -> str:
     return f"ImageNet; its licence is {NOT_STATED}" if PREFIX in weights else NOT_STATED
 
 
-def _training_rows(info: Info, reports: Reports) -> list[figures.Row]:
+def _training_rows(info: Info, reports: Reports) -> Sequence[figures.Row]:
     """The recipe and the result of the training."""
     record, summary = info.training, reports.training
     rows: dict[str, Any] = {}
@@ -117,11 +117,11 @@ def _training_rows(info: Info, reports: Reports) -> list[figures.Row]:
     return [(name, NOT_STATED if value is None else str(value)) for name, value in rows.items()]
 
 
-def _data_rows(info: Info, reports: Reports) -> list[figures.Row]:
+def _data_rows(info: Info, reports: Reports) -> Sequence[figures.Row]:
     """Role, name, images, faces, fingerprint and licence of what was trained and validated on."""
     record = info.training
     used = {"training": record.train, "validation": record.val} if record else {}
-    rows = [
+    rows: list[figures.Row] = [
         (role, each.name or NOT_STATED, figures.count(each.images), figures.count(each.faces), each.digest)
         for role, each in used.items()
         if each
@@ -136,7 +136,7 @@ def _commands(reports: Reports) -> list[str]:
     return [one_line(each) for each in stated if isinstance(each, str) and "facedet" in each]
 
 
-def _versions(info: Info, reports: Reports) -> list[figures.Row]:
+def _versions(info: Info, reports: Reports) -> Sequence[figures.Row]:
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     rows = [("this card", now, f"face-detection-0206 {version('face-detection-0206')}")]
     if info.interface:

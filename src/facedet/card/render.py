@@ -25,7 +25,7 @@ def as_markdown(values: Mapping[str, Any]) -> str:
 
 def as_html(values: Mapping[str, Any]) -> str:
     """The text as a page of HTML."""
-    environment = _environment()
+    environment = _environment(finalize=_in_one_line)
     body = Markup(environment.get_template("model_card.jinja").render(blocks="html.jinja", **values))
     return environment.get_template("model_card.html").render(body=body, title=values["name"])
 
@@ -44,6 +44,10 @@ def _environment(**settings: Any) -> jinja2.Environment:
 def _escaped(value: Any) -> Markup:
     """Text in which Markdown finds nothing to interpret; what a macro or a filter made is kept."""
     return value if isinstance(value, Markup) else Markup(_SPECIAL.sub(r"\\\1", one_line(str(value))))
+
+
+def _in_one_line(value: Any) -> Any:
+    return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _span(value: Any) -> Markup:

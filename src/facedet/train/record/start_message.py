@@ -21,7 +21,8 @@ def print_start(run: Run, target: str) -> None:
     note = f" ({left_out} images or boxes left out, see the log)" if left_out else ""
     print(
         f"{config_name(cfg)} at {cfg.input_size}x{cfg.input_size} on {run.device} in {run.precision} from "
-        f"{run.start}\ntraining on {train} ({views} views per epoch), validating on {val}{note}{counted}{begins}\n{target}",
+        f"{run.start}\ntraining on {train} ({views} views per epoch), validating on {val}{note}{counted}{begins}"
+        f"\n{target}",
         flush=True,
     )
     for line in run.warnings:
