@@ -56,7 +56,8 @@ def test_evaluate_and_compare(exported: dict[str, Path], drawn: Path, found: dic
     assert model["threshold"] == content["slices"]["threshold"] == 0.3
     assert (model["precision"], model["device"].split()[0]) == ("f32", "CPU")
     assert model["made"]["checkpoint"] == "best.pth"
-    assert re.match(r"epoch \d+ of \d+, seed 0, \d{8}_\d{6}, trained on 24 images \(.{12}\)", model["made"]["training"])
+    assert re.match(r"\d+ of \d+$", model["made"]["epoch"])
+    assert "24 images" in model["made"]["trained on"]
     assert content["about"]["datasets"] == [{"path": str(val), "list": "", "role": "dataset", "fingerprint": found}]
     assert {"face height, px", "brightness of the face, 0 to 255", "attribute light"} <= {
         each["by"] for each in content["slices"]["slices"]
@@ -71,7 +72,7 @@ def test_a_checkpoint_states_its_run_as_its_exports_do(trained: Path, drawn: Pat
     best = trained / "best.pth"
     run("evaluate", best, drawn / "val.json", "--metrics", "coco", "--report", tmp_path / "out")
     (model,) = assert_about(tmp_path / "out", "evaluation", best)["about"]["models"]
-    assert model["made"]["training"].startswith("epoch ")
+    assert re.match(r"\d+ of \d+$", model["made"]["epoch"])
     run("info", best, "--json")
 
 

@@ -15,7 +15,7 @@ from facedet.commands.export import export, parity
 from facedet.commands.measure import benchmark, compare, evaluate, reproduce
 from facedet.commands.quantize import quantize
 from facedet.commands.train import train
-from facedet.commands.use import demo, detect, info
+from facedet.commands.use import card, demo, detect, info
 from facedet.commands.weights import fetch, import_
 from facedet.common.errors import UserError, one_line
 from facedet.common.extras import require_train
@@ -84,7 +84,7 @@ def main() -> None:
 
 _COMMANDS = (
     *(demo, data, fetch, import_, train, export, quantize, parity),
-    *(evaluate, compare, reproduce, benchmark, detect, info),
+    *(evaluate, compare, reproduce, benchmark, detect, info, card),
 )
 for _command in _COMMANDS:
     main.add_command(_command)

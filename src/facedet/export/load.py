@@ -3,6 +3,7 @@
 import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -12,7 +13,7 @@ from facedet.detector.model import build_detector, check_runs
 from facedet.export.network import DeployedDetector
 from facedet.weights.checkpoint import config_from_checkpoint, load_weights
 from facedet.weights.torch_file import read_torch_file
-from facedet.weights.training_run import training_facts
+from facedet.weights.training_record import TRAINING, record_of
 
 
 def load_network(checkpoint: Path, config: str | Path | None = None) -> tuple[DeployedDetector, int, dict[str, str]]:
@@ -26,12 +27,11 @@ def load_network(checkpoint: Path, config: str | Path | None = None) -> tuple[De
     detector = build_detector(network)
     load_weights(detector, content["state_dict"], str(checkpoint))
     check_runs(detector, str(checkpoint))
-    facts = _facts(network, checkpoint) | training_facts(content["meta"])
-    return DeployedDetector(detector), network.input_size, facts
+    return DeployedDetector(detector), network.input_size, _facts(network, checkpoint, content["meta"])
 
 
-def _facts(config: Config, checkpoint: Path) -> dict[str, str]:
-    rule = config.model.test_cfg
+def _facts(config: Config, checkpoint: Path, meta: dict[str, Any]) -> dict[str, str]:
+    rule, training = config.model.test_cfg, record_of(meta, config_name(config))
     return {
         "version": version("face-detection-0206"),
         "config": config_name(config),
@@ -42,4 +42,5 @@ def _facts(config: Config, checkpoint: Path) -> dict[str, str]:
         "score_threshold": str(rule.score_thr),
         "iou_threshold": str(rule.nms.iou_threshold),
         "max_boxes": str(rule.max_per_img),
+        **({TRAINING: training.to_json()} if training else {}),
     }

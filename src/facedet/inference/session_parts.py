@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from facedet.common.errors import UserError, one_line
 from facedet.weights.graph_facts import measure_preprocessing, read_network
-from facedet.weights.training_run import TRAINING
+from facedet.weights.training_record import TRAINING, TrainingRecord
 
-_MADE, _LONGEST = ("version", "config", "date", "checkpoint", "checkpoint_sha256", TRAINING), 200  # characters
+_MADE, _LONGEST = ("config", "checkpoint", "checkpoint_sha256"), 200  # characters
 Preprocessing = Callable[[np.ndarray], np.ndarray]  # image [1, 3, h, w] -> what the first convolution reads
 
 
@@ -52,8 +53,12 @@ def score_threshold(facts: dict[str, str], path: Path) -> float | None:
 
 
 def how_made(facts: dict[str, str]) -> dict[str, str]:
-    """The facts of an export that say how it was made, by name; empty if it is of another program."""
-    return {name: one_line(facts[name])[:_LONGEST] for name in _MADE if name in facts}
+    """The facts of a model that say how it was made, by name; empty if it is of another program. Damage to those about
+    the training is no error: reports are made without them."""
+    own = {name: facts[name] for name in _MADE if name in facts}
+    with suppress(ValueError):
+        own |= TrainingRecord.from_json(facts[TRAINING]).facts() if TRAINING in facts else {}
+    return {name: one_line(value)[:_LONGEST] for name, value in own.items()}
 
 
 def subtracts_mean(preprocessing: Preprocessing, size: tuple[int, int]) -> bool:
