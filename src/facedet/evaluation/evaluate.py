@@ -12,6 +12,9 @@ from facedet.common.errors import UserError
 from facedet.common.progress import Progress, silent, step
 from facedet.data.dataset import DatasetSource, check_source, read_dataset
 from facedet.data.structures import NO_DETECTIONS, Detections, Photo
+from facedet.evaluation.draws import Draws, Prints, keep_prints, read_prints
+from facedet.evaluation.intervals import Intervals, evaluation_intervals
+from facedet.evaluation.metrics.bootstrap import RESAMPLES
 from facedet.evaluation.metrics.coco import average_precision
 from facedet.evaluation.metrics.curve import Curve
 from facedet.evaluation.metrics.faces import BoxInImage, false_positives, missed_faces
@@ -45,7 +48,7 @@ class Evaluation:
     misses: the largest missed faces. false_positives: those with the highest scores. photos: the evaluated images;
     empty if only the official ground truth was given. names, detections: `event/file` and the detections of each image.
     left_out: images and boxes that were not used, and why. images_per_second: of reading and inference together.
-    runtime: what the model computed on, None for stored predictions.
+    runtime: what the model computed on, None for stored predictions. intervals: of the figures; None if not asked for.
     """
 
     source: str
@@ -60,6 +63,7 @@ class Evaluation:
     left_out: list[str]
     images_per_second: float | None = None
     runtime: Runtime | None = None
+    intervals: Intervals | None = None
 
     def as_dict(self) -> dict:
         """Plain values for JSON."""
@@ -73,6 +77,7 @@ class Evaluation:
             "images": len(self.detections),
             "images_per_second": self.images_per_second,
             "runtime": asdict(self.runtime) if self.runtime else None,
+            "intervals": self.intervals.as_dict() if self.intervals else None,
         }
         boxes = {key: [self._box_as_dict(box) for box in listed] for key, listed in worst.items()}
         return {**self.metrics, **head, "ap50_by_height": heights, **boxes, "left_out": self.left_out}
@@ -93,12 +98,14 @@ def evaluate(
     progress: Progress = silent,
     config: str | Path | None = None,
     device: str | None = None,
+    resamples: int = RESAMPLES,
 ) -> Evaluation:
     """Evaluate a model, or stored predictions, on a dataset (or just its path). Raises UserError.
 
     metrics: some of METRICS; empty for all that the inputs allow. wider_ground_truth: folder of the four official .mat
     files. predictions: as for `read_predictions`; with wider_ground_truth they need no dataset and no images. config:
-    of a checkpoint, as for `load_network`. device: as for `open_session`.
+    of a checkpoint, as for `load_network`. device: as for `open_session`. resamples: of the images, for the intervals;
+    0 for none.
     """
     model, predictions, wider_ground_truth = (Path(p) if p else None for p in (model, predictions, wider_ground_truth))
     source = DatasetSource.of(source, "val") if source else None
@@ -112,6 +119,7 @@ def evaluate(
     photos = list(dataset.photos) if dataset else []
     left_out = list(dataset.skipped) if dataset else []
     speed = runtime = None
+    prints: Prints = {}
     if predictions:
         names = truth.names if truth else []
         paths = [p.path for p in photos] if dataset else [Path(f"{name}.jpg") for name in names]
@@ -125,7 +133,8 @@ def evaluate(
         session = open_session(model, config=config, device=device)
         runtime = session.runtime
         started = time.monotonic()
-        detections, unreadable = predict(session, [p.path for p in photos], progress)
+        look = keep_prints(prints) if resamples else None
+        detections, unreadable = predict(session, [p.path for p in photos], progress, look)
         speed = len(photos) / (time.monotonic() - started)
         left_out += unreadable.values()
         detections = [d for k, d in enumerate(detections) if k not in unreadable]
@@ -133,6 +142,11 @@ def evaluate(
     wanted = metrics or [m for m in METRICS if (m != "coco" or source) and (m != "wider" or truth)]
     with step(progress, "measure"):
         done = evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
+    if resamples:
+        paths = [p.path for p in photos] or [Path(name) for name in done.names]
+        draws = Draws.of(paths, prints or read_prints(paths, progress), resamples)
+        with step(progress, "resample"):
+            done = replace(done, intervals=evaluation_intervals(photos, detections, truth, wanted, draws))
     return replace(done, runtime=runtime)
 
 

@@ -14,6 +14,7 @@ from facedet.common.page import as_jpeg, in_base64, write_report
 from facedet.data.image import read_image, write_png
 from facedet.data.structures import Detections, Photo
 from facedet.evaluation.evaluate import Evaluation
+from facedet.evaluation.intervals import height_name
 from facedet.evaluation.metrics.curve import Curve
 from facedet.evaluation.metrics.faces import BoxInImage
 from facedet.inference.draw import AMBER, RED, draw_boxes, grid
@@ -41,6 +42,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
         evaluation.as_dict(),
         evaluation=evaluation,
         rows=metric_rows(evaluation.metrics),
+        height_name=height_name,
         curves=in_base64((folder / "curves.png").read_bytes()),
         misses=_figures(evaluation, evaluation.misses, missed),
         false_positives=_figures(evaluation, evaluation.false_positives, wrong),

@@ -108,6 +108,8 @@ def _in_steps(function: Callable, ranking: Ranking, faces: np.ndarray, counts: n
 
 def _at_recalls(ranking: Ranking, faces: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Best precision from each of COCO's recalls on, float64 [resamples, IoUs, recalls]."""
+    if not faces.any():
+        return np.full((len(counts), len(ranking.outcome), len(RECALLS)), np.nan)
     total = (counts @ faces)[:, None]
     row, need = np.arange(len(counts))[:, None], _hits_for_recalls(total)
     apart = (total.max(initial=0) + 1) * row  # makes all rows one ascending row
