@@ -23,7 +23,7 @@ def test_near_duplicates_are_one_group() -> None:
     assert (counts[:, 0] == counts[:, 2]).all()
     assert draws.most == counts.max()
     assert str(draws) == (
-        "95 % intervals by 200 resamples of 30 images; near-duplicates are drawn together: 3 images in 1 groups"
+        "95 % intervals by 200 resamples of 30 images; 3 of them are near-duplicates, drawn together in groups: 1"
     )
     assert draws.as_dict()["groups"] == 28
 

@@ -122,5 +122,7 @@ class Draws:
         if self.compared < self.images:
             return f"{head}; {self.images - self.compared:,} could not be compared: near-duplicates count as different"
         if many:
-            return f"{head}; near-duplicates are drawn together: {sum(map(len, many)):,} images in {len(many):,} groups"
+            return (
+                f"{head}; {sum(map(len, many)):,} of them are near-duplicates, drawn together in groups: {len(many):,}"
+            )
         return head
