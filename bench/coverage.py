@@ -160,9 +160,9 @@ def main(sets: int, resamples: int) -> None:
     faces, (first, second) = np.mean([image.faces for image in population]), (ap50(population, k) for k in (0, 1))
     columns = f" {'holds':>7} {'below':>6} {'above':>6} {'width':>7}"
     lines = [
-        f"{sets:,} sets of drawn images with {faces:.1f} faces each; {resamples} resamples of each set. True AP50 of two\n"
-        f"models: {100 * first:.1f} % and {100 * second:.1f} %. In per cent: sets whose 95 % interval holds the truth, "
-        "lies\nbelow it, lies above it; mean width of the intervals. From python bench/coverage.py",
+        f"{sets:,} sets of drawn images with {faces:.1f} faces each; {resamples} resamples of each set.",
+        f"True AP50 of two models: {100 * first:.1f} % and {100 * second:.1f} %. In per cent: sets whose 95 % interval",
+        "holds the truth, lies below it, lies above it; mean width of the intervals. From python bench/coverage.py",
         "",
         f"{'':50}{'AP50 of a model':^30}{'difference of two models':^30}".rstrip(),
         f"{'':50}{columns}{columns}",

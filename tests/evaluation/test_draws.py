@@ -45,7 +45,7 @@ def test_images_are_read_to_compare_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("faces", "words"),
-    [([1] * 19, "too few faces"), ([10] * 9, "too few images"), ([2] * 10, "21.5 to 78.5")],
+    [([1] * 19, "too few faces"), ([10] * 9, "too few images"), ([2] * 10, "20.5 to 79.5")],
 )
 def test_too_few_faces_or_images_have_no_interval(faces: list[int], words: str) -> None:
     counted = np.array(faces + [0] * (30 - len(faces)))

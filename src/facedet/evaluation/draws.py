@@ -106,7 +106,7 @@ class Draws:
         """Of a figure in all resamples. faces: that it counts, int [images]. lowest: possible value of the figure."""
         number, images = int(faces.sum()), sum(bool(faces[group].any()) for group in self.groups)
         enough = number >= MIN_FACES and images >= MIN_IMAGES
-        low, high = (enough and interval(values)) or (None, None)
+        low, high = (enough and interval(values, units=images)) or (None, None)
         if low is not None and low == high:
             low, high = _of_equals(low, images, lowest)
         return Interval(low, high, number, images)
