@@ -33,7 +33,7 @@ def test_gained_and_lost_faces_are_counted_by_height() -> None:
     photos = [photo("a.png", faces)]
     first = detections((0, 0, 20, 20, 0.9), (100, 100, 100, 100, 0.9))
     second = detections((100, 100, 100, 100, 0.9), (250, 0, 100, 100, 0.9), (400, 400, 20, 20, 0.9))
-    done = compare.compare_detections((Path("x"), Path("y")), 0.3, photos, [[first], [second]], [])
+    done = compare.compare_detections((Path("x"), Path("y")), (0.3, 0.3), photos, [[first], [second]], [])
     by_size = {(r.lowest, r.highest): (r.faces, r.both, r.gained, r.lost) for r in done.sizes if r.faces}
     assert by_size == {(16, 32): (1, 0, 0, 1), (64, 128): (2, 1, 1, 0)}
     assert [c.height for c in done.gained] == [100]

@@ -65,6 +65,13 @@ def read_attributes(path: Path) -> Attributes:
     return Attributes(path, tuple(columns), [_row(path, line, cells, header, has_boxes) for line, cells in lines[1:]])
 
 
+def read_table(path: str | Path | None, resamples: int) -> Attributes | None:
+    """`read_attributes`, if a file is given. resamples: without any, there are no slices. Raises UserError."""
+    if path and not resamples:
+        raise UserError(f"--attributes {path}: --resamples 0 leaves out what it is for; give only one of them")
+    return read_attributes(Path(path)) if path else None
+
+
 def _row(path: Path, line: int, cells: list[str], header: list[str], has_boxes: bool) -> AttributeRow:
     if len(cells) != len(header):
         raise UserError(f"{path}:{line}: has {len(cells)} columns, but the first line has {len(header)}")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from facedet.common.page import as_jpeg, write_report
 from facedet.evaluation.compare import Comparison
+from facedet.evaluation.draws import MIN_FACES, MIN_IMAGES
 from facedet.evaluation.evaluation_report import draw_crops
 from facedet.evaluation.metrics.faces import BoxInImage
-from facedet.evaluation.slices import FEWEST_FACES, FEWEST_IMAGES
 from facedet.inference.draw import AMBER, BLUE, GREEN, RED
 
 if TYPE_CHECKING:  # it needs torch, which comparing exports does not
@@ -28,8 +28,8 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         comparison=comparison,
         sections=sections,
         divisions=[(by, list(rows)) for by, rows in groupby(comparison.slices, key=lambda each: each.by)],
-        fewest_faces=FEWEST_FACES,
-        fewest_images=FEWEST_IMAGES,
+        fewest_faces=MIN_FACES,
+        fewest_images=MIN_IMAGES,
     )
 
 

@@ -14,8 +14,11 @@ from facedet.common.report_facts import ReportedDataset, ReportedModel, ReportFa
 from facedet.data.dataset import DatasetSource, check_source, read_dataset
 from facedet.data.reported import reported_dataset
 from facedet.data.structures import NO_DETECTIONS, Detections, Photo
-from facedet.evaluation.attributes import every_division, read_attributes
+from facedet.evaluation.attributes import every_division, read_table
+from facedet.evaluation.draws import Draws, Prints, keep_prints, read_prints
 from facedet.evaluation.image_facts import FactsOfPhotos
+from facedet.evaluation.intervals import Intervals, evaluation_intervals
+from facedet.evaluation.metrics.bootstrap import RESAMPLES
 from facedet.evaluation.metrics.coco import average_precision
 from facedet.evaluation.metrics.curve import Curve
 from facedet.evaluation.metrics.faces import BoxInImage, false_positives, missed_faces
@@ -24,7 +27,7 @@ from facedet.evaluation.metrics.wider import SETTINGS, WiderTruth, read_truth, w
 from facedet.evaluation.predictions import match_predictions, read_predictions, wider_image_name
 from facedet.evaluation.slices import Slices, measure_slices
 from facedet.export.interface import SHOW_ABOVE
-from facedet.inference.predict import predict
+from facedet.inference.predict import each_of, predict
 from facedet.inference.reported import reported_model
 from facedet.inference.runtime import Runtime
 from facedet.inference.session import check_model, open_session
@@ -51,8 +54,8 @@ class Evaluation:
     misses: the largest missed faces. false_positives: those with the highest scores. photos: the evaluated images;
     empty if only the official ground truth was given. names, detections: `event/file` and the detections of each image.
     left_out: images and boxes that were not used, and why. images_per_second: of reading and inference together.
-    runtime: what the model computed on, None for stored predictions. about: what was measured, and how. slices: the
-    figures in groups of faces; None without a dataset.
+    runtime: what the model computed on, None for stored predictions. intervals: of the figures; None if not asked for.
+    slices: the figures in groups of faces; None without a dataset or intervals. about: what was measured, and how.
     """
 
     source: str
@@ -67,6 +70,7 @@ class Evaluation:
     left_out: list[str]
     images_per_second: float | None = None
     runtime: Runtime | None = None
+    intervals: Intervals | None = None
     about: ReportFacts | None = None
     slices: Slices | None = None
 
@@ -82,6 +86,7 @@ class Evaluation:
             "images": len(self.detections),
             "images_per_second": self.images_per_second,
             "runtime": asdict(self.runtime) if self.runtime else None,
+            "intervals": self.intervals.as_dict() if self.intervals else None,
         }
         boxes = {key: [self._box_as_dict(box) for box in listed] for key, listed in worst.items()}
         tail = {
@@ -105,14 +110,15 @@ def evaluate(
     progress: Progress = silent,
     config: str | Path | None = None,
     device: str | None = None,
+    resamples: int = RESAMPLES,
     attributes: str | Path | None = None,
 ) -> Evaluation:
     """Evaluate a model, or stored predictions, on a dataset (or just its path). Raises UserError.
 
     metrics: some of METRICS; empty for all that the inputs allow. wider_ground_truth: folder of the four official .mat
     files. predictions: as for `read_predictions`; with wider_ground_truth they need no dataset and no images. config:
-    of a checkpoint, as for `load_network`. device: as for `open_session`. attributes: a CSV file, as for
-    `read_attributes`.
+    of a checkpoint, as for `load_network`. device: as for `open_session`. resamples: of the images, for the intervals
+    and the slices; 0 for none. attributes: a CSV file, as for `read_attributes`.
     """
     model, predictions, wider_ground_truth = (Path(p) if p else None for p in (model, predictions, wider_ground_truth))
     source = DatasetSource.of(source, "val") if source else None
@@ -123,13 +129,15 @@ def evaluate(
         check_source(source)
     if attributes and not source:
         raise UserError(f"--attributes {attributes}: needs a dataset, whose images it is about")
-    table = read_attributes(Path(attributes)) if attributes else None
+    table = read_table(attributes, resamples)
     truth = read_truth(wider_ground_truth) if wider_ground_truth else None
     dataset = read_dataset(source, progress) if source else None
     photos = list(dataset.photos) if dataset else []
     left_out = list(dataset.skipped) if dataset else []
     speed = runtime = None
+    prints: Prints = {}
     facts: list[np.ndarray] = []
+    threshold = SHOW_ABOVE
     if predictions:
         measured = ReportedModel(str(predictions), digests(predictions) if predictions.is_file() else {})
         names = truth.names if truth else []
@@ -142,26 +150,32 @@ def evaluate(
     else:
         assert model is not None
         session = open_session(model, config=config, device=device)
-        runtime, measured = session.runtime, reported_model(session, SHOW_ABOVE)
+        runtime, measured = session.runtime, reported_model(session, threshold)
         started, pixels = time.monotonic(), FactsOfPhotos(photos)
-        detections, unreadable = predict(session, [p.path for p in photos], progress, pixels.look)
+        look = each_of(keep_prints(prints), pixels.look) if resamples else None
+        detections, unreadable = predict(session, [p.path for p in photos], progress, look)
         speed = len(photos) / (time.monotonic() - started)
         left_out += unreadable.values()
         detections = [d for k, d in enumerate(detections) if k not in unreadable]
-        facts = pixels.of(k for k in range(len(photos)) if k not in unreadable)
         photos = [p for k, p in enumerate(photos) if k not in unreadable]
+        facts = pixels.of(photos) if resamples else []
     wanted = metrics or [m for m in METRICS if (m != "coco" or source) and (m != "wider" or truth)]
     with step(progress, "measure"):
         done = evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
-    slices, sets = None, []
-    if source:
-        with step(progress, "slices"):
+    if resamples:
+        paths = [p.path for p in photos] or [Path(name) for name in done.names]
+        draws = Draws.of(paths, prints or read_prints(paths, progress), resamples)
+        with step(progress, "resample"):
+            done = replace(done, intervals=evaluation_intervals(photos, detections, truth, wanted, draws))
+        if source:
             divisions, notes = every_division(photos, facts, table)
-            slices = measure_slices(photos, detections, divisions, SHOW_ABOVE)
-        done, sets = replace(done, left_out=[*done.left_out, *notes]), [reported_dataset(source, photos)]
+            with step(progress, "slices"):
+                slices = measure_slices(photos, detections, divisions, threshold, draws)
+            done = replace(done, slices=slices, left_out=[*done.left_out, *notes])
+    sets = [reported_dataset(source, photos)] if source else []
     if wider_ground_truth:
         sets.append(ReportedDataset(str(wider_ground_truth), role="official ground truth"))
-    return replace(done, runtime=runtime, about=report_facts([measured], sets), slices=slices)
+    return replace(done, runtime=runtime, about=report_facts([measured], sets))
 
 
 def _check_arguments(

@@ -13,10 +13,11 @@ from facedet.common.files import write_beside
 from facedet.common.page import as_jpeg, in_base64, write_report
 from facedet.data.image import read_image, write_png
 from facedet.data.structures import Detections, Photo
+from facedet.evaluation.draws import MIN_FACES, MIN_IMAGES
 from facedet.evaluation.evaluate import Evaluation
+from facedet.evaluation.intervals import height_name
 from facedet.evaluation.metrics.curve import Curve
 from facedet.evaluation.metrics.faces import BoxInImage
-from facedet.evaluation.slices import FEWEST_FACES, FEWEST_IMAGES
 from facedet.inference.draw import AMBER, RED, draw_boxes, grid
 
 matplotlib.use("Agg")
@@ -43,13 +44,14 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
         about=evaluation.about,
         evaluation=evaluation,
         rows=metric_rows(evaluation.metrics),
+        height_name=height_name,
         curves=in_base64((folder / "curves.png").read_bytes()),
         misses=_figures(evaluation, evaluation.misses, missed),
         false_positives=_figures(evaluation, evaluation.false_positives, wrong),
         slices=evaluation.slices,
         worst_slices=_worst_slices(evaluation),
-        fewest_faces=FEWEST_FACES,
-        fewest_images=FEWEST_IMAGES,
+        fewest_faces=MIN_FACES,
+        fewest_images=MIN_IMAGES,
     )
 
 

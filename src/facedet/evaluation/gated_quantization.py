@@ -20,6 +20,7 @@ from facedet.data.storage import is_dir
 from facedet.data.structures import Detections
 from facedet.evaluation.compare import Comparison, compare_detections
 from facedet.evaluation.gate import AccuracyJudge, Figure, gated_figures
+from facedet.evaluation.paired import Difference, coco_difference, height_differences
 from facedet.export.export import export_model
 from facedet.export.int8 import quantize
 from facedet.export.interface import SHOW_ABOVE
@@ -58,7 +59,7 @@ class Quantization:
     reasons: why the INT8 file was not written; empty if it was. left_out: calibration images that were not used.
     variants: the float ones first, INT8 last. facts: of the INT8 file. comparison: the faces that INT8 gained and lost,
     None without validation images. runtime: what the variants were measured on, with the precision of the first. about:
-    what was quantized, and how.
+    what was quantized, and how. changes: from float32 to INT8, of the figures that the gate checks.
     """
 
     model: str
@@ -71,12 +72,14 @@ class Quantization:
     comparison: Comparison | None = field(repr=False)
     runtime: Runtime
     about: ReportFacts
+    changes: list[Difference] = field(default_factory=list)
 
     def as_dict(self) -> dict:
         """Plain values for JSON."""
         head: dict = {"model": self.model, "max_drop": self.max_drop, "reasons": self.reasons, "facts": self.facts}
         head |= {"left_out": self.left_out, "runtime": asdict(self.runtime)}
         comparison = self.comparison.as_dict() if self.comparison else None
+        head["changes"] = [asdict(each) for each in self.changes]
         variants = [asdict(each) for each in self.variants]
         return {**head, "variants": variants, "comparison": comparison, "about": self.about.as_dict()}
 
@@ -168,6 +171,7 @@ def _quantize(
                     *([reported_dataset(validation, judge.photos, "validation")] if validation and judge else []),
                 ],
             ),
+            _changes(judge, found) if judge else [],
         )
 
 
@@ -244,7 +248,16 @@ def _variant(
 
 def _comparison(judge: AccuracyJudge, found: dict[str, list[Detections]], left_out: Sequence[str]) -> Comparison:
     names, detections = (Path("fp32"), Path("int8")), [found["fp32"], found["int8"]]
-    return compare_detections(names, SHOW_ABOVE, judge.photos, detections, list(left_out))
+    thresholds = (SHOW_ABOVE, SHOW_ABOVE)
+    return compare_detections(names, thresholds, judge.photos, detections, list(left_out), judge.draws)
+
+
+def _changes(judge: AccuracyJudge, found: dict[str, list[Detections]]) -> list[Difference]:
+    """From float32 to INT8, of every gated figure."""
+    both = found["fp32"], found["int8"]
+    changes = {"AP": coco_difference(judge.photos, both, judge.draws)}
+    changes |= height_differences(judge.photos, both, judge.draws)
+    return [changes[name] for name in gated_figures(judge.photos, both[0])]
 
 
 def _written(path: Path, measured: Session) -> ReportedModel:

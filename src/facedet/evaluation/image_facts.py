@@ -4,6 +4,7 @@ They are measured at the face, not over the image: a face against the light is d
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,15 +20,16 @@ class FactsOfPhotos:
 
     def __init__(self, photos: Sequence[Photo]):
         self._photos = photos
-        self._found = [np.zeros((0, 3), np.float32)] * len(photos)
+        self._numbers = {photo.path: k for k, photo in enumerate(photos)}
+        self._found: dict[Path, np.ndarray] = {}
 
-    def look(self, k: int, image: np.ndarray) -> None:
+    def look(self, path: Path, image: np.ndarray) -> None:
         """Measure the faces of a photo. image: uint8 [h, w, 3] BGR."""
-        self._found[k] = face_facts(image, self._photos[k].boxes)
+        self._found[path] = face_facts(image, self._photos[self._numbers[path]].boxes)
 
-    def of(self, kept: Iterable[int]) -> list[np.ndarray]:
-        """The facts of some photos."""
-        return [self._found[k] for k in kept]
+    def of(self, photos: Iterable[Photo]) -> list[np.ndarray]:
+        """The facts of some of the photos."""
+        return [self._found[photo.path] for photo in photos]
 
 
 def face_facts(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:

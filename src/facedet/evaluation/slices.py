@@ -8,15 +8,13 @@ import numpy as np
 
 from facedet.data.structures import Detections, Photo
 from facedet.evaluation.divisions import Division, image_of_faces
-from facedet.evaluation.metrics.bootstrap import count_chunks, interval
+from facedet.evaluation.draws import MIN_FACES, MIN_IMAGES, Draws, Interval
 from facedet.evaluation.metrics.curve import Matched
 from facedet.evaluation.metrics.faces import BoxInImage, false_positives, is_detected
 from facedet.evaluation.metrics.groups import Nearby, ap_of_faces, ap_of_images, nearby
 
-FEWEST_FACES, FEWEST_IMAGES = 20, 5  # a slice with fewer is not judged
 SHOWN_SLICES, SHOWN_BOXES = 4, 5  # the worst slices, and misses and false alarms of each, that a page shows
-_Z = 1.96  # of an interval of 95 % of a normal distribution
-Interval = tuple[float, float]
+Limits = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Slice:
     detected: int
     ap50: float | None
     recall: float | None
-    interval: Interval | None
+    interval: Limits | None
     false_alarms: float | None
     below: bool
     ranked: bool
@@ -80,7 +78,7 @@ class Slices:
 
     def as_dict(self) -> dict:
         """Plain values for JSON."""
-        limits = {"fewest_faces": FEWEST_FACES, "fewest_images": FEWEST_IMAGES}
+        limits = {"fewest_faces": MIN_FACES, "fewest_images": MIN_IMAGES}
         return {"threshold": self.threshold, "recall": self.recall, **limits, "slices": [asdict(s) for s in self.all]}
 
 
@@ -95,7 +93,7 @@ class ComparedSlice:
     images: int
     detected: tuple[int, int]
     recalls: tuple[float, float] | None
-    difference: Interval | None
+    difference: Limits | None
 
     @property
     def differs(self) -> bool:
@@ -108,12 +106,9 @@ def measure_slices(
     detections: Sequence[Detections],
     divisions: Sequence[Division],
     threshold: float,
-    near_duplicates: Sequence[Sequence[int]] | None = None,
+    draws: Draws,
 ) -> Slices:
-    """The figures of every group that has a face or an image.
-
-    near_duplicates: as `groups` of `bootstrap.count_chunks`; None if every image stands alone.
-    """
+    """The figures of every group that has a face or an image. draws: resamples of the photos."""
     near = [nearby(*pair) for pair in zip(photos, detections, strict=True)]
     matched = [image.match(image.counts) for image in near]
     none = [image.match(np.zeros(len(image.counts), bool)) for image in near]
@@ -122,7 +117,7 @@ def measure_slices(
     recall = float(hit.mean()) if len(hit) else None
     tables = _Tables(photos, divisions)
     hits, faces = tables.count(hit), tables.count(np.ones(len(hit)))
-    sampled = _resampled(near_duplicates or [[k] for k in range(len(photos))], hits, faces)
+    sampled = _resampled(draws, hits, faces)
     slices = []
     for division, columns in tables.parts():
         inside = _has_slice(division, faces[:, columns])
@@ -130,7 +125,7 @@ def measure_slices(
         for k, column in enumerate(columns):
             if inside[:, k].any():
                 counts = hits[:, column], faces[:, column], sampled[:, column]
-                slices.append(_slice(division, k, inside[:, k], *counts, aps[k], alarms, recall))
+                slices.append(_slice(division, k, inside[:, k], *counts, aps[k], alarms, recall, draws))
     return Slices(threshold, recall, slices, list(_worst(slices, divisions, photos, detections, hit, threshold)))
 
 
@@ -166,11 +161,12 @@ def _slice(
     ap: float | None,
     alarms: np.ndarray,
     recall: float | None,
+    draws: Draws,
 ) -> Slice:
     """The figures of a group. inside, hits, faces, alarms [images]. sampled: its recall in each resample."""
     total, found = int(faces.sum()), int(hits.sum())
-    judged = _is_judged(faces)
-    limits = _limits(found, total, sampled) if judged else None
+    limits = _limits(draws.interval(sampled, faces))
+    judged = limits is not None
     return Slice(
         by=division.name,
         name=division.groups[k],
@@ -190,20 +186,20 @@ def compare_slices(
     photos: Sequence[Photo],
     divisions: Sequence[Division],
     hits: tuple[np.ndarray, np.ndarray],
-    near_duplicates: Sequence[Sequence[int]] | None = None,
+    draws: Draws,
 ) -> list[ComparedSlice]:
-    """The recall of two models in every group with faces. hits: of each, `detected_faces`."""
+    """The recall of two models in every group with faces. hits: of each, `detected_faces`. draws: resamples of the
+    photos."""
     tables = _Tables(photos, divisions)
     faces, (first, second) = tables.count(np.ones(len(hits[0]))), (tables.count(each) for each in hits)
-    gained = _resampled(near_duplicates or [[k] for k in range(len(photos))], second - first, faces)
+    gained = _resampled(draws, second - first, faces)
     rows = []
     for division, columns in tables.parts():
         for k, column in enumerate(columns):
             if total := int(faces[:, column].sum()):
                 found = int(first[:, column].sum()), int(second[:, column].sum())
-                judged = _is_judged(faces[:, column])
-                recalls = (found[0] / total, found[1] / total) if judged else None
-                difference = interval(gained[:, column]) if judged else None
+                difference = _limits(draws.interval(gained[:, column], faces[:, column], lowest=-1.0))
+                recalls = (found[0] / total, found[1] / total) if difference else None
                 images = int((faces[:, column] > 0).sum())
                 rows.append(ComparedSlice(division.name, division.groups[k], total, images, found, recalls, difference))
     return rows
@@ -237,26 +233,18 @@ class _Tables:
             yield division, range(begin, begin := begin + len(division.groups))
 
 
-def _resampled(near_duplicates: Sequence[Sequence[int]], hits: np.ndarray, faces: np.ndarray) -> np.ndarray:
+def _resampled(draws: Draws, hits: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Hits a face in each resample and column [resamples, columns]; NaN in a resample without such faces."""
     parts: list[np.ndarray] = []
-    for counts in count_chunks(near_duplicates):
+    for counts in draws:
         of_faces = counts @ faces
         parts.append(np.divide(counts @ hits, of_faces, out=np.full(of_faces.shape, np.nan), where=of_faces > 0))
     return np.concatenate(parts)
 
 
-def _is_judged(faces: np.ndarray) -> bool:
-    """Whether there are enough faces for a figure. faces: of each image."""
-    return bool(faces.sum() >= FEWEST_FACES and np.count_nonzero(faces) >= FEWEST_IMAGES)
-
-
-def _limits(found: int, faces: int, sampled: np.ndarray) -> Interval | None:
-    """The interval of a recall. Where all or none is found, every resample agrees, and Wilson's takes its place."""
-    if found in (0, faces):
-        margin = _Z**2 / (faces + _Z**2)
-        return (1 - margin, 1.0) if found else (0.0, margin)
-    return interval(sampled)
+def _limits(interval: Interval) -> Limits | None:
+    """None if there are too few faces or images."""
+    return None if interval.low is None or interval.high is None else (interval.low, interval.high)
 
 
 def _rank(each: Slice) -> float:

@@ -13,34 +13,45 @@ from facedet.data.image import read_image, to_tensor
 from facedet.data.structures import NO_DETECTIONS, Detections
 from facedet.inference.session import Session, to_image_detections
 
-Look = Callable[[int, np.ndarray], None]
+Look = Callable[[Path, np.ndarray], None]
+
+
+def each_of(*looks: Look) -> Look:
+    """Several in one."""
+
+    def look(path: Path, image: np.ndarray) -> None:
+        for each in looks:
+            each(path, image)
+
+    return look
 
 
 def predict(
-    session: Session, paths: Sequence[Path], progress: Progress = silent, look: Look | None = None
+    session: Session,
+    paths: Sequence[Path],
+    progress: Progress = silent,
+    look: Look | None = None,
 ) -> tuple[list[Detections], dict[int, str]]:
     """Run a model on image files.
 
+    look: takes each image that is read, uint8 [h, w, 3] BGR, in one of several threads.
     Returns the detections of each image, boxes in its pixels, and the reason by index for each image that cannot be
     read, which has no detections. Raises UserError if no image can be read or if the model's output is not finite.
-
-    look: called with the index and the pixels, uint8 [h, w, 3] BGR, of each image, in several threads.
     """
     shapes: deque[tuple[int, int]] = deque()
     unreadable: dict[int, str] = {}
 
-    def read(numbered: tuple[int, Path]) -> tuple[np.ndarray, tuple[int, int]] | UserError:
-        k, path = numbered
+    def read(path: Path) -> tuple[np.ndarray, tuple[int, int]] | UserError:
         try:
             image = read_image(path)
         except UserError as error:
             return error
         if look:
-            look(k, image)
+            look(path, image)
         return to_tensor(image, session.size), image.shape[:2]
 
     def tensors() -> Iterator[np.ndarray]:
-        for k, result in enumerate(map_ahead(read, enumerate(progress(paths, "evaluate")))):
+        for k, result in enumerate(map_ahead(read, progress(paths, "evaluate"))):
             if isinstance(result, UserError):
                 unreadable[k] = str(result)
             else:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from facedet.evaluation.attributes import PREFIX
-from facedet.evaluation.slices import FEWEST_FACES, FEWEST_IMAGES, ComparedSlice, Slice, Slices
+from facedet.evaluation.draws import MIN_FACES, MIN_IMAGES
+from facedet.evaluation.slices import ComparedSlice, Slice, Slices
 from facedet.text.columns import columns
 
-_ENOUGH = f"{FEWEST_FACES} faces in {FEWEST_IMAGES} images"
+_ENOUGH = f"{MIN_FACES} faces in {MIN_IMAGES} images"
 
 
 def slices_table(done: Slices) -> str:

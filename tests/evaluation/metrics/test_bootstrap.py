@@ -36,6 +36,14 @@ def test_interval_holds_the_middle_of_the_values() -> None:
     assert interval(np.arange(1001.0), level=0.5) == pytest.approx((250, 750))
 
 
+def test_few_images_have_a_wider_interval() -> None:
+    """A mean's interval is then that of Student's t."""
+    values = np.random.default_rng(0).normal(0, np.sqrt(9 / 10), 400_000)  # means of 10 have this spread in resamples
+    low, high = interval(values, units=10) or (0, 0)
+    assert (-low, high) == (pytest.approx(2.262, abs=0.02), pytest.approx(2.262, abs=0.02))
+    assert interval(values, units=10_000) == pytest.approx(interval(values), rel=1e-3)
+
+
 def test_resamples_without_the_figure_do_not_count() -> None:
     assert interval(np.array([np.nan, 1, np.nan, 1])) == (1, 1)
     assert interval(np.full(3, np.nan)) is None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -31,13 +32,18 @@ def count_chunks(groups: Sequence[Sequence[int]], resamples: int = RESAMPLES, se
         yield counts.astype(np.int32)[:, group]
 
 
-def interval(values: np.ndarray, level: float = LEVEL) -> tuple[float, float] | None:
+def interval(values: np.ndarray, level: float = LEVEL, units: int | None = None) -> tuple[float, float] | None:
     """The percentile interval of a figure: the limits between which it lies in `level` of the resamples.
 
-    values [resamples]: the figure of each; NaN where a resample has no such figure. None if all have none.
+    values [resamples]: the figure of each; NaN where a resample has no such figure. None if all have none. units: how
+    many groups, at least 2, have the figure. Resamples of few spread too little; the interval is then wider, as by
+    Student's t ("expanded percentile", Hesterberg 2015, What teachers should know about the bootstrap).
     """
     known = values[~np.isnan(values)]
     if not len(known):
         return None
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    outside = (1 - level) / 2
+    if units:
+        outside = ndtr(np.sqrt(units / (units - 1)) * stdtrit(units - 1, outside))
+    low, high = np.quantile(known, [outside, 1 - outside])
     return float(low), float(high)
