@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from helpers.boxes import boxes, photo
 
+from facedet.cli import main
 from facedet.common.errors import UserError
 from facedet.data.structures import Photo
 from facedet.evaluation.attributes import divide_by_attributes, read_attributes
@@ -87,3 +89,15 @@ def test_files_that_are_no_text_and_numbers_as_groups_are_refused(tmp_path: Path
     (tmp_path / "f.csv").write_text("image,id\n" + "".join(f"{k}.png,{k}\n" for k in range(60)))
     with pytest.raises(UserError, match="its column id has 60 values; group them into 50 or fewer"):
         divide_by_attributes(read_attributes(tmp_path / "f.csv"), many)
+
+
+@pytest.mark.parametrize("models", [1, 2])
+def test_a_wrong_file_is_refused_before_a_model_is_opened(drawn: Path, tmp_path: Path, models: int) -> None:
+    (tmp_path / "no_model.onnx").write_text("opening it is another error")
+    (tmp_path / "f.csv").write_text("image,light\nother.png,dim\n")
+    verb = "evaluate" if models == 1 else "compare"
+    arguments = [verb, *[tmp_path / "no_model.onnx"] * models, drawn / "val.json", "--attributes", tmp_path / "f.csv"]
+    done = CliRunner().invoke(main, [*map(str, arguments)])
+    assert (done.exit_code, "no row is about an image of the dataset" in done.output) == (2, True), done.output
+    done = CliRunner().invoke(main, [*map(str, arguments), "--resamples", "0"])
+    assert (done.exit_code, "--resamples 0 leaves out what it is for" in done.output) == (2, True), done.output

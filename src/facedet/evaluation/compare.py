@@ -13,7 +13,7 @@ from facedet.common.report_facts import ReportFacts, report_facts
 from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.reported import reported_dataset
 from facedet.data.structures import Detections, Photo
-from facedet.evaluation.attributes import every_division, read_table
+from facedet.evaluation.attributes import divide_by_attributes, every_division, read_table
 from facedet.evaluation.draws import Draws, Prints, keep_prints
 from facedet.evaluation.image_facts import FactsOfPhotos
 from facedet.evaluation.metrics.bootstrap import RESAMPLES
@@ -114,6 +114,8 @@ def compare_models(
         check_model(path, config=config, device=device)
     source = DatasetSource.of(source, "val")
     dataset = read_dataset(source, progress)
+    if table:
+        divide_by_attributes(table, dataset.photos)  # to know what is wrong with it before the models run
     sessions = [open_session(path, config=config, device=device) for path in models]
     paths = [photo.path for photo in dataset.photos]
     prints: Prints = {}

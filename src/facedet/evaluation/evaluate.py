@@ -14,7 +14,7 @@ from facedet.common.report_facts import ReportedDataset, ReportedModel, ReportFa
 from facedet.data.dataset import DatasetSource, check_source, read_dataset
 from facedet.data.reported import reported_dataset
 from facedet.data.structures import NO_DETECTIONS, Detections, Photo
-from facedet.evaluation.attributes import every_division, read_table
+from facedet.evaluation.attributes import divide_by_attributes, every_division, read_table
 from facedet.evaluation.draws import Draws, Prints, keep_prints, read_prints
 from facedet.evaluation.image_facts import FactsOfPhotos
 from facedet.evaluation.intervals import Intervals, evaluation_intervals
@@ -134,6 +134,8 @@ def evaluate(
     dataset = read_dataset(source, progress) if source else None
     photos = list(dataset.photos) if dataset else []
     left_out = list(dataset.skipped) if dataset else []
+    if table:
+        divide_by_attributes(table, photos)  # to know what is wrong with it before the model runs
     speed = runtime = None
     prints: Prints = {}
     facts: list[np.ndarray] = []
