@@ -138,7 +138,7 @@ def evaluate(
         divide_by_attributes(table, photos)  # to know what is wrong with it before the model runs
     speed = runtime = None
     prints: Prints = {}
-    facts: list[np.ndarray] = []
+    of_pixels: list[np.ndarray] = []
     threshold = SHOW_ABOVE
     if predictions:
         measured = ReportedModel(str(predictions), digests(predictions) if predictions.is_file() else {})
@@ -160,7 +160,7 @@ def evaluate(
         left_out += unreadable.values()
         detections = [d for k, d in enumerate(detections) if k not in unreadable]
         photos = [p for k, p in enumerate(photos) if k not in unreadable]
-        facts = pixels.of(photos) if resamples else []
+        of_pixels = pixels.of(photos) if resamples else []
     wanted = metrics or [m for m in METRICS if (m != "coco" or source) and (m != "wider" or truth)]
     with step(progress, "measure"):
         done = evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
@@ -170,7 +170,7 @@ def evaluate(
         with step(progress, "resample"):
             done = replace(done, intervals=evaluation_intervals(photos, detections, truth, wanted, draws))
         if source:
-            divisions, notes = every_division(photos, facts, table)
+            divisions, notes = every_division(photos, of_pixels, table)
             with step(progress, "slices"):
                 slices = measure_slices(photos, detections, divisions, threshold, draws)
             done = replace(done, slices=slices, left_out=[*done.left_out, *notes])
