@@ -109,7 +109,7 @@ WRONG = {  # a command line in that folder, and a part of the one line that it e
     "card gone.xml -o card.md": "gone.xml: no such file or folder",
     "card model.xml -o card.txt": "card.txt: not the name of a card; give one that ends in .md or .html",
     "card model.xml --parity set.json -o card.md": "set.json: not the JSON of `facedet parity`; give that for --parity",
-    "card model.xml --training gone.json -o card.md": "gone.json: no such file",
+    "card model.xml --training gone.json -o card.md": "gone.json: cannot be read (No such file or directory)",
     "demo -o used/last.pth/demo": "last.pth",
     "fetch ir-fp31": "ir-fp31: not a published file",
     "data check gone": "gone: no such file or folder",

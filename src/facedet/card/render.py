@@ -27,7 +27,7 @@ def as_html(values: Mapping[str, Any]) -> str:
     """The text as a page of HTML."""
     environment = _environment(finalize=_in_one_line)
     body = Markup(environment.get_template("model_card.jinja").render(blocks="html.jinja", **values))
-    return environment.get_template("model_card.html").render(body=body, title=values["name"])
+    return environment.get_template("model_card.html").render(body=body, title=values["name"], about=None)
 
 
 def _environment(**settings: Any) -> jinja2.Environment:

@@ -57,5 +57,5 @@ def _config_of_checkpoint(path: Path, config: str | Path | None) -> Config:
             f"{path}: its network {stored.problem}; give its config: facedet train CONFIG --recipe continue"
         )
     network = network_config(stored, path)
-    base = load_config(_BASE).to_dict()
-    return Config({**base, "input_size": network.input_size, "model": network.model}, filename=network.filename)
+    settings = {**load_config(_BASE).to_dict(), "input_size": network.input_size, "model": network.model}
+    return Config(settings, cfg_text=stored.to_json(), filename=network.filename)  # without, mmengine reads the file
