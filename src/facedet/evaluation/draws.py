@@ -47,7 +47,8 @@ def read_prints(paths: Sequence[Path], progress: Progress) -> Prints:
 
 @dataclass(frozen=True)
 class Interval:
-    """The 95 % interval of a figure, from `low` to `high`; both None if it counts too few faces or images.
+    """The 95 % interval of a figure, from `low` to `high`; both None if it counts too few faces or images, or has no
+    value.
 
     faces: how many it counts. images: how many have such faces; near-duplicates count once.
     """
@@ -59,8 +60,12 @@ class Interval:
 
     def words(self, scale: float = 100, digits: int = 1) -> str:
         """The limits, in per cent unless another scale is given, or why there are none."""
+        if self.faces < MIN_FACES:
+            return "too few faces"
+        if self.images < MIN_IMAGES:
+            return "too few images"
         if self.low is None or self.high is None:
-            return "too few faces" if self.faces < MIN_FACES else "too few images"
+            return "none"
         return " to ".join(f"{scale * limit:.{digits}f}" for limit in (self.low, self.high))
 
 
