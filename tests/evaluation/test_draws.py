@@ -69,5 +69,6 @@ def test_a_figure_that_all_images_agree_on_is_not_certain() -> None:
 
 
 def test_words_of_an_interval() -> None:
+    assert Draws([[k] for k in range(30)], 30).interval(np.full(2000, np.nan), ONE_EACH).words() == "none"
     assert Interval(0.661, 0.7324, 50, 20).words() == "66.1 to 73.2"
     assert Interval(0.661, 0.7324, 50, 20).words(1, 2) == "0.66 to 0.73"

@@ -13,6 +13,7 @@ from facedet.common.progress import Progress
 from facedet.data.image import read_image
 from facedet.data.inspect.hashing import Fingerprint, fingerprint
 from facedet.data.inspect.near import groups_of_near_duplicates
+from facedet.data.storage import is_file
 from facedet.evaluation.metrics.bootstrap import LEVEL, RESAMPLES, count_chunks, interval
 
 # With fewer, an interval promises more than it holds: bench/results/coverage.txt
@@ -32,7 +33,7 @@ def keep_prints(prints: Prints) -> Callable[[Path, np.ndarray], None]:
 
 def read_prints(paths: Sequence[Path], progress: Progress) -> Prints:
     """Read images only to compare them; those that cannot be read are left out."""
-    if not any(path.exists() for path in paths[:1]):  # stored predictions can be evaluated without the images
+    if not paths or not is_file(paths[0]):  # stored predictions can be evaluated without the images
         return {}
 
     def read(path: Path) -> tuple[Path, Fingerprint | None] | None:
@@ -46,7 +47,8 @@ def read_prints(paths: Sequence[Path], progress: Progress) -> Prints:
 
 @dataclass(frozen=True)
 class Interval:
-    """The 95 % interval of a figure, from `low` to `high`; both None if it counts too few faces or images.
+    """The 95 % interval of a figure, from `low` to `high`; both None if it counts too few faces or images, or has no
+    value.
 
     faces: how many it counts. images: how many have such faces; near-duplicates count once.
     """
@@ -58,8 +60,12 @@ class Interval:
 
     def words(self, scale: float = 100, digits: int = 1) -> str:
         """The limits, in per cent unless another scale is given, or why there are none."""
+        if self.faces < MIN_FACES:
+            return "too few faces"
+        if self.images < MIN_IMAGES:
+            return "too few images"
         if self.low is None or self.high is None:
-            return "too few faces" if self.faces < MIN_FACES else "too few images"
+            return "none"
         return " to ".join(f"{scale * limit:.{digits}f}" for limit in (self.low, self.high))
 
 

@@ -140,7 +140,7 @@ def verdict(difference: Difference, images: int) -> str:
     needed = images * _POWER * (reach / value) ** 2 if value else math.inf
     if needed > _HOPELESS * images:
         return f"{cannot}: the difference is not distinguishable from none"
-    return f"{cannot}; about {_two_digits(max(needed, images)):,} would"
+    return f"{cannot}; about {_two_digits(needed):,} would"
 
 
 def _two_digits(number: float) -> int:
