@@ -26,7 +26,7 @@ import click
 import cv2
 import numpy as np
 
-from facedet.common.files import write_json
+from facedet.common.files import write_text
 from facedet.common.progress import silent
 from facedet.configs import FOLDER
 from facedet.data.dataset import DatasetSource, read_dataset
@@ -191,7 +191,7 @@ def draw_groups(photos: list[Photo], folder: Path) -> Path:
         ],
         "categories": [{"id": 1, "name": "face"}],
     }
-    write_json(coco, folder / "groups.json")
+    write_text(folder / "groups.json", json.dumps(coco))
     return folder / "groups.json"
 
 
@@ -218,7 +218,7 @@ def main(
         runs = [run for run in wanted if run not in done]
         for of_run in pool.map(lambda run: _run(dataset, count, jobs, *run), runs):
             results += of_run
-            write_json(results, output)
+            write_text(output, json.dumps(results, indent=2) + "\n")
             print(table(results), flush=True)
 
 

@@ -38,6 +38,7 @@ def light_verbs(exported: dict[str, Path], drawn: Path, unseen_images: Path, out
         "reproduce": ["reproduce", "--wider", drawn, "--ir", ir],
         "parity": ["parity", onnx, "--reference", ir, "--images", image, "--report", out / "parity"],
         "benchmark": ["benchmark", ir, "--rounds", "1"],
+        "card": ["card", ir, "-o", out / "card.md"],
     }
 
 

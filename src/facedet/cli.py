@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import shlex
 import sys
 import traceback
 from typing import Any, NoReturn
@@ -14,11 +15,12 @@ from facedet.commands.export import export, parity
 from facedet.commands.measure import benchmark, compare, evaluate, reproduce
 from facedet.commands.quantize import quantize
 from facedet.commands.train import train
-from facedet.commands.use import demo, detect, info
+from facedet.commands.use import card, demo, detect, info
 from facedet.commands.weights import fetch, import_
 from facedet.common.errors import UserError, one_line
 from facedet.common.extras import require_train
 from facedet.common.machine import check_address_space
+from facedet.common.report_facts import called_as
 
 _NEED_TRAIN = {"demo", "export", "import", "quantize", "train"}  # verbs that need the extra `train`
 _NO_MEMORY = ("failed to map segment", "annot allocate memory", "can't start new thread")  # in messages of the system
@@ -36,6 +38,12 @@ class _Commands(click.Group):
         if name in _NEED_TRAIN and not set(rest) & set(ctx.help_option_names):
             require_train(name)
         return name, command, rest
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        command = shlex.join([ctx.command_path, *args])
+        rest = super().parse_args(ctx, args)
+        ctx.with_resource(called_as(command))
+        return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         for stream in (sys.stdout, sys.stderr):
@@ -76,7 +84,7 @@ def main() -> None:
 
 _COMMANDS = (
     *(demo, data, fetch, import_, train, export, quantize, parity),
-    *(evaluate, compare, reproduce, benchmark, detect, info),
+    *(evaluate, compare, reproduce, benchmark, detect, info, card),
 )
 for _command in _COMMANDS:
     main.add_command(_command)

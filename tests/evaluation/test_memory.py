@@ -9,8 +9,11 @@ import numpy as np
 
 from facedet.data.image import write_png
 from facedet.data.structures import Detections, Photo
+from facedet.evaluation.divisions import divide
+from facedet.evaluation.draws import Draws
 from facedet.evaluation.evaluate import evaluate_detections
 from facedet.evaluation.metrics.wider import SETTINGS, WiderTruth
+from facedet.evaluation.slices import measure_slices
 from facedet.inference.predict import predict
 
 ROWS, IMAGES = 750, 200
@@ -35,6 +38,9 @@ def test_evaluate_keeps_little_more_of_an_image_than_its_detections(tmp_path: Pa
 
     def evaluated(found: list[Detections]) -> None:
         evaluate_detections("m", photos[: len(found)], found, truth, ("coco", "wider", "ap64"))
+        measure_slices(
+            photos[: len(found)], found, divide(photos[: len(found)]), 0.3, Draws([[k] for k in range(len(found))], 0)
+        )
 
     evaluated(predict(session, [tmp_path / "photo.png"] * 2)[0])  # type: ignore[arg-type]  (imports and caches)
     tracemalloc.start()

@@ -47,7 +47,7 @@ def run(block: Block, folder: Path, training: str = "") -> str:
     if block.language == "python":
         command = [sys.executable, "-c", block.text]
     else:
-        command = ["bash", "-e", "-c", re.sub(r"\bfacedet train \S+", rf"\g<0> {training}", block.text)]
+        command = ["bash", "-e", "-c", re.sub(r"\bfacedet train\b", rf"\g<0> {training}", block.text)]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # with all cores, as a user runs it: most of the time, these are the last tests that run
     own = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}

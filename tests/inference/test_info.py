@@ -42,6 +42,21 @@ def test_folded_files_of_one_network_have_the_same_figures(
     assert max(parameters) < describe(unfolded["fp32"]).card_million_parameters * 1e6
 
 
+def test_exports_say_what_their_checkpoint_says_about_its_training(
+    trained: Path, exported: dict[str, Path], quantized: Path
+) -> None:
+    checkpoint = describe(trained / "best.pth")
+    assert checkpoint.training is not None
+    said = checkpoint.training.facts()
+    assert said.keys() == {"version", "written", "epoch", "AP", "trained on", "validated on", "started from"}
+    assert said["trained on"].startswith("train.json, 24 images, 51 faces, fingerprint ")
+    assert said["started from"] == "random weights"
+    assert checkpoint.origin.items() >= said.items()
+    for path in (*exported.values(), quantized):
+        assert describe(path).training == checkpoint.training
+    assert describe("tiny").training is None
+
+
 @pytest.mark.full
 def test_the_published_graph_has_the_figures_of_its_card(standin: Path) -> None:
     info = describe(standin / "face-detection-0206.xml")

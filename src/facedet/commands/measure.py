@@ -4,7 +4,15 @@ from pathlib import Path
 
 import click
 
-from facedet.commands.options import config_option, dataset_options, device_option, list_option, refuse_idle_config
+from facedet.commands.options import (
+    attributes_option,
+    config_option,
+    dataset_options,
+    device_option,
+    list_option,
+    refuse_idle_config,
+    resamples_option,
+)
 from facedet.commands.paths import DATASET, FILE, NewFolder, OutputFile, OutputFolder, verb
 from facedet.common.errors import UserError
 from facedet.common.files import write_json
@@ -24,6 +32,7 @@ _COMPARISON = ("comparison.json", "comparison.html")
 @list_option("--metrics", help="One or more of coco, wider, ap64.  [default: all that are possible]")
 @click.option("--wider-ground-truth", type=DATASET, help="Folder of the four official .mat files.")
 @dataset_options
+@attributes_option
 @click.option(
     "--save-predictions",
     "predictions_folder",
@@ -32,6 +41,7 @@ _COMPARISON = ("comparison.json", "comparison.html")
 )
 @click.option("--report", type=OutputFolder(_EVALUATION), help="Folder for evaluation.html, its JSON and its images.")
 @click.option("--json", "json_file", type=OutputFile(), help="JSON file for all figures.")
+@resamples_option
 @device_option
 @config_option
 def evaluate(
@@ -44,9 +54,11 @@ def evaluate(
     format: str | None,
     classes: tuple[str, ...],
     allow_losses: bool,
+    attributes: Path | None,
     predictions_folder: Path | None,
     report: Path | None,
     json_file: Path | None,
+    resamples: int,
     device: str | None,
     config: str | None,
 ) -> None:
@@ -79,6 +91,8 @@ def evaluate(
         progress=bar,
         config=config,
         device=device,
+        attributes=attributes,
+        resamples=resamples,
     )
     click.echo(evaluation_table(evaluation))
     if predictions_folder:
@@ -94,10 +108,15 @@ def evaluate(
 @click.argument("second", type=FILE)
 @click.argument("dataset", type=DATASET)
 @dataset_options
-@click.option("--threshold", type=float, help="Score above which a detection counts.  [default: 0.3]")
+@attributes_option
+@click.option(
+    "--threshold", type=float, help="Score above which a detection of both counts.  [default: each model's own]"
+)
+@resamples_option
 @click.option(
     "--report", type=OutputFolder(_COMPARISON), help="Folder for comparison.html, with crops of gained and lost faces."
 )
+@click.option("--json", "json_file", type=OutputFile(), help="JSON file for all figures.")
 @device_option
 @config_option
 def compare(
@@ -109,8 +128,11 @@ def compare(
     format: str | None,
     classes: tuple[str, ...],
     allow_losses: bool,
+    attributes: Path | None,
     threshold: float | None,
+    resamples: int,
     report: Path | None,
+    json_file: Path | None,
     device: str | None,
     config: str | None,
 ) -> None:
@@ -121,14 +143,14 @@ def compare(
     from facedet.data.dataset import DatasetSource
     from facedet.evaluation.compare import compare_models
     from facedet.evaluation.compare_report import write_comparison
-    from facedet.export.interface import SHOW_ABOVE
     from facedet.text.accuracy import comparison_table
 
     refuse_idle_config(config, first, second)
-    limit = SHOW_ABOVE if threshold is None else threshold
     source = DatasetSource(dataset, images, names, format, classes=classes, allow_losses=allow_losses)
-    comparison = compare_models((first, second), source, limit, bar, config, device)
+    comparison = compare_models((first, second), source, threshold, bar, config, device, resamples, attributes)
     click.echo(comparison_table(comparison))
+    if json_file:
+        write_json(comparison.as_dict(), json_file)
     if report:
         click.echo(f"wrote {write_comparison(comparison, report)}")
 

@@ -10,6 +10,8 @@ from facedet.commands.paths import DATASET, FILE, NameOrInput
 from facedet.common.errors import UserError, one_line
 from facedet.data.formats.table import NAMES
 
+_FEWEST = 100  # resamples: the limits of an interval lie between few of them
+
 
 def format_option(of: str) -> Callable:
     """--format of the datasets that `of` names."""
@@ -58,6 +60,15 @@ def config_option(verb: Callable) -> Callable:
     )(verb)
 
 
+def attributes_option(verb: Callable) -> Callable:
+    """--attributes, for the verbs that measure in groups of faces."""
+    return click.option(
+        "--attributes",
+        type=FILE,
+        help="CSV file with attributes of images or faces, to measure by (docs/evaluation.md).",
+    )(verb)
+
+
 def device_option(verb: Callable) -> Callable:
     """--device, for the verbs that run models."""
     return click.option(
@@ -77,3 +88,20 @@ def refuse_idle_config(config: str | None, *models: Any) -> None:
     """Raise UserError if a config is given and no model is a checkpoint."""
     if config and not any(Path(model).suffix == ".pth" for model in models if model):
         raise UserError(f"--config {config}: is for checkpoints (.pth), but no model is one; leave it out")
+
+
+def resamples_option(verb: Callable) -> Callable:
+    """--resamples, for the verbs that give intervals."""
+    return click.option(
+        "--resamples",
+        type=int,
+        default=2000,
+        callback=_enough,
+        help="Resamples of the images for the 95 % intervals, or 0 for no intervals.  [default: 2000]",
+    )(verb)
+
+
+def _enough(context: click.Context, parameter: click.Parameter, given: int) -> int:
+    if given and given < _FEWEST:
+        raise UserError(f"--resamples {given}: give {_FEWEST} or more, or 0 for no intervals")
+    return given

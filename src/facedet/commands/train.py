@@ -57,11 +57,11 @@ def _names(options: dict[str, Any]) -> Sequence[str]:
 
 
 def _default_work_dir(context: click.Context, parameter: click.Parameter, given: Path | None) -> Path:
-    return given or Path("runs") / Path(context.params["config"]).stem
+    return given or Path("runs") / Path(context.params["config"] or "continue").stem
 
 
 @verb()
-@click.argument("config", type=NameOrInput())
+@click.argument("config", type=NameOrInput(), required=False)
 @click.option(
     "--train",
     "train_sets",
@@ -91,6 +91,9 @@ def _default_work_dir(context: click.Context, parameter: click.Parameter, given:
     help="Text file with the names of the images of --train to use, one per line; one file for each --train.",
 )
 @click.option("--val-list", type=FILE, help="Text file with the names of the images of --val to use, one per line.")
+@click.option(
+    "--recipe", help="continue: train the checkpoint --weights a little further on few new images, without CONFIG."
+)
 @click.option(
     "--weights",
     type=NameOrInput(),
@@ -133,7 +136,7 @@ def _default_work_dir(context: click.Context, parameter: click.Parameter, given:
 @click.option("--allow-changed-data", is_flag=True, help="Resume although the images or their boxes have changed.")
 @click.option("--dry-run", is_flag=True, help="Try the first steps; estimate time and memory; write nothing.")
 def train(
-    config: str,
+    config: str | None,
     train_sets: tuple[tuple[Path, float], ...],
     val_set: Path | float | None,
     images: Path | None,

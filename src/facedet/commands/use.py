@@ -1,6 +1,5 @@
-"""The commands that use a model: detect, info, and the demo of the whole workflow."""
+"""The commands that use a model: detect, info, card, and the demo of the whole workflow."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import click
 
 from facedet.commands.options import config_option, device_option, echo_left_out, refuse_idle_config
-from facedet.commands.paths import FILE, NameOrInput, NewFolder, OutputFolder, verb
+from facedet.commands.paths import FILE, NameOrInput, NewFolder, OutputFile, OutputFolder, verb
 from facedet.progress_bars import bar
 
 
@@ -73,16 +72,46 @@ def detect(
 
 @verb()
 @click.argument("target", type=NameOrInput())
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
 @config_option
-def info(target: str, as_json: bool, config: str | None) -> None:
+def info(target: str, wants_json: bool, config: str | None) -> None:
     """Show size, cost, interface and origin of TARGET.
 
     TARGET is a config, a checkpoint, an ONNX file or an IR. The published card's figures are shown next to its own.
     """
+    from facedet.common.files import as_json
     from facedet.inference.info import describe
     from facedet.text.model import info_table
 
     refuse_idle_config(config, target)
     described = describe(target, config)
-    click.echo(json.dumps(asdict(described), indent=2) if as_json else info_table(described))
+    click.echo(as_json(asdict(described)).rstrip() if wants_json else info_table(described))
+
+
+@verb()
+@click.argument("model", type=FILE)
+@click.option("--evaluation", type=FILE, help="JSON of `evaluate` of MODEL.")
+@click.option("--parity", type=FILE, help="JSON of `parity` of MODEL and others.")
+@click.option("--quantization", type=FILE, help="JSON of `quantize` of MODEL, or of the run that wrote it.")
+@click.option("--training", type=FILE, help="summary.json of the training of MODEL or of its checkpoint.")
+@click.option("-o", "--output", type=OutputFile(), required=True, help="The card, as Markdown (.md) or a page (.html).")
+@config_option
+def card(
+    model: Path,
+    evaluation: Path | None,
+    parity: Path | None,
+    quantization: Path | None,
+    training: Path | None,
+    output: Path,
+    config: str | None,
+) -> None:
+    """Write a card of MODEL: what it is, where it comes from, how good it is, how to reproduce it.
+
+    MODEL is a checkpoint, an ONNX file or an IR. Reports about another file are refused, by their SHA-256.
+    """
+    from facedet.card.model_card import write_card
+
+    refuse_idle_config(config, model)
+    reports = {"evaluation": evaluation, "parity": parity, "quantization": quantization, "training": training}
+    write_card(model, output, reports, config)
+    click.echo(f"wrote {output}")

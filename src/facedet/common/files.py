@@ -18,6 +18,8 @@ from facedet.common.unfinished import (
     unfinished_folder,
 )
 
+SCHEMA = 1  # of every JSON that verbs write; it rises when a key is renamed or removed, or changes its meaning
+
 
 def check_writable(folder: Path) -> None:
     """Create the folder if it is missing, and remove leftovers. Raises UserError if it cannot be written to."""
@@ -30,14 +32,14 @@ def check_writable(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be written to ({error.strerror or error})") from error
 
 
-def write_json(content: Any, path: Path) -> None:
-    """Write plain values as JSON. Raises UserError if the file cannot be written, ValueError for NaN or infinity."""
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Write `as_json`. Raises UserError if the file cannot be written, ValueError for NaN or infinity."""
     write_text(path, as_json(content))
 
 
-def as_json(content: Any) -> str:
-    """The text of `write_json`."""
-    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+def as_json(content: Mapping[str, Any]) -> str:
+    """The text of a JSON that a verb writes for people's scripts: plain values, after the number of its `schema`."""
+    return json.dumps({"schema": SCHEMA, **content}, indent=2, allow_nan=False) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "read_annotations",
     "read_dataset",
     "recognise",
+    "usable_photo",
     "valid_boxes",
 ]
 
@@ -180,7 +181,7 @@ def _checked(photos: Sequence[Photo], losses: list[Loss], progress: Progress, de
     """The usable photos, in order. Adds what is not usable to `losses`. Reads the headers of several images at once."""
     for photo, size in zip(photos, map_ahead(_size, progress(photos, description)), strict=True):
         try:
-            yield _check_photo(photo, size, losses)
+            yield usable_photo(photo, size, losses)
         except UserError as error:
             losses.append(Loss.of_error(Lost.IMAGE, photo.path, error))
 
@@ -195,7 +196,7 @@ def _size(photo: Photo) -> tuple[int, int] | UserError:
         return error
 
 
-def _check_photo(photo: Photo, size: tuple[int, int] | UserError, losses: list[Loss]) -> Photo:
+def usable_photo(photo: Photo, size: tuple[int, int] | UserError, losses: list[Loss]) -> Photo:
     """The photo with its true size and its usable boxes, clipped. Adds each other box to `losses`. Raises UserError."""
     if isinstance(size, UserError):
         raise size
@@ -212,8 +213,8 @@ def _check_photo(photo: Photo, size: tuple[int, int] | UserError, losses: list[L
         numbers = ", ".join(f"{value:g}" for value in box)
         reason = f"is outside the {width}x{height} image, has no area or has an invalid coordinate"
         losses.append(Loss(Lost.BOX, photo.path, f"box [{numbers}] {reason}"))
-    classes = tuple(name for name, kept in zip(photo.classes, usable, strict=True) if kept)
-    return Photo(photo.path, width, height, clipped[usable], photo.ignored[usable], classes)
+    true = Photo(photo.path, width, height, clipped, photo.ignored, photo.classes, occlusion=photo.occlusion)
+    return true.only(usable)
 
 
 def _by_name(lines: Sequence[str]) -> dict[str, list[list[str]]]:

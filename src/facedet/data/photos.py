@@ -7,14 +7,14 @@ from typing import overload
 
 import numpy as np
 
-from facedet.data.structures import Photo
+from facedet.data.structures import NOT_STATED, Photo
 
 
 class Photos(Sequence[Photo]):
     """An unchangeable sequence of photos. A photo is made when it is needed, with boxes float32 and views of arrays."""
 
     def __init__(self, photos: Iterable[Photo] = ()):
-        paths, boxes, ignored, classes = bytearray(), bytearray(), bytearray(), bytearray()
+        paths, boxes, ignored, classes, occlusion = (bytearray() for _ in range(5))
         path_ends, box_ends, sizes = [0], [0], []
         numbers: dict[str, int] = {}
         self._unread: dict[int, str] = {}
@@ -24,6 +24,7 @@ class Photos(Sequence[Photo]):
             ignored += np.asarray(photo.ignored, bool).tobytes()
             names = [numbers.setdefault(name, len(numbers)) for name in photo.classes] or [-1] * len(photo.boxes)
             classes += np.array(names, np.int32).tobytes()
+            occlusion += np.array(photo.occlusion or [NOT_STATED] * len(photo.boxes), np.int8).tobytes()
             path_ends.append(len(paths))
             box_ends.append(box_ends[-1] + len(photo.boxes))
             sizes.append((photo.width, photo.height))
@@ -34,6 +35,7 @@ class Photos(Sequence[Photo]):
         self._sizes = np.array(sizes, np.int64).reshape(-1, 2)
         self._boxes = np.frombuffer(boxes, np.float32).reshape(-1, 4)
         self._ignored, self._classes = np.frombuffer(ignored, bool), np.frombuffer(classes, np.int32)
+        self._occlusion = np.frombuffer(occlusion, np.int8)
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -49,5 +51,8 @@ class Photos(Sequence[Photo]):
         path = Path(os.fsdecode(self._paths[self._path_ends[k] : self._path_ends[k + 1]]))
         rows = slice(self._box_ends[k], self._box_ends[k + 1])
         classes = tuple(self._names[number] for number in self._classes[rows].tolist() if number >= 0)
+        stated = self._occlusion[rows]
+        occlusion = tuple(stated.tolist()) if (stated != NOT_STATED).any() else ()
         width, height = self._sizes[k].tolist()
-        return Photo(path, width, height, self._boxes[rows], self._ignored[rows], classes, self._unread.get(k, ""))
+        boxes, ignored, unread = self._boxes[rows], self._ignored[rows], self._unread.get(k, "")
+        return Photo(path, width, height, boxes, ignored, classes, unread, occlusion=occlusion)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from facedet.data.losses import Loss
 
 BOX = "box"
+NOT_STATED = -1
+OCCLUSION = ("not occluded", "occluded", "heavily occluded")  # WIDER FACE has three levels, other formats the first two
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,8 @@ class Photo:
     classes: class name of each box in the annotation, if it has names. unread: why the
     annotation could not be read completely, so that the image may have other faces; empty if it could.
     shapes: what each box was made from, such as `BOX` or polygon; empty if all are boxes, and after reading.
+    occlusion: an index into `OCCLUSION` for each box, `NOT_STATED` if the annotation does not say; empty if it says so
+    of none.
     """
 
     path: Path
@@ -29,14 +34,14 @@ class Photo:
     classes: tuple[str, ...] = ()
     unread: str = ""
     shapes: tuple[str, ...] = ()
+    occlusion: tuple[int, ...] = ()
 
     def only(self, kept: np.ndarray) -> "Photo":
         """The photo with a part of its boxes. kept: bool [n]."""
-        classes, shapes = (
-            tuple(each for each, is_kept in zip(of_boxes, kept, strict=False) if is_kept)
-            for of_boxes in (self.classes, self.shapes)
-        )
-        return replace(self, boxes=self.boxes[kept], ignored=self.ignored[kept], classes=classes, shapes=shapes)
+        boxes, ignored = self.boxes[kept], self.ignored[kept]
+        classes, shapes = (tuple(compress(of_boxes, kept)) for of_boxes in (self.classes, self.shapes))
+        occlusion = tuple(compress(self.occlusion, kept))
+        return replace(self, boxes=boxes, ignored=ignored, classes=classes, shapes=shapes, occlusion=occlusion)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """Reports of two models compared: of `compare`, and of a quantization."""
 
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facedet.common.page import as_jpeg, write_report
 from facedet.evaluation.compare import Comparison
+from facedet.evaluation.draws import MIN_FACES, MIN_IMAGES
 from facedet.evaluation.evaluation_report import draw_crops
 from facedet.evaluation.metrics.faces import BoxInImage
 from facedet.inference.draw import AMBER, BLUE, GREEN, RED
@@ -18,14 +20,26 @@ _SHOWN = 24  # crops per section
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
     """Write comparison.json and comparison.html into `folder`; returns the path of the HTML file."""
     template, sections = Path(__file__).with_name("comparison.html"), _crop_sections(comparison)
-    return write_report(template, folder, comparison.as_dict(), comparison=comparison, sections=sections)
+    return write_report(
+        template,
+        folder,
+        comparison.as_dict(),
+        about=comparison.about,
+        comparison=comparison,
+        sections=sections,
+        divisions=[(by, list(rows)) for by, rows in groupby(comparison.slices, key=lambda each: each.by)],
+        fewest_faces=MIN_FACES,
+        fewest_images=MIN_IMAGES,
+    )
 
 
 def write_quantization(done: "Quantization", folder: Path) -> Path:
     """Write quantization.json and quantization.html into `folder`; returns the path of the HTML file."""
     template = Path(__file__).with_name("quantization.html")
     sections = _crop_sections(done.comparison) if done.comparison else []
-    return write_report(template, folder, done.as_dict(), done=done, first=done.variants[0], sections=sections)
+    return write_report(
+        template, folder, done.as_dict(), about=done.about, done=done, first=done.variants[0], sections=sections
+    )
 
 
 def _crop_sections(comparison: Comparison) -> list[tuple[str, int, list[tuple[str, str, BoxInImage]]]]:

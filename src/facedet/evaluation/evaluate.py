@@ -10,16 +10,25 @@ import numpy as np
 
 from facedet.common.errors import UserError
 from facedet.common.progress import Progress, silent, step
+from facedet.common.report_facts import ReportedDataset, ReportedModel, ReportFacts, digests, report_facts
 from facedet.data.dataset import DatasetSource, check_source, read_dataset
+from facedet.data.reported import reported_dataset
 from facedet.data.structures import NO_DETECTIONS, Detections, Photo
+from facedet.evaluation.attributes import divide_by_attributes, every_division, read_table
+from facedet.evaluation.draws import Draws, Prints, keep_prints, read_prints
+from facedet.evaluation.image_facts import FactsOfPhotos
+from facedet.evaluation.intervals import Intervals, evaluation_intervals
+from facedet.evaluation.metrics.bootstrap import RESAMPLES
 from facedet.evaluation.metrics.coco import average_precision
 from facedet.evaluation.metrics.curve import Curve
 from facedet.evaluation.metrics.faces import BoxInImage, false_positives, missed_faces
 from facedet.evaluation.metrics.heights import HEIGHT_EDGES, ap64_curve, height_curve
 from facedet.evaluation.metrics.wider import SETTINGS, WiderTruth, read_truth, wider_curves
 from facedet.evaluation.predictions import match_predictions, read_predictions, wider_image_name
+from facedet.evaluation.slices import Slices, measure_slices
 from facedet.export.interface import SHOW_ABOVE
-from facedet.inference.predict import predict
+from facedet.inference.predict import each_of, predict
+from facedet.inference.reported import reported_model
 from facedet.inference.runtime import Runtime
 from facedet.inference.session import check_model, open_session
 
@@ -45,7 +54,8 @@ class Evaluation:
     misses: the largest missed faces. false_positives: those with the highest scores. photos: the evaluated images;
     empty if only the official ground truth was given. names, detections: `event/file` and the detections of each image.
     left_out: images and boxes that were not used, and why. images_per_second: of reading and inference together.
-    runtime: what the model computed on, None for stored predictions.
+    runtime: what the model computed on, None for stored predictions. intervals: of the figures; None if not asked for.
+    slices: the figures in groups of faces; None without a dataset or intervals. about: what was measured, and how.
     """
 
     source: str
@@ -60,6 +70,9 @@ class Evaluation:
     left_out: list[str]
     images_per_second: float | None = None
     runtime: Runtime | None = None
+    intervals: Intervals | None = None
+    about: ReportFacts | None = None
+    slices: Slices | None = None
 
     def as_dict(self) -> dict:
         """Plain values for JSON."""
@@ -73,9 +86,13 @@ class Evaluation:
             "images": len(self.detections),
             "images_per_second": self.images_per_second,
             "runtime": asdict(self.runtime) if self.runtime else None,
+            "intervals": self.intervals.as_dict() if self.intervals else None,
         }
         boxes = {key: [self._box_as_dict(box) for box in listed] for key, listed in worst.items()}
-        return {**self.metrics, **head, "ap50_by_height": heights, **boxes, "left_out": self.left_out}
+        tail = {
+            name: part.as_dict() if part else None for name, part in (("slices", self.slices), ("about", self.about))
+        }
+        return {**self.metrics, **head, "ap50_by_height": heights, **boxes, "left_out": self.left_out, **tail}
 
     def _box_as_dict(self, box: BoxInImage) -> dict:
         x1, y1, x2, y2 = map(float, box.box)
@@ -93,12 +110,15 @@ def evaluate(
     progress: Progress = silent,
     config: str | Path | None = None,
     device: str | None = None,
+    resamples: int = RESAMPLES,
+    attributes: str | Path | None = None,
 ) -> Evaluation:
     """Evaluate a model, or stored predictions, on a dataset (or just its path). Raises UserError.
 
     metrics: some of METRICS; empty for all that the inputs allow. wider_ground_truth: folder of the four official .mat
     files. predictions: as for `read_predictions`; with wider_ground_truth they need no dataset and no images. config:
-    of a checkpoint, as for `load_network`. device: as for `open_session`.
+    of a checkpoint, as for `load_network`. device: as for `open_session`. resamples: of the images, for the intervals
+    and the slices; 0 for none. attributes: a CSV file, as for `read_attributes`.
     """
     model, predictions, wider_ground_truth = (Path(p) if p else None for p in (model, predictions, wider_ground_truth))
     source = DatasetSource.of(source, "val") if source else None
@@ -107,12 +127,21 @@ def evaluate(
         check_model(model, config=config, device=device)
     if source:
         check_source(source)
+    if attributes and not source:
+        raise UserError(f"--attributes {attributes}: needs a dataset, whose images it is about")
+    table = read_table(attributes, resamples)
     truth = read_truth(wider_ground_truth) if wider_ground_truth else None
     dataset = read_dataset(source, progress) if source else None
     photos = list(dataset.photos) if dataset else []
     left_out = list(dataset.skipped) if dataset else []
+    if table:
+        divide_by_attributes(table, photos)  # to know what is wrong with it before the model runs
     speed = runtime = None
+    prints: Prints = {}
+    of_pixels: list[np.ndarray] = []
+    threshold = SHOW_ABOVE
     if predictions:
+        measured = ReportedModel(str(predictions), digests(predictions) if predictions.is_file() else {})
         names = truth.names if truth else []
         paths = [p.path for p in photos] if dataset else [Path(f"{name}.jpg") for name in names]
         detections, missing = match_predictions(read_predictions(predictions), paths, predictions)
@@ -123,17 +152,32 @@ def evaluate(
     else:
         assert model is not None
         session = open_session(model, config=config, device=device)
-        runtime = session.runtime
-        started = time.monotonic()
-        detections, unreadable = predict(session, [p.path for p in photos], progress)
+        runtime, measured = session.runtime, reported_model(session, threshold)
+        started, pixels = time.monotonic(), FactsOfPhotos(photos)
+        look = each_of(keep_prints(prints), pixels.look) if resamples else None
+        detections, unreadable = predict(session, [p.path for p in photos], progress, look)
         speed = len(photos) / (time.monotonic() - started)
         left_out += unreadable.values()
         detections = [d for k, d in enumerate(detections) if k not in unreadable]
         photos = [p for k, p in enumerate(photos) if k not in unreadable]
+        of_pixels = pixels.of(photos) if resamples else []
     wanted = metrics or [m for m in METRICS if (m != "coco" or source) and (m != "wider" or truth)]
     with step(progress, "measure"):
         done = evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
-    return replace(done, runtime=runtime)
+    if resamples:
+        paths = [p.path for p in photos] or [Path(name) for name in done.names]
+        draws = Draws.of(paths, prints or read_prints(paths, progress), resamples)
+        with step(progress, "resample"):
+            done = replace(done, intervals=evaluation_intervals(photos, detections, truth, wanted, draws))
+        if source:
+            divisions, notes = every_division(photos, of_pixels, table)
+            with step(progress, "slices"):
+                slices = measure_slices(photos, detections, divisions, threshold, draws)
+            done = replace(done, slices=slices, left_out=[*done.left_out, *notes])
+    sets = [reported_dataset(source, photos)] if source else []
+    if wider_ground_truth:
+        sets.append(ReportedDataset(str(wider_ground_truth), role="official ground truth"))
+    return replace(done, runtime=runtime, about=report_facts([measured], sets))
 
 
 def _check_arguments(

@@ -13,7 +13,9 @@ from facedet.common.files import write_beside
 from facedet.common.page import as_jpeg, in_base64, write_report
 from facedet.data.image import read_image, write_png
 from facedet.data.structures import Detections, Photo
+from facedet.evaluation.draws import MIN_FACES, MIN_IMAGES
 from facedet.evaluation.evaluate import Evaluation
+from facedet.evaluation.intervals import height_name
 from facedet.evaluation.metrics.curve import Curve
 from facedet.evaluation.metrics.faces import BoxInImage
 from facedet.inference.draw import AMBER, RED, draw_boxes, grid
@@ -39,12 +41,32 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
         Path(__file__).with_name("evaluation.html"),
         folder,
         evaluation.as_dict(),
+        about=evaluation.about,
         evaluation=evaluation,
         rows=metric_rows(evaluation.metrics),
+        height_name=height_name,
         curves=in_base64((folder / "curves.png").read_bytes()),
         misses=_figures(evaluation, evaluation.misses, missed),
         false_positives=_figures(evaluation, evaluation.false_positives, wrong),
+        slices=evaluation.slices,
+        worst_slices=_worst_slices(evaluation),
+        fewest_faces=MIN_FACES,
+        fewest_images=MIN_IMAGES,
     )
+
+
+def _worst_slices(evaluation: Evaluation) -> list[dict]:
+    """Each of the worst slices, and the figures of its misses and false alarms."""
+    drawn = []
+    for worst in evaluation.slices.worst if evaluation.slices else []:
+        boxes = [*worst.misses, *worst.false_positives]
+        crops = [
+            crop
+            for of_kind, colour in ((worst.misses, RED), (worst.false_positives, AMBER))
+            for crop in draw_crops(evaluation.photos, of_kind, colour)
+        ]
+        drawn.append({"slice": worst.slice, "figures": _figures(evaluation, boxes, crops)})
+    return drawn
 
 
 def _figures(

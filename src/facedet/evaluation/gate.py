@@ -7,9 +7,10 @@ from facedet.common.errors import UserError
 from facedet.common.progress import Progress, silent
 from facedet.data.image import read_image, to_tensor
 from facedet.data.structures import Detections, Photo
+from facedet.evaluation.draws import Draws, Prints, keep_prints
 from facedet.evaluation.evaluate import ap_by_height
+from facedet.evaluation.intervals import height_name
 from facedet.evaluation.metrics.coco import average_precision
-from facedet.evaluation.metrics.heights import height_range
 from facedet.export.int8 import Run
 from facedet.export.interface import BOXES, LABELS
 from facedet.inference.predict import predict
@@ -38,7 +39,7 @@ def gated_figures(photos: Sequence[Photo], detections: Sequence[Detections]) -> 
     figures = {} if ap is None else {"AP": Figure(ap)}
     for height in ap_by_height(boxes, detections, ignored):
         if height.faces >= ENOUGH_FACES and height.ap is not None:
-            name = f"AP50 {height_range(height.lowest, height.highest)} px"
+            name = height_name(height.lowest, height.highest)
             figures[name] = Figure(height.ap, 1 / height.faces)
     return figures
 
@@ -51,15 +52,17 @@ def largest_drop(before: dict[str, Figure], after: dict[str, Figure]) -> float:
 class AccuracyJudge:
     """`export.int8.Judge` on annotated photos; those that cannot be read are left out.
 
-    photos, detections: the photos that were read, and what the float network detects in them.
+    photos, detections: the photos that were read, and what the float network detects in them. draws: their resamples.
     """
 
     def __init__(self, session: Session, photos: Sequence[Photo], progress: Progress = silent):
-        found, unreadable = predict(session, [photo.path for photo in photos], progress)
+        prints: Prints = {}
+        found, unreadable = predict(session, [photo.path for photo in photos], progress, keep_prints(prints))
         kept = [k for k in range(len(photos)) if k not in unreadable]
         self._session, self.left_out = session, list(unreadable.values())
         self.photos, self.detections = [photos[k] for k in kept], [found[k] for k in kept]
         self.images = len(kept)
+        self.draws = Draws.of([photo.path for photo in self.photos], prints)
         if not gated_figures(self.photos, self.detections):
             raise UserError("--val: has no face to measure accuracy on")
 

@@ -3,21 +3,24 @@
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from facedet.common.errors import UserError
 from facedet.common.files import check_writable, write_together
 from facedet.common.outputs import Input, Output, writing
 from facedet.common.progress import Progress, silent
+from facedet.common.report_facts import ReportedModel, ReportFacts, report_facts
 from facedet.data.dataset import DatasetSource, check_source, read_annotations, read_dataset
 from facedet.data.formats.recognise import find_annotations
 from facedet.data.image import find_images, image_size
 from facedet.data.losses import Loss, Lost, refuse_many
+from facedet.data.reported import reported_dataset, reported_images
 from facedet.data.storage import is_dir
 from facedet.data.structures import Detections
 from facedet.evaluation.compare import Comparison, compare_detections
 from facedet.evaluation.gate import AccuracyJudge, Figure, gated_figures
+from facedet.evaluation.paired import Difference, coco_difference, height_differences
 from facedet.export.export import export_model
 from facedet.export.int8 import quantize
 from facedet.export.interface import SHOW_ABOVE
@@ -26,8 +29,9 @@ from facedet.export.to_ir import save_ir
 from facedet.export.variants import UNCHANGED
 from facedet.inference.openvino_device import check_device, computes_in_bf16, default_precision
 from facedet.inference.predict import predict
+from facedet.inference.reported import reported_model
 from facedet.inference.runtime import Runtime
-from facedet.inference.session import check_model, open_session
+from facedet.inference.session import Session, check_model, open_session
 from facedet.inference.throughput import throughput
 from facedet.weights.ir.graph import read_facts, read_model
 
@@ -54,7 +58,8 @@ class Quantization:
 
     reasons: why the INT8 file was not written; empty if it was. left_out: calibration images that were not used.
     variants: the float ones first, INT8 last. facts: of the INT8 file. comparison: the faces that INT8 gained and lost,
-    None without validation images. runtime: what the variants were measured on, with the precision of the first.
+    None without validation images. runtime: what the variants were measured on, with the precision of the first. about:
+    what was quantized, and how. changes: from float32 to INT8, of the figures that the gate checks.
     """
 
     model: str
@@ -66,13 +71,17 @@ class Quantization:
     facts: dict[str, str] = field(repr=False)
     comparison: Comparison | None = field(repr=False)
     runtime: Runtime
+    about: ReportFacts
+    changes: list[Difference] = field(default_factory=list)
 
     def as_dict(self) -> dict:
         """Plain values for JSON."""
         head: dict = {"model": self.model, "max_drop": self.max_drop, "reasons": self.reasons, "facts": self.facts}
         head |= {"left_out": self.left_out, "runtime": asdict(self.runtime)}
         comparison = self.comparison.as_dict() if self.comparison else None
-        return {**head, "variants": [asdict(each) for each in self.variants], "comparison": comparison}
+        head["changes"] = [asdict(each) for each in self.changes]
+        variants = [asdict(each) for each in self.variants]
+        return {**head, "variants": variants, "comparison": comparison, "about": self.about.as_dict()}
 
 
 def quantize_model(
@@ -155,6 +164,14 @@ def _quantize(
             read_facts(files["int8"][0], read_model(files["int8"][0])),
             _comparison(judge, found, [*dataset.skipped, *judge.left_out]) if judge and dataset else None,
             measured.runtime,
+            report_facts(
+                [reported_model(measured, SHOW_ABOVE, model), *([] if reasons else [_written(path, measured)])],
+                [
+                    reported_images(calibration.path, images, "calibration"),
+                    *([reported_dataset(validation, judge.photos, "validation")] if validation and judge else []),
+                ],
+            ),
+            _changes(judge, found) if judge else [],
         )
 
 
@@ -231,7 +248,21 @@ def _variant(
 
 def _comparison(judge: AccuracyJudge, found: dict[str, list[Detections]], left_out: Sequence[str]) -> Comparison:
     names, detections = (Path("fp32"), Path("int8")), [found["fp32"], found["int8"]]
-    return compare_detections(names, SHOW_ABOVE, judge.photos, detections, list(left_out))
+    thresholds = (SHOW_ABOVE, SHOW_ABOVE)
+    return compare_detections(names, thresholds, judge.photos, detections, list(left_out), judge.draws)
+
+
+def _changes(judge: AccuracyJudge, found: dict[str, list[Detections]]) -> list[Difference]:
+    """From float32 to INT8, of every gated figure."""
+    both = found["fp32"], found["int8"]
+    changes = {"AP": coco_difference(judge.photos, both, judge.draws)}
+    changes |= height_differences(judge.photos, both, judge.draws)
+    return [changes[name] for name in gated_figures(judge.photos, both[0])]
+
+
+def _written(path: Path, measured: Session) -> ReportedModel:
+    """The facts of the INT8 file. measured: the session of the float file on the same device."""
+    return replace(reported_model(measured, SHOW_ABOVE, path), made={}, precision="int8")
 
 
 def _copy(source: Path, target: Path) -> None:

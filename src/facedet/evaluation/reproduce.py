@@ -7,6 +7,8 @@ import numpy as np
 
 from facedet.common.errors import UserError
 from facedet.common.progress import Progress, silent, step
+from facedet.common.report_facts import ReportedDataset, report_facts
+from facedet.data.fingerprint import fingerprint
 from facedet.data.image import image_size
 from facedet.data.structures import Photo
 from facedet.detector.card import Card
@@ -14,6 +16,7 @@ from facedet.evaluation.evaluate import Evaluation, evaluate_detections
 from facedet.evaluation.metrics.wider import WiderTruth, read_truth
 from facedet.inference.info import describe
 from facedet.inference.predict import predict
+from facedet.inference.reported import reported_model
 from facedet.inference.session import check_model, open_session
 
 
@@ -49,7 +52,9 @@ def reproduce(wider: Path, ir: Path, progress: Progress = silent) -> tuple[list[
         CardFigure("MParams", info.card_million_parameters, card.million_parameters),
         CardFigure("GFLOPs", info.gflops, card.gflops),
     ]
-    return figures, replace(evaluation, runtime=session.runtime)
+    sets = [ReportedDataset(str(wider), role="WIDER FACE val", fingerprint=fingerprint(photos))]
+    about = report_facts([reported_model(session)], sets)
+    return figures, replace(evaluation, runtime=session.runtime, about=about)
 
 
 def _ground_truth(wider: Path) -> Path:

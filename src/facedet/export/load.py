@@ -3,6 +3,7 @@
 import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -10,7 +11,9 @@ from facedet.common.files import sha256
 from facedet.detector.config import config_name, load_config, network_to_json
 from facedet.detector.model import build_detector, check_runs
 from facedet.export.network import DeployedDetector
-from facedet.weights.checkpoint import load_weights, read_checkpoint
+from facedet.weights.checkpoint import config_from_checkpoint, load_weights
+from facedet.weights.torch_file import read_torch_file
+from facedet.weights.training_record import TRAINING, record_of
 
 
 def load_network(checkpoint: Path, config: str | Path | None = None) -> tuple[DeployedDetector, int, dict[str, str]]:
@@ -19,15 +22,16 @@ def load_network(checkpoint: Path, config: str | Path | None = None) -> tuple[De
     config: name or path of the config that it was trained with; needed only for a network with types other than this
     project's.
     """
-    network, state = read_checkpoint(checkpoint, load_config(config) if config else None)
+    content = read_torch_file(checkpoint)
+    network = config_from_checkpoint(content, checkpoint, load_config(config) if config else None)
     detector = build_detector(network)
-    load_weights(detector, state, str(checkpoint))
+    load_weights(detector, content["state_dict"], str(checkpoint))
     check_runs(detector, str(checkpoint))
-    return DeployedDetector(detector), network.input_size, _facts(network, checkpoint)
+    return DeployedDetector(detector), network.input_size, _facts(network, checkpoint, content["meta"])
 
 
-def _facts(config: Config, checkpoint: Path) -> dict[str, str]:
-    rule = config.model.test_cfg
+def _facts(config: Config, checkpoint: Path, meta: dict[str, Any]) -> dict[str, str]:
+    rule, training = config.model.test_cfg, record_of(meta, config_name(config))
     return {
         "version": version("face-detection-0206"),
         "config": config_name(config),
@@ -38,4 +42,5 @@ def _facts(config: Config, checkpoint: Path) -> dict[str, str]:
         "score_threshold": str(rule.score_thr),
         "iou_threshold": str(rule.nms.iou_threshold),
         "max_boxes": str(rule.max_per_img),
+        **({TRAINING: training.to_json()} if training else {}),
     }

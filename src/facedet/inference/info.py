@@ -5,7 +5,7 @@ from pathlib import Path
 
 import openvino as ov
 
-from facedet.common.errors import UserError
+from facedet.common.errors import UserError, first_line
 from facedet.common.extras import require_train
 from facedet.common.files import sha256
 from facedet.detector.card import Card
@@ -15,7 +15,7 @@ from facedet.inference.graph_cost import graph_cost
 from facedet.weights.graph_facts import read_network
 from facedet.weights.ir.graph import read_facts, read_model
 from facedet.weights.names import check_file
-from facedet.weights.origin import ORIGIN
+from facedet.weights.training_record import TRAINING, TrainingRecord, imported_facts, record_of
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Info:
 
     parameters: number of trained values; for an ONNX file or an IR, of the float constants in it.
     card_million_parameters: counted as the published model card counts. gflops: for one image of `input_size`.
-    bin_bytes: size of an IR's .bin.
+    bin_bytes: size of an IR's .bin. training: as far as the file
+    states it, None for a config.
     """
 
     path: str
@@ -37,6 +38,7 @@ class Info:
     interface: list[str] = field(default_factory=list)
     origin: dict[str, str] = field(default_factory=dict)
     bin_bytes: int = 0
+    training: TrainingRecord | None = None
 
 
 def describe(target: str | Path, config: str | Path | None = None) -> Info:
@@ -67,15 +69,20 @@ def _describe_network(target: str | Path, path: Path, own: str | Path | None) ->
         content = read_torch_file(path)
         config, kind = config_from_checkpoint(content, path, load_config(own) if own else None), "checkpoint"
         origin = {"config": config_name(config), "sha256": sha256(path)}
-        imported = content["meta"].get(ORIGIN)
-        if isinstance(imported, dict) and isinstance(imported.get("files"), dict):
-            files = ", ".join(f"{name} (sha256 {digest})" for name, digest in imported["files"].items())
-            origin["imported from"] = f"{imported.get('form')} {files}"
+        record = record_of(content["meta"], config_name(config))
+        origin |= imported_facts(content["meta"]) or (record.facts() if record else {})
     else:
-        config, kind, origin = load_config(target), "config", {}
+        config, kind, origin, record = load_config(target), "config", {}, None
     size = measure(config)
     return Info(
-        str(target), kind, config.input_size, size.parameters, size.card_parameters / 1e6, size.gflops, origin=origin
+        str(target),
+        kind,
+        config.input_size,
+        size.parameters,
+        size.card_parameters / 1e6,
+        size.gflops,
+        origin=origin,
+        training=record,
     )
 
 
@@ -84,6 +91,8 @@ def _describe_graph(path: Path) -> Info:
     kind, origin = "ONNX" if path.suffix == ".onnx" else "IR", read_facts(path, model)
     network = read_network(origin, path)
     origin.pop("network", None)
+    record = _training(origin.pop(TRAINING, None), path)
+    origin |= {f"checkpoint {name}": value for name, value in record.facts().items()} if record else {}
     size = _input_size(model, network)
     if not size:
         raise UserError(f"{path}: its input is not one image of fixed size; give an exported detector")
@@ -99,7 +108,16 @@ def _describe_graph(path: Path) -> Info:
         interface=interface,
         origin=origin,
         bin_bytes=path.with_suffix(".bin").stat().st_size if kind == "IR" else 0,
+        training=record,
     )
+
+
+def _training(text: str | None, path: Path) -> TrainingRecord | None:
+    """What an export says about the training of its checkpoint. text: as `TrainingRecord.to_json` wrote it."""
+    try:
+        return TrainingRecord.from_json(text) if text else None
+    except ValueError as error:
+        raise UserError(f"{path}: what it says about its training is damaged ({first_line(error)})") from error
 
 
 def _input_size(model: ov.Model, network: StoredNetwork | None) -> int:

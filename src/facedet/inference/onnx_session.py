@@ -12,7 +12,7 @@ from facedet.common.machine import processor_name
 from facedet.common.once import once
 from facedet.export.interface import Interface, Ports
 from facedet.inference.runtime import Runtime
-from facedet.inference.session_parts import level_strides, nms_rule, score_threshold, subtracts_mean
+from facedet.inference.session_parts import how_made, level_strides, nms_rule, score_threshold, subtracts_mean
 from facedet.inference.variant_answer import VariantAnswer
 from facedet.weights.graph_facts import most_used_type, onnx_facts
 from facedet.weights.onnx_file import metadata, read_onnx
@@ -49,6 +49,7 @@ class OnnxSession:
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
+        self.made = how_made(facts)
         self.runtime = Runtime("CPU", processor_name(), "f32", f"ONNX Runtime {onnxruntime.__version__}")
         self._before_nms = once(self._open_up_to_nms)
 

@@ -14,6 +14,7 @@ from facedet.export.interface import Interface, Ports
 from facedet.inference.openvino_device import default_precision, hints, runtime_of
 from facedet.inference.session_parts import (
     Preprocessing,
+    how_made,
     level_strides,
     nms_rule,
     score_threshold,
@@ -58,6 +59,7 @@ class IrSession:
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
+        self.made = how_made(facts)
         self.weights = stored_precision(model)
         compiled = compile_model(model, path, self._hints, self._device)
         self.runtime = runtime_of(compiled)

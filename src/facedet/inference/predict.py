@@ -1,7 +1,7 @@
 """Detections of a model in many images; images are read ahead while the device computes."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,28 @@ from facedet.data.image import read_image, to_tensor
 from facedet.data.structures import NO_DETECTIONS, Detections
 from facedet.inference.session import Session, to_image_detections
 
+Look = Callable[[Path, np.ndarray], None]
+
+
+def each_of(*looks: Look) -> Look:
+    """Several in one."""
+
+    def look(path: Path, image: np.ndarray) -> None:
+        for each in looks:
+            each(path, image)
+
+    return look
+
 
 def predict(
-    session: Session, paths: Sequence[Path], progress: Progress = silent
+    session: Session,
+    paths: Sequence[Path],
+    progress: Progress = silent,
+    look: Look | None = None,
 ) -> tuple[list[Detections], dict[int, str]]:
     """Run a model on image files.
 
+    look: takes each image that is read, uint8 [h, w, 3] BGR, in one of several threads.
     Returns the detections of each image, boxes in its pixels, and the reason by index for each image that cannot be
     read, which has no detections. Raises UserError if no image can be read or if the model's output is not finite.
     """
@@ -30,6 +46,8 @@ def predict(
             image = read_image(path)
         except UserError as error:
             return error
+        if look:
+            look(path, image)
         return to_tensor(image, session.size), image.shape[:2]
 
     def tensors() -> Iterator[np.ndarray]:

@@ -25,6 +25,7 @@ class Session(Protocol):
     not state it. weights: stored precision, `f32`, `f16`, `bf16` or `i8`. runtime: what it computes on. strides: of
     the levels in pixels, finest first; empty if the file does not state them. nms_rule: the thresholds as `postprocess`
     takes them, None if the file does not state them. variant: of an export; every variant takes the same image here.
+    made: what the file says of how it was made, for reports, by name.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Session(Protocol):
     strides: list[int]
     nms_rule: dict[str, float] | None
     variant: Variant
+    made: dict[str, str]
 
     def run(self, image: np.ndarray) -> np.ndarray:
         """Run on an image, float32 [1, 3, *size] BGR 0..255. Returns rows [n, 6]: outputs `boxes` and `labels`."""

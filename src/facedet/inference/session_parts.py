@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from facedet.common.errors import UserError
+from facedet.common.errors import UserError, one_line
 from facedet.weights.graph_facts import measure_preprocessing, read_network
+from facedet.weights.training_record import TRAINING, TrainingRecord
 
+_MADE, _LONGEST = ("config", "checkpoint", "checkpoint_sha256"), 200  # characters
 Preprocessing = Callable[[np.ndarray], np.ndarray]  # image [1, 3, h, w] -> what the first convolution reads
 
 
@@ -47,6 +50,15 @@ def score_threshold(facts: dict[str, str], path: Path) -> float | None:
             f"{path}: its score threshold {ascii(facts['score_threshold'])[:60]} is not a number from 0 to 1"
         )
     return threshold
+
+
+def how_made(facts: dict[str, str]) -> dict[str, str]:
+    """The facts of a model that say how it was made, by name; empty if it is of another program. Damage to those about
+    the training is no error: reports are made without them."""
+    own = {name: facts[name] for name in _MADE if name in facts}
+    with suppress(ValueError):
+        own |= TrainingRecord.from_json(facts[TRAINING]).facts() if TRAINING in facts else {}
+    return {name: one_line(value)[:_LONGEST] for name, value in own.items()}
 
 
 def subtracts_mean(preprocessing: Preprocessing, size: tuple[int, int]) -> bool:

@@ -14,7 +14,14 @@ from facedet.export.interface import BOXES, INPUT, LABELS, Interface, Ports
 from facedet.export.load import load_network
 from facedet.export.variants import UNCHANGED
 from facedet.inference.runtime import Runtime
-from facedet.inference.session_parts import join_outputs, level_strides, nms_rule, score_threshold, subtracts_mean
+from facedet.inference.session_parts import (
+    how_made,
+    join_outputs,
+    level_strides,
+    nms_rule,
+    score_threshold,
+    subtracts_mean,
+)
 
 
 class TorchSession:
@@ -39,6 +46,7 @@ class TorchSession:
         self.threshold = score_threshold(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
+        self.made = how_made(facts)
         self.weights, self.variant = "f32", UNCHANGED
 
     def run(self, image: np.ndarray) -> np.ndarray:

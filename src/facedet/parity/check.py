@@ -8,10 +8,13 @@ import numpy as np
 
 from facedet.common.errors import UserError
 from facedet.common.progress import Progress, silent
+from facedet.common.report_facts import ReportFacts, report_facts
 from facedet.data.image import find_images, read_image, to_tensor
+from facedet.data.reported import reported_images
 from facedet.data.structures import Detections
 from facedet.detector.stored_network import LARGEST, SMALLEST
 from facedet.export.interface import Interface, interface_reasons
+from facedet.inference.reported import reported_model
 from facedet.inference.runtime import Runtime
 from facedet.inference.session import Session, check_model, open_session, to_detections
 from facedet.parity.choices import only_nms_differs
@@ -27,7 +30,7 @@ class Parity:
 
     names: the models, the reference first. runtimes: what each computed on. pairs: the reference compared with each
     other model. size: height and width of the input. detections[model][image]: boxes in its pixels. interfaces: of the
-    models, empty without --reference.
+    models, empty without --reference. about: what was compared, and how.
     """
 
     names: list[str]
@@ -36,6 +39,7 @@ class Parity:
     left_out: list[str]
     size: tuple[int, int]
     pairs: list[Pair]
+    about: ReportFacts
     detections: list[list[Detections]] = field(repr=False)
     interfaces: list[Interface] = field(default_factory=list)
 
@@ -63,6 +67,7 @@ class Parity:
             "faint_off_share": LOW_SCORE_UNMATCHED_SHARE,
             "interfaces": [asdict(interface) for interface in self.interfaces],
             "pairs": pairs,
+            "about": self.about.as_dict(),
         }
 
 
@@ -117,6 +122,9 @@ def check_parity(
         left_out=outputs.left_out,
         size=sessions[0].size,
         pairs=pairs,
+        about=report_facts(
+            [reported_model(session) for session in sessions], [reported_images(Path(images), outputs.images)]
+        ),
         detections=[[to_detections(rows) for rows in model_rows] for model_rows in outputs.rows],
         interfaces=interfaces,
     )

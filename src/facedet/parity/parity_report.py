@@ -24,6 +24,7 @@ def write_parity(parity: Parity, folder: Path) -> Path:
         Path(__file__).with_name("parity.html"),
         folder,
         parity.as_dict(),
+        about=parity.about,
         parity=parity,
         low_score_unmatched_share=LOW_SCORE_UNMATCHED_SHARE,
         show_above=SHOW_ABOVE,

@@ -19,6 +19,9 @@ def quantization_table(done: Quantization) -> str:
     lines.append(
         f"calibrated on {facts['calibration_images']} images; in float: {facts['float_convolutions']} convolutions"
     )
+    if done.changes:
+        titles = ("", "float32", "INT8", "difference", "95 % interval")
+        lines += ["", columns([titles, *(each.row() for each in done.changes)]), ""]
     if done.comparison:
         gained, lost = len(done.comparison.gained), len(done.comparison.lost)
         lines.append(f"faces that only INT8 shows: {gained}; that only float32 shows: {lost}")

@@ -7,10 +7,11 @@ from mmengine.config import Config
 
 from facedet.common.errors import UserError, last_line
 from facedet.common.machine import core_count, shared_memory
-from facedet.detector.config import config_name, import_custom, load_config
+from facedet.detector.config import config_name, import_custom
 from facedet.train.machine.device import bfloat16_is_fast
 from facedet.train.machine.distributed import sharing_cores, world
 from facedet.train.options import TrainingOptions
+from facedet.train.recipe import config_of
 
 _MOST_WORKERS = 16
 _STAGES = {"ResNet": 4, "ResNeXt": 4, "MobileNetV2": 7}  # that --freeze can count
@@ -29,7 +30,7 @@ def configure(options: TrainingOptions, resume: bool) -> Config:
 
     resume: whether the run continues from a checkpoint, and so needs no initial weights.
     """
-    cfg = load_config(options.config)
+    cfg = config_of(options)
     import_custom(cfg)
     with config_errors(cfg):
         _refuse_keys_without_effect(cfg)

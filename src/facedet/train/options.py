@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from facedet.common.errors import UserError
 from facedet.data.dataset import DatasetSource
+from facedet.weights.names import PREFIX
 
 Dataset = DatasetSource | str | Path
 
@@ -22,6 +23,7 @@ LAUNCHERS = {  # rank, number of processes, rank on this machine, as each launch
     "mpi": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"),
 }
 LOGGERS = ("wandb", "mlflow")  # names of options, modules and packages
+RECIPES = ("continue",)
 _FEWEST = {"epochs": 1, "batch_size": 1, "accumulate": 1, "patience": 1, "seed": 0, "freeze": 0, "workers": 0}
 _P = ParamSpec("_P")
 _Fields = TypeVar("_Fields")
@@ -32,8 +34,8 @@ _Result = TypeVar("_Result")
 class TrainingOptions:
     """The arguments of `finetune` and `try_run`. None takes the config's value."""
 
-    config: str | Path
-    """Name of a config, for example `tiny`, or path of a config file."""
+    config: str | Path | None
+    """Name of a config, for example `tiny`, or path of a config file. None if a `recipe` is chosen."""
 
     train: Dataset | Sequence[Dataset]
     """Dataset to train on, or several. A path is enough if the dataset needs no other settings."""
@@ -46,6 +48,10 @@ class TrainingOptions:
 
     work_dir: str | Path
     """Folder for the results."""
+
+    recipe: str | None = None
+    """`continue`: train the checkpoint `weights` a little further on few new images. The network is the checkpoint's;
+    a config is needed only if a file may not ask for such a network, and gives the views."""
 
     weights: str | Path | None = None
     """Start from a checkpoint, `torchvision:NAME`, a file of torchvision weights, or `random`. A checkpoint also sets
@@ -126,6 +132,7 @@ class TrainingOptions:
                 continue
             if not isinstance(value, int) or value < fewest:
                 raise UserError(f"--{name.replace('_', '-')} {value}: give a whole number, {fewest} or more")
+        self._check_recipe()
         if self.amp not in ("on", "off", "auto"):
             raise UserError(f"--amp {self.amp}: give on, off or auto")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
@@ -139,6 +146,19 @@ class TrainingOptions:
                 raise UserError(f"--logger {name}: is not installed; run `pip install {name}`")
         if self.compile and self.checkpoint_gradients:
             raise UserError("--compile --checkpoint-gradients: give one of them, they do not work together")
+
+    def _check_recipe(self) -> None:
+        if self.recipe is None:
+            if self.config is None:
+                raise UserError("training needs a config; give small, finetune, tiny or a file, or --recipe continue")
+            return
+        if self.recipe not in RECIPES:
+            raise UserError(f"--recipe {self.recipe}: not a recipe; give {' or '.join(RECIPES)}")
+        weights = str(self.weights or "random")
+        if weights == "random" or weights.startswith(PREFIX):
+            raise UserError(f"--recipe {self.recipe}: continues a checkpoint; give it with --weights")
+        if self.allow_partial:
+            raise UserError(f"--recipe {self.recipe} --allow-partial: all weights are those of the checkpoint")
 
     @property
     def is_launched(self) -> bool:

@@ -18,7 +18,8 @@ def preflight(options: TrainingOptions) -> None:
     """
     if options.is_launched:
         return
-    find_config(options.config)
+    if options.config:
+        find_config(options.config)
     if options.weights:
         check_initial(str(options.weights))
     for source in (*options.train_sets, options.val):

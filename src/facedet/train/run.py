@@ -1,6 +1,6 @@
 """A training run: its parts, and the state that changes during it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from facedet.train.average import WeightAverage
 from facedet.train.history import History
 from facedet.train.options import TrainingOptions
+from facedet.weights.training_record import Ancestor
 
 
 @dataclass
@@ -47,6 +48,7 @@ class Run:
     `bfloat16`, or that of the config's own optimizer wrapper. model: the network, which torch wraps if there are
     several processes. start: a phrase that says where the weights came from. warnings: what makes the validation
     results mislead. measures_start: whether the weights before the first iteration are validated, as epoch 0.
+    lineage: what the run was started from, and before that, newest first.
     """
 
     cfg: Config
@@ -61,6 +63,7 @@ class Run:
     start: str
     warnings: list[str]
     measures_start: bool = False
+    lineage: list[Ancestor] = field(default_factory=list)
 
     @cached_property
     def config_text(self) -> str:

@@ -29,6 +29,7 @@ from facedet.train.samples.validation_set import warnings_about
 from facedet.train.schedule import scale_learning_rate, set_accumulation, set_epochs, set_fewest_steps
 from facedet.weights.checkpoint import load_weights
 from facedet.weights.initial import initial_from, read_initial
+from facedet.weights.training_record import lineage_of
 
 
 def build_run(cfg: Config, options: TrainingOptions, device: str, resume_in: Path | None) -> Run:
@@ -57,9 +58,10 @@ def build_run(cfg: Config, options: TrainingOptions, device: str, resume_in: Pat
     if content:
         check_network(last, initial, cfg)
         load_weights(network, content.get("trained", initial.state), str(last))
-        start = f"iteration {content['meta']['iter']} of {last}"
+        start, lineage = f"iteration {content['meta']['iter']} of {last}", lineage_of(content["meta"])
     else:
         start = initial.load(network, options.allow_partial)
+        lineage = initial.lineage(start)
     network = place(network, device)
     if options.checkpoint_gradients:
         checkpoint_gradients(network)
@@ -91,7 +93,7 @@ def build_run(cfg: Config, options: TrainingOptions, device: str, resume_in: Pat
     reset_peak_memory(device)
     warnings = [*warnings_about(train.faces, val.faces), *cache_warnings(train, val)] if is_first() else []
     detects = initial.config is not None and not options.allow_partial
-    return Run(cfg, options, device, precision, model, state, *loaders, evaluator, start, warnings, detects)
+    return Run(cfg, options, device, precision, model, state, *loaders, evaluator, start, warnings, detects, lineage)
 
 
 def check_channels(cfg: Config, network: Any) -> None:

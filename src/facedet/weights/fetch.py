@@ -1,6 +1,7 @@
 """The published models: their names, their files, and how they are downloaded."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from facedet.common.errors import UserError
@@ -40,6 +41,20 @@ def fetch(
     for remote in remotes:
         download(remote, limits=limits, progress=progress, tell=tell)
     return [remote.target for remote in remotes]
+
+
+def published_as(files: Sequence[Path]) -> str:
+    """The name of the published model that these files are; empty if they are none."""
+    for name, entry in _published().items():
+        remotes = _remotes(entry, name, Path(), None, False)
+        if len(remotes) == len(files) and all(map(_is_complete, remotes, files)):
+            return name
+    return ""
+
+
+def _is_complete(remote: Remote, path: Path) -> bool:
+    with path.open("rb") as file:
+        return remote.is_complete(file)
 
 
 def _remotes(entry: dict, name: str, folder: Path, mirror: str | None, overwrite: bool) -> list[Remote]:

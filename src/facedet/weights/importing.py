@@ -3,7 +3,9 @@
 Needs torch only once the paths are known to be right.
 """
 
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +17,10 @@ from facedet.common.progress import Progress, Tell, silent, tell_nobody
 from facedet.configs import RELEASED
 from facedet.data.image import find_images
 from facedet.detector.config_file import find_config
+from facedet.weights.fetch import published_as
 from facedet.weights.names import check_file
 from facedet.weights.origin import ORIGIN, Origin
+from facedet.weights.training_record import VERSION
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -69,7 +73,13 @@ def _import(
         from facedet.weights.from_graph import detector_from_graph
 
         detector, network, origin = detector_from_graph(source, config, images, progress, tell)
-    meta = {META_KEY: network_to_json(network), ORIGIN: asdict(origin)}
+    origin = replace(origin, published=published_as([source.with_name(name) for name in origin.files]))
+    meta = {
+        META_KEY: network_to_json(network),
+        ORIGIN: asdict(origin),
+        VERSION: version("face-detection-0206"),
+        "time": time.strftime("%Y%m%d_%H%M%S"),
+    }
     write_torch_file({"meta": meta, "state_dict": detector.state_dict()}, target)
     return origin
 

@@ -8,25 +8,36 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from facedet.common.errors import UserError
+from facedet.common.files import sha256
 from facedet.common.progress import ByteProgress, Tell, silent_bytes, tell_nobody
 from facedet.detector.config import network_config
 from facedet.weights.checkpoint import first_names, load_weights, stored_network, weight_mismatches
 from facedet.weights.imagenet import backbone_weights, read_imagenet
 from facedet.weights.names import PREFIX
 from facedet.weights.torch_file import read_torch_file
+from facedet.weights.training_record import Ancestor, lineage_of
 
 
 @dataclass(frozen=True)
 class Initial:
     """Weights by name, for the whole detector or, if `backbone` is true, for its backbone only.
 
-    config: of the network they were trained in, if they come from a checkpoint of this project.
+    config: of the network they were trained in, if they come from a checkpoint of this project. before: what these
+    weights were trained from, newest first.
     """
 
     source: str
     state: dict[str, Tensor] = field(default_factory=dict, repr=False)
     backbone: bool = False
     config: Config | None = None
+    before: list[Ancestor] = field(default_factory=list)
+
+    def lineage(self, loaded: str) -> list[Ancestor]:
+        """What a network is trained from, newest first. loaded: what `load` returned."""
+        path = Path(self.source)
+        if not path.is_file():
+            return [Ancestor(loaded)]
+        return [Ancestor(loaded.replace(self.source, path.name), sha256(path)), *self.before]
 
     @property
     def frozen_norms(self) -> bool:
@@ -96,4 +107,4 @@ def initial_from(content: dict[str, Any], source: str, config: Config | None = N
         return Initial(source, backbone, backbone=True)
     stored = stored_network(content, Path(source))
     trained = network_config(stored, source, config if stored.problem else None)
-    return Initial(source, content["state_dict"], config=trained)
+    return Initial(source, content["state_dict"], config=trained, before=lineage_of(content["meta"]))

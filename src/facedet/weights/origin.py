@@ -15,7 +15,7 @@ class Origin:
     of batch normalization layers without running mean and variance; training keeps them in eval mode. calibrated_on:
     number of images on which new ones were measured. left_out: why images were left out. proof: largest difference
     between checkpoint and graph before NMS. proof_as_stored: the same with the box weights and the box coder as the
-    graph stores them.
+    graph stores them. published: the name that `fetch` has for these files, empty if they are not published.
     """
 
     form: str
@@ -26,3 +26,4 @@ class Origin:
     left_out: list[str] = field(default_factory=list)
     proof: Distance | None = None
     proof_as_stored: Distance | None = None
+    published: str = ""

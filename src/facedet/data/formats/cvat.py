@@ -20,6 +20,7 @@ from facedet.data.formats.parsing import (
     box_of_turned,
     enclosing,
     numbers,
+    occlusion,
     xml_root,
     xywh_to_corners,
 )
@@ -93,7 +94,8 @@ def _face(shape: ET.Element) -> BoxAnnotation | None:
     if shape.tag not in _BOXES:
         raise ValueError(f"<{shape.tag}> '{shape.get('label', '')}' is no box and encloses none")
     kind = ROTATED if shape.tag == BOX and _angle(shape) else shape.tag
-    return BoxAnnotation(_BOXES[shape.tag](shape), False, shape.get("label", ""), kind)
+    hidden = occlusion(shape.get("occluded"))
+    return BoxAnnotation(_BOXES[shape.tag](shape), False, shape.get("label", ""), kind, hidden)
 
 
 def _box(shape: ET.Element) -> list[float]:

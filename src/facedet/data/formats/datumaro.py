@@ -25,6 +25,7 @@ from facedet.data.formats.parsing import (
     flag,
     malformed,
     numbers,
+    occlusion,
     read_json,
     rotation,
     turned,
@@ -90,7 +91,8 @@ def _face(annotation: dict, classes: list[str]) -> BoxAnnotation | None:
     name = classes[label] if isinstance(label, int) and 0 <= label < len(classes) else f"label {label}"
     angle = rotation(attributes)
     shape = _SHAPES.get(kind, kind) if kind != "bbox" or not angle else ROTATED
-    return BoxAnnotation(_corners(kind, annotation, angle), flag(attributes.get("is_crowd")), name, shape)
+    ignored, hidden = flag(attributes.get("is_crowd")), occlusion(attributes.get("occluded"))
+    return BoxAnnotation(_corners(kind, annotation, angle), ignored, name, shape, hidden)
 
 
 def _corners(kind: str, annotation: dict, angle: float) -> list[float]:

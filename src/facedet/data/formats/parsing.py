@@ -13,7 +13,7 @@ import numpy as np
 
 from facedet.common.errors import UserError, first_line
 from facedet.data.storage import beginning_of, opened
-from facedet.data.structures import BOX, Photo
+from facedet.data.structures import BOX, NOT_STATED, Photo
 
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # raised by malformed JSON
 
@@ -50,12 +50,14 @@ def xml_root(head: str) -> str | None:
 
 
 class BoxAnnotation(NamedTuple):
-    """A face. corners: x1 y1 x2 y2 in pixels. name: its class. shape: what the box was made from."""
+    """A face. corners: x1 y1 x2 y2 in pixels. name: its class. shape: what the box was made from. occlusion: as in
+    `Photo`."""
 
     corners: list[float]
     ignored: bool
     name: str
     shape: str = BOX
+    occlusion: int = NOT_STATED
 
 
 @dataclass
@@ -88,10 +90,12 @@ class Faces:
 
 def make_photo(path: Path, size: tuple[int, int], faces: Faces) -> Photo:
     """Make a photo from its annotations. size: width and height, 0 if the annotation does not state them."""
-    corners, ignored, names, shapes = zip(*faces.found, strict=True) if faces.found else ((), (), (), ())
+    columns = zip(*faces.found, strict=True) if faces.found else [()] * len(BoxAnnotation._fields)
+    corners, ignored, names, shapes, hidden = columns
     boxes = np.array(corners, np.float64).reshape(-1, 4)
     drawn = () if all(shape == BOX for shape in shapes) else shapes
-    return Photo(path, *size, boxes, np.array(ignored, bool), names, faces.reason, drawn)
+    stated = hidden if any(level != NOT_STATED for level in hidden) else ()
+    return Photo(path, *size, boxes, np.array(ignored, bool), names, faces.reason, drawn, stated)
 
 
 def malformed(error: Exception) -> str:
@@ -189,6 +193,16 @@ def flag(value: Any) -> bool:
     if word in (*_YES, *_NO):
         return word in _YES
     raise ValueError(f"'{_short(value)}' is neither true nor false")
+
+
+def occlusion(value: Any) -> int:
+    """The `occlusion` of a box from a flag that says whether it is occluded; a word that says neither is no error, as
+    boxes are read without it."""
+    try:
+        stated = str(value).strip().lower() not in ("", "none", "unspecified")
+        return int(flag(value)) if stated else NOT_STATED
+    except ValueError:
+        return NOT_STATED
 
 
 def _short(value: Any) -> str:

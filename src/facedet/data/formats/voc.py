@@ -25,6 +25,7 @@ from facedet.data.formats.parsing import (
     flag,
     make_photo,
     numbers,
+    occlusion,
     rotation,
     xml_root,
 )
@@ -144,18 +145,18 @@ def _parse(file: Path) -> tuple[tuple[int, int], Faces, str]:
 
 def _face(node: ET.Element) -> BoxAnnotation:
     name = _text(node, "name").strip()
-    ignored = flag(_text(node, "difficult"))
+    ignored, hidden = flag(_text(node, "difficult")), occlusion(node.findtext("occluded"))
     if len(boxes := node.findall("bndbox")) != 1:
         if not boxes and (outline := node.find("polygon")) is not None:
-            return BoxAnnotation(_box_of_polygon(outline), ignored, name, "polygon")
+            return BoxAnnotation(_box_of_polygon(outline), ignored, name, "polygon", hidden)
         if not boxes and (turned := node.find("robndbox")) is not None:
-            return BoxAnnotation(_box_of_robndbox(turned), ignored, name, ROTATED)
+            return BoxAnnotation(_box_of_robndbox(turned), ignored, name, ROTATED, hidden)
         raise ValueError(f"an <object> '{name}' has {len(boxes) or 'no'} <bndbox>")
     box = numbers([_text(boxes[0], side) for side in ("xmin", "ymin", "xmax", "ymax")])
     attributes = {a.findtext("name"): a.findtext("value") for a in node.iterfind("attributes/attribute")}
     angle = rotation(attributes)
     shape = ROTATED if angle else BOX
-    return BoxAnnotation(box_of_turned(box, angle), ignored, name, shape)
+    return BoxAnnotation(box_of_turned(box, angle), ignored, name, shape, hidden)
 
 
 def _text(node: ET.Element, tag: str) -> str:

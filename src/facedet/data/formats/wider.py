@@ -26,12 +26,12 @@ from facedet.data.formats.parsing import (
 from facedet.data.image import SUFFIXES
 from facedet.data.losses import Loss, Lost
 from facedet.data.storage import is_file
-from facedet.data.structures import Photo
+from facedet.data.structures import NOT_STATED, OCCLUSION, Photo
 
 _FORMAT = "a WIDER FACE text file"
 _FIRST_LINES = 8192  # characters
 _COLUMNS = 10
-_INVALID = 7  # index of the column
+_INVALID, _OCCLUSION = 7, 8  # indices of columns
 
 
 def begins(head: str) -> bool:
@@ -101,7 +101,10 @@ def _photo(path: Path, lines: list[str]) -> Photo:
         return make_photo(path, (0, 0), Faces.read(lines, _face))
     boxes = table[:, :4].copy()
     boxes[:, 2:] += boxes[:, :2]
-    return Photo(path, 0, 0, boxes, table[:, _INVALID] == 1, ("face",) * len(boxes))
+    levels = table[:, _OCCLUSION]
+    hidden = np.where(np.isin(levels, range(len(OCCLUSION))), levels, NOT_STATED).astype(int)
+    ignored, classes = table[:, _INVALID] == 1, ("face",) * len(boxes)
+    return Photo(path, 0, 0, boxes, ignored, classes, occlusion=tuple(hidden.tolist()))
 
 
 def _face(line: str) -> BoxAnnotation:

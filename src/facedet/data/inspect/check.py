@@ -2,7 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,8 +12,9 @@ import numpy as np
 
 from facedet.common.errors import UserError
 from facedet.common.progress import Progress, silent
+from facedet.common.report_facts import ReportedDataset, ReportFacts, report_facts
 from facedet.data.classes import only_classes
-from facedet.data.dataset import DatasetSource, read_annotations
+from facedet.data.dataset import DatasetSource, read_annotations, usable_photo
 from facedet.data.image import UNREADABLE
 from facedet.data.inspect.boxes import MAX_AREA, MIN_FACE, SAME_BOX_IOU, SMALL_FACE, check_boxes, face_heights
 from facedet.data.inspect.duplicates import DatasetImage, check_duplicates
@@ -20,6 +22,7 @@ from facedet.data.inspect.findings import KINDS, Finding
 from facedet.data.inspect.hashing import MAX_DIFFERING_BITS
 from facedet.data.inspect.images import InspectedImage, inspect_images
 from facedet.data.losses import Loss, Lost
+from facedet.data.reported import reported_dataset
 from facedet.data.structures import BOX, Photo
 
 HEIGHTS = (0, 8, 16, 32, 64, 128, 256, 512)  # lower edges of the bins of face heights, pixels of the input
@@ -58,11 +61,13 @@ class DatasetStatistics:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The findings of a check. `size` is the input size in pixels at which faces were measured."""
+    """The findings of a check. `size` is the input size in pixels at which faces were measured. about: what was
+    checked, and how."""
 
     size: int
     datasets: list[DatasetStatistics]
     findings: list[Finding]
+    about: ReportFacts
 
     @property
     def hurts(self) -> bool:
@@ -100,7 +105,8 @@ class CheckResult:
         kinds = {k: {**asdict(KINDS[k]), "findings": n, "boxes": boxes} for k, n, boxes in self.kinds()}
         sets = [_statistics_as_dict(statistics) for statistics in self.datasets]
         common = {"hurts": self.hurts, "input_size": self.size, "limits": limits, **histograms}
-        return {**common, "sets": sets, "kinds": kinds, "findings": [_as_dict(finding) for finding in self.findings]}
+        findings = [_as_dict(finding) for finding in self.findings]
+        return {**common, "sets": sets, "kinds": kinds, "findings": findings, "about": self.about.as_dict()}
 
 
 def check_dataset(
@@ -114,14 +120,30 @@ def check_dataset(
     datasets: list[DatasetStatistics] = []
     findings: list[Finding] = []
     images: list[DatasetImage] = []
+    reported: list[ReportedDataset] = []
     for role, dataset in (("set", source), ("val", val)):
         if dataset is not None:
             dataset_images, statistics, dataset_findings = _check_one(dataset, role, progress, size)
             images += dataset_images
             datasets.append(statistics)
             findings += dataset_findings
+            title = "validation" if role == "val" else "training" if val else "dataset"
+            reported.append(reported_dataset(dataset, list(_usable(dataset_images)), title))
     findings += check_duplicates(images)
-    return CheckResult(size, datasets, findings)
+    return CheckResult(size, datasets, findings, report_facts((), reported))
+
+
+def _usable(images: Sequence[DatasetImage]) -> Iterator[Photo]:
+    """The photos with the boxes that `read_dataset` would give."""
+    for each in images:
+        image = each.inspected
+        size = (
+            UserError(each.photo.unread or image.error)
+            if each.photo.unread or image.error
+            else (image.width, image.height)
+        )
+        with suppress(UserError):
+            yield usable_photo(each.photo, size, [])
 
 
 def height_labels() -> list[str]:

@@ -25,6 +25,7 @@ def write_check(result: CheckResult, folder: Path) -> Path:
         Path(__file__).with_name("check.html"),
         folder,
         result.as_dict(),
+        about=result.about,
         result=result,
         kinds=KINDS,
         height_labels=height_labels(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pycocotools import mask
@@ -12,8 +13,9 @@ from facedet.data.structures import Detections, Photo
 _PARAMS = Params("bbox")
 _IOUS = _PARAMS.iouThrs[:, None]
 _LOWEST, _HIGHEST = np.array(_PARAMS.areaRng)[..., None].transpose(1, 0, 2)  # areas of each range, square pixels
+RECALLS = _PARAMS.recThrs  # [101]
 MOST_DETECTIONS = _PARAMS.maxDets[-1]  # of an image, that count
-_STATS = {  # IoU and area of each figure, as indices into COCO's
+STATS: dict[str, tuple[Any, int]] = {  # IoU and area of each figure, as indices into COCO's
     "AP": (slice(None), 0),
     "AP50": (0, 0),
     "AP75": (5, 0),
@@ -80,13 +82,13 @@ def precision_of(matches: Sequence[CocoMatch]) -> dict[str, float | None]:
     """The figures of `average_precision` over all images."""
     scores = np.concatenate([np.zeros(0), *(match.scores for match in matches)])
     order = np.argsort(-scores, kind="stable")
-    precision = np.full((len(_LOWEST), len(_IOUS), len(_PARAMS.recThrs)), np.nan)
+    precision = np.full((len(_LOWEST), len(_IOUS), len(RECALLS)), np.nan)
     for area in range(len(precision)):
         faces = sum(int(match.faces[area]) for match in matches)
         if faces:
             outcome = np.concatenate([match.outcome[area] for match in matches], axis=1)
             precision[area] = [_at_recalls(of_iou[order], faces) for of_iou in outcome]
-    means = {name: float(np.mean(precision[area][iou])) for name, (iou, area) in _STATS.items()}
+    means = {name: float(np.mean(precision[area][iou])) for name, (iou, area) in STATS.items()}
     return {name: None if np.isnan(mean) else mean for name, mean in means.items()}
 
 
@@ -96,4 +98,4 @@ def _at_recalls(outcome: np.ndarray, faces: int) -> np.ndarray:
     hits, wrong = np.arange(1, len(right) + 1), np.cumsum(outcome == -1)[right]
     precision = hits / (wrong + hits + np.spacing(1))  # pycocotools' figures, to the last digit
     best = np.maximum.accumulate(precision[::-1])[::-1]
-    return np.append(best, 0)[np.searchsorted(hits / faces, _PARAMS.recThrs)]
+    return np.append(best, 0)[np.searchsorted(hits / faces, RECALLS)]

@@ -1,7 +1,7 @@
 """Detected faces, missed faces and false positives."""
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +61,7 @@ def missed_faces(
 
 
 def false_positives(
-    photos: Sequence[Photo], detections: Sequence[Detections], limit: int | None = 10
+    photos: Iterable[Photo], detections: Iterable[Detections], limit: int | None = 10
 ) -> list[BoxInImage]:
     """The detections that match no face and do not lie at least half inside an ignored face, in descending order of
     score; at most `limit`, all if it is None."""

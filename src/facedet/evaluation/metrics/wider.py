@@ -1,6 +1,6 @@
 """WIDER FACE's official evaluation: easy, medium and hard, with the official ground truth."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from facedet.evaluation.metrics.curve import Curve, ratio
 
 SETTINGS = ("easy", "medium", "hard")
 _IOU = 0.5
-_THRESHOLDS = 1 - np.arange(1, 1001) / 1000
+THRESHOLDS = 1 - np.arange(1, 1001) / 1000
 
 
 @dataclass(frozen=True)
@@ -65,23 +65,32 @@ def wider_curves(truth: WiderTruth, detections: Sequence[Detections]) -> dict[st
     the face with the highest IoU if that is at least 0.5. The first match of a face is a true positive, a later one a
     false positive, and a match of an ignored face is not counted. Images without faces are left out.
     """
+    hits, proposals = ({name: np.zeros(len(THRESHOLDS), int) for name in SETTINGS} for _ in range(2))
+    for name, _, right, counted in reached_thresholds(truth, detections):
+        hits[name] += _count(right)
+        proposals[name] += _count(counted)
+    faces = {name: sum(int(counts.sum()) for counts in truth.counts[name]) for name in SETTINGS}
+    return {name: _curve(hits[name], proposals[name], faces[name]) for name in SETTINGS}
+
+
+def reached_thresholds(
+    truth: WiderTruth, detections: Sequence[Detections]
+) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
+    """Match each image once: yields the setting, the image's index, and for its right detections and for all that are
+    counted, the index of the first of THRESHOLDS that each reaches; beyond the last if none."""
     scored = [found.scores for found in detections if len(found.scores)]
     lowest = min((float(scores.min()) for scores in scored), default=0.0)
     span = max((float(scores.max()) for scores in scored), default=0.0) - lowest
-    hits, proposals = ({name: np.zeros(len(_THRESHOLDS), int) for name in SETTINGS} for _ in range(2))
     for k, found in enumerate(detections):
         if not len(found.scores) or not len(truth.boxes[k]):
             continue
         order = np.argsort(-found.scores, kind="stable")
         scores = found.scores[order].astype(np.float64)
-        reached = np.searchsorted(-_THRESHOLDS, (lowest - scores) / span if span else -scores)
+        reached = np.searchsorted(-THRESHOLDS, (lowest - scores) / span if span else -scores)
         face, first = _match(found.boxes[order].astype(np.float64), truth.boxes[k])
         for name in SETTINGS:
             counted = (face >= 0) & truth.counts[name][k][face]
-            hits[name] += _count(reached[first & counted])
-            proposals[name] += _count(reached[counted | (face < 0)])
-    faces = {name: sum(int(counts.sum()) for counts in truth.counts[name]) for name in SETTINGS}
-    return {name: _curve(hits[name], proposals[name], faces[name]) for name in SETTINGS}
+            yield name, k, reached[first & counted], reached[counted | (face < 0)]
 
 
 def _match(found: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -95,7 +104,7 @@ def _match(found: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def _count(reached: np.ndarray) -> np.ndarray:
     """How many detections reach each threshold first."""
-    return np.bincount(reached, minlength=len(_THRESHOLDS))[: len(_THRESHOLDS)]
+    return np.bincount(reached, minlength=len(THRESHOLDS))[: len(THRESHOLDS)]
 
 
 def _curve(hits: np.ndarray, proposals: np.ndarray, faces: int) -> Curve:

@@ -17,10 +17,12 @@ def print_start(run: Run, target: str) -> None:
     train, val = (_describe(dataset_facts(dataset.faces, cfg.input_size)) for dataset in run.datasets)
     views, classes = len(run.datasets[0]), describe_classes(run.datasets[0].faces.photos)
     counted = f"\n{classes}" if classes else ""
+    begins = "\nthe start is validated first, as epoch 0; best.pth keeps it if no epoch is better" * run.measures_start
     note = f" ({left_out} images or boxes left out, see the log)" if left_out else ""
     print(
         f"{config_name(cfg)} at {cfg.input_size}x{cfg.input_size} on {run.device} in {run.precision} from "
-        f"{run.start}\ntraining on {train} ({views} views per epoch), validating on {val}{note}{counted}\n{target}",
+        f"{run.start}\ntraining on {train} ({views} views per epoch), validating on {val}{note}{counted}{begins}"
+        f"\n{target}",
         flush=True,
     )
     for line in run.warnings:

@@ -1,12 +1,17 @@
 """The results of a training run: summary.json and the training curve."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from mmengine.config import Config
 
 from facedet.common.files import write_beside, write_json
+from facedet.common.report_facts import ReportedDataset, ReportedModel, ReportFacts, digests, report_facts
+from facedet.data.fingerprint import fingerprint
+from facedet.data.structures import Photo
 from facedet.detector.config import config_name
 from facedet.train.configure import effective_batch
 from facedet.train.history import History
@@ -26,7 +31,7 @@ class Summary:
     and the last tenth of the iterations. best, last: COCO AP values in 0..1 and their epoch, of the validation with the
     highest AP and of the last one; epoch 0 is the start, if it was a detector's weights. seconds: total time since the
     start, or since training was resumed. images_per_second: of the training steps in this time. peak_memory_mb: of the
-    GPU, or of the process on a CPU.
+    GPU, or of the process on a CPU. about: what was trained, and how; None in the processes that write nothing.
     """
 
     config: str
@@ -53,6 +58,7 @@ class Summary:
     best_checkpoint: str
     last_checkpoint: str
     report: str
+    about: ReportFacts | None
 
 
 def write_summary(run: Run, record: Recorder, folder: Path, seconds: float) -> Summary:
@@ -86,12 +92,36 @@ def write_summary(run: Run, record: Recorder, folder: Path, seconds: float) -> S
         best_checkpoint=str(folder / "best.pth"),
         last_checkpoint=str(folder / "last.pth"),
         report=str(folder / "training.html"),
+        about=_about(run, folder / "best.pth") if is_first() else None,
     )
     if is_first():
         write_json(asdict(summary), folder / "summary.json")
         with write_beside(folder / "training-curve.png") as path:
             _draw_curve(history, path)
     return summary
+
+
+def _about(run: Run, best: Path) -> ReportFacts:
+    loaders, roles = (run.cfg.train_dataloader, run.cfg.val_dataloader), ("training", "validation")
+    sets = [
+        _reported(role, loader.dataset, dataset.faces.photos)
+        for role, loader, dataset in zip(roles, loaders, run.datasets, strict=True)
+    ]
+    model = ReportedModel(
+        str(best),
+        digests(best) if best.is_file() else {},
+        {"started from": run.start, "seed": str(run.cfg.randomness.seed)},
+        device=run.device,
+        precision=run.precision,
+    )
+    return report_facts([model], sets)
+
+
+def _reported(role: str, settings: Config, photos: Sequence[Photo]) -> ReportedDataset:
+    """The facts of a dataset, which may have several parts."""
+    parts = [settings, *settings.get("more", [])]
+    paths, lists = ([str(part[key]) for part in parts if key in part] for key in ("path", "names"))
+    return ReportedDataset(", ".join(paths), ", ".join(lists), role, fingerprint(photos))
 
 
 def _draw_curve(history: History, path: Path) -> None:

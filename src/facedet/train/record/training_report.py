@@ -27,6 +27,7 @@ def write_report(summary: Summary, run: Run, folder: Path) -> Path:
     return write_page(
         Path(__file__).with_name("training.html"),
         folder / "training.html",
+        about=summary.about,
         summary=summary,
         size=cfg.input_size,
         curve=in_base64((folder / "training-curve.png").read_bytes()),

@@ -1,0 +1,177 @@
+"""Write the card of a model from what its file and the reports about it state. ONNX files and IRs need no torch."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from facedet.card import figures
+from facedet.card.render import as_html, as_markdown
+from facedet.card.reports import Reports, check_report, read_report
+from facedet.common.errors import UserError, one_line
+from facedet.common.files import sha256, write_text
+from facedet.inference.info import Info, describe
+from facedet.weights.names import PREFIX, check_file
+
+NOT_STATED = "not stated by the file"
+_TAGS = {"checkpoint": "pytorch", "ONNX": "onnx", "IR": "openvino"}
+_TASK = {"type": "object-detection", "name": "Face detection"}
+_COMMANDS = ("training", "quantization", "parity", "evaluation")  # in the order of the work
+
+
+def write_card(
+    model: Path, target: Path, reports: Mapping[str, Path | None] | None = None, config: str | Path | None = None
+) -> None:
+    """Write the card of a checkpoint, an ONNX file or an IR. Raises UserError.
+
+    target: its suffix says what is written, Markdown (.md) or a page (.html). reports: the JSON files of `evaluation`,
+    `parity`, `quantization` and `training`. config: of a checkpoint, as for `load_network`.
+    """
+    if target.suffix not in (".md", ".html"):
+        raise UserError(f"{target}: not the name of a card; give one that ends in .md or .html")
+    check_file(model)
+    given = {kind: read_report(path, kind) for kind, path in (reports or {}).items() if path}
+    info = describe(model, config)
+    files = [model, model.with_suffix(".bin")] if info.kind == "IR" else [model]
+    digests = {file.name: sha256(file) for file in files}
+    for kind, content in given.items():
+        path, checkpoint = (reports or {})[kind], info.origin.get("checkpoint_sha256", "")
+        check_report(content, Path(str(path)), kind, model, digests, checkpoint)
+    quoted = Reports(**given)
+    values = _values(info, digests, quoted)
+    if target.suffix == ".html":
+        write_text(target, as_html(values))
+    else:
+        header = yaml.safe_dump(_header(info, quoted), sort_keys=False, allow_unicode=True)
+        write_text(target, f"---\n{header}---\n\n{as_markdown(values)}")
+
+
+def _values(info: Info, digests: Mapping[str, str], reports: Reports) -> dict[str, Any]:
+    """What model_card.jinja shows."""
+    evaluation, quantization, record = reports.evaluation, reports.quantization, info.training
+    thresholds = figures.threshold_rows(evaluation)
+    reasons = quantization.get("reasons")
+    return {
+        "name": Path(info.path).stem,
+        "file": Path(info.path).name,
+        "kind": info.kind,
+        "config": info.origin.get("config", NOT_STATED),
+        "size": f"{info.input_size}x{info.input_size}",
+        "model_rows": _model_rows(info, digests),
+        "threshold": _threshold(info, evaluation),
+        "lineage": [(each.weights, each.sha256, _licence(each.weights)) for each in record.lineage] if record else [],
+        "training_rows": _training_rows(info, reports),
+        "data_rows": _data_rows(info, reports),
+        "measured_on": figures.dataset_rows(evaluation),
+        "metrics": figures.metric_rows(evaluation),
+        "heights": figures.height_rows(evaluation),
+        "slices": figures.slice_rows(evaluation),
+        "thresholds": thresholds,
+        "parity": figures.parity_rows(reports.parity),
+        "variants": figures.variant_rows(quantization),
+        "int8_reasons": "; ".join(map(str, reasons)) if isinstance(reasons, list) else "",
+        "max_drop": quantization.get("max_drop", NOT_STATED),
+        "command_lines": _commands(reports),
+        "versions": _versions(info, reports),
+    }
+
+
+def _model_rows(info: Info, digests: Mapping[str, str]) -> Sequence[figures.Row]:
+    stored = "constants" if info.interface else "parameters"
+    rows = [(f"SHA-256 of {name}", digest) for name, digest in digests.items()]
+    rows += [(stored, f"{info.parameters:,}"), ("GFLOPs for an image", f"{info.gflops:.1f}")]
+    rows += [(kind, port) for kind, _, port in (line.partition(" ") for line in info.interface)]
+    return [*rows, *((name, value) for name, value in info.origin.items() if name in ("folded", "variant", "preset"))]
+
+
+def _threshold(info: Info, evaluation: Mapping[str, Any]) -> str:
+    """The operating point in words: of the file, or else as an evaluation of it states it."""
+    stated = getattr(info, "threshold", "") or figures.own_threshold(evaluation)
+    return stated or f"threshold {NOT_STATED}"
+
+
+def _licence(weights: str) -> str:
+    """What the files say about the data behind weights: nothing, but their name may tell which data that is."""
+    if weights.startswith("random"):
+        return "none: random weights"
+    return f"ImageNet; its licence is {NOT_STATED}" if PREFIX in weights else NOT_STATED
+
+
+def _training_rows(info: Info, reports: Reports) -> Sequence[figures.Row]:
+    """The recipe and the result of the training."""
+    record, summary = info.training, reports.training
+    rows: dict[str, Any] = {}
+    if record and record.epoch is not None:
+        stated = {"config": record.config, "recipe": record.recipe, "written": record.date, "version": record.version}
+        rows |= {name: value for name, value in stated.items() if value}
+        rows |= {"epoch": f"{record.epoch} of {record.epochs}", "images in a step": record.images_per_step}
+        rows |= {"seed": record.seed, "AP on the validation images": figures.percent(record.ap)}
+    for name in ("started_from", "device", "precision", "iterations", "seconds"):
+        if name in summary:
+            rows[name.replace("_", " ")] = summary[name]
+    warnings = summary.get("warnings")
+    rows |= {"warnings": "; ".join(map(str, warnings))} if isinstance(warnings, list) and warnings else {}
+    return [(name, NOT_STATED if value is None else str(value)) for name, value in rows.items()]
+
+
+def _data_rows(info: Info, reports: Reports) -> Sequence[figures.Row]:
+    """Role, name, images, faces, fingerprint and licence of what was trained and validated on."""
+    record = info.training
+    used = {"training": record.train, "validation": record.val} if record else {}
+    rows: list[figures.Row] = [
+        (role, each.name or NOT_STATED, figures.count(each.images), figures.count(each.faces), each.digest)
+        for role, each in used.items()
+        if each
+    ]
+    rows = rows or [(row[0], row[1], *row[3:]) for row in figures.dataset_rows(reports.training)]
+    return [(*row, NOT_STATED) for row in rows]
+
+
+def _commands(reports: Reports) -> list[str]:
+    """The command line of each report, if there was one."""
+    stated = [_about(reports.given[kind]).get("command") for kind in _COMMANDS if kind in reports.given]
+    return [one_line(each) for each in stated if isinstance(each, str) and "facedet" in each]
+
+
+def _versions(info: Info, reports: Reports) -> Sequence[figures.Row]:
+    now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    rows = [("this card", now, f"face-detection-0206 {version('face-detection-0206')}")]
+    if info.interface:
+        made = info.origin.get("version")
+        rows.append(
+            ("export", info.origin.get("date", NOT_STATED), f"face-detection-0206 {made}" if made else NOT_STATED)
+        )
+    for kind, content in reports.given.items():
+        about = _about(content)
+        packages = about.get("versions")
+        listed = [f"{name} {each}" for name, each in packages.items()] if isinstance(packages, dict) else []
+        rows.append((kind, str(about.get("date") or NOT_STATED), ", ".join(listed) or NOT_STATED))
+    return rows
+
+
+def _about(report: Mapping[str, Any]) -> dict[str, Any]:
+    about = report.get("about")
+    return about if isinstance(about, dict) else {}
+
+
+def _header(info: Info, reports: Reports) -> dict[str, Any]:
+    """The metadata of a Hugging Face model card. No licence: no file states one for the weights."""
+    header: dict[str, Any] = {"pipeline_tag": _TASK["type"], "tags": ["face-detection", _TAGS[info.kind]]}
+    sets, coco = figures.dataset_rows(reports.evaluation), reports.evaluation.get("coco")
+    if not sets or not isinstance(coco, dict):
+        return header
+    values = {name: value for name, value in coco.items() if type(value) in (int, float)}
+    metrics = [{"type": name, "value": round(value, 4), "name": f"COCO {name}"} for name, value in values.items()]
+    dataset = {"type": Path(sets[0][1]).name, "name": Path(sets[0][1]).name, "args": {"fingerprint": sets[0][5]}}
+    result = {"task": _TASK, "dataset": _plain(dataset), "metrics": metrics}
+    return {**header, "model-index": [{"name": one_line(Path(info.path).stem), "results": [result]}]}
+
+
+def _plain(node: Any) -> Any:
+    """Texts without control characters, at any depth."""
+    if isinstance(node, dict):
+        return {name: _plain(value) for name, value in node.items()}
+    return one_line(node) if isinstance(node, str) else node

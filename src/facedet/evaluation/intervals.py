@@ -1,0 +1,106 @@
+"""The interval of every figure of an evaluation."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from facedet.data.structures import Detections, Photo
+from facedet.evaluation.draws import Draws, Interval
+from facedet.evaluation.metrics.coco import match_image
+from facedet.evaluation.metrics.curve import Matched
+from facedet.evaluation.metrics.heights import HEIGHT_EDGES, ap64_matches, height_matches, height_range
+from facedet.evaluation.metrics.resampled import Resampled, coco_figures, curve_figures, in_resamples, wider_figures
+from facedet.evaluation.metrics.wider import SETTINGS, WiderTruth
+from facedet.evaluation.predictions import wider_image_name
+
+RANGES = tuple(pairwise(HEIGHT_EDGES))
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """draws: the resamples. of: the interval of each figure, by its name in tables."""
+
+    draws: Draws
+    of: dict[str, Interval]
+
+    def as_dict(self) -> dict:
+        """Plain values for JSON."""
+        return {**self.draws.as_dict(), "of": {name: asdict(each) for name, each in self.of.items()}}
+
+    def words(self, name: str) -> str:
+        """The interval of a figure in per cent, or why it has none; empty if the figure has no resamples."""
+        return self.of[name].words() if name in self.of else ""
+
+
+def height_name(lowest: float, highest: float) -> str:
+    """The name of AP50 of faces with these heights."""
+    return f"AP50 {height_range(lowest, highest)} px"
+
+
+def evaluation_intervals(
+    photos: Sequence[Photo],
+    detections: Sequence[Detections],
+    truth: WiderTruth | None,
+    metrics: Sequence[str],
+    draws: Draws,
+) -> Intervals:
+    """Intervals of the figures of `evaluate_detections`, with its arguments."""
+    boxes = [p.boxes for p in photos] if photos else (truth.boxes if truth else [])
+    ignored = [p.ignored for p in photos] if photos else [np.zeros(len(b), bool) for b in boxes]
+    found: dict[str, Interval] = {}
+    if "wider" in metrics and truth:
+        found |= _wider_intervals(truth, photos, detections, draws)
+    figures = [height_figures(boxes, detections, ignored, draws.most)]
+    if "ap64" in metrics:
+        figures.append(_ap64_figures(boxes, detections, ignored, draws.most))
+    if "coco" in metrics:
+        coco = coco_figures([match_image(*pair) for pair in zip(photos, detections, strict=True)], draws.most)
+        figures.append(_renamed(coco, "coco "))
+    return Intervals(draws, found | _intervals(figures, draws))
+
+
+def height_figures(
+    boxes: Sequence[np.ndarray], detections: Sequence[Detections], ignored: Sequence[np.ndarray], most: int
+) -> Resampled:
+    """AP50 of each range of heights in resamples, by `height_name`."""
+
+    def images() -> Iterator[tuple[list[Matched], list[int]]]:
+        for each in zip(boxes, detections, ignored, strict=True):
+            done = [height_matches([each[0]], [each[1]], *limits, [each[2]]) for limits in RANGES]
+            yield [matched[0] for matched, _ in done], [int(faces[0]) for _, faces in done]
+
+    return curve_figures([height_name(*limits) for limits in RANGES], images(), most)
+
+
+def _ap64_figures(
+    boxes: Sequence[np.ndarray], detections: Sequence[Detections], ignored: Sequence[np.ndarray], most: int
+) -> Resampled:
+    matched, faces = ap64_matches(boxes, detections, ignored)
+    return curve_figures(["ap64"], (([m], [n]) for m, n in zip(matched, faces.tolist(), strict=True)), most)
+
+
+def _wider_intervals(
+    truth: WiderTruth, photos: Sequence[Photo], detections: Sequence[Detections], draws: Draws
+) -> dict[str, Interval]:
+    """Intervals of WIDER FACE's figures, over the official images: those that the dataset lacks count as missed."""
+    names = {setting: f"wider {setting}" for setting in SETTINGS}
+    if not photos:
+        return _intervals([wider_figures(names, truth, detections)], draws)
+    place = {wider_image_name(p.path): k for k, p in enumerate(photos)}
+    ordered = [detections[place[n]] if n in place else Detections(np.zeros((0, 4)), np.zeros(0)) for n in truth.names]
+    official = {place[name]: k for k, name in enumerate(truth.names) if name in place}
+    groups = [group for each in draws.groups if (group := [official[k] for k in each if k in official])]
+    groups += [[k] for k, name in enumerate(truth.names) if name not in place]
+    return _intervals([wider_figures(names, truth, ordered)], replace(draws, groups=groups))
+
+
+def _renamed(figures: Resampled, prefix: str) -> Resampled:
+    faces = {prefix + name: each for name, each in figures.faces.items()}
+    return Resampled(faces, lambda counts: {prefix + name: v for name, v in figures.values(counts).items()})
+
+
+def _intervals(figures: Sequence[Resampled], draws: Draws) -> dict[str, Interval]:
+    faces = {name: each for figure in figures for name, each in figure.faces.items()}
+    return {name: draws.interval(values, faces[name]) for name, values in in_resamples(figures, draws).items()}
