@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 Row = tuple[str, ...]
@@ -69,8 +70,8 @@ def parity_rows(parity: Mapping[str, Any]) -> Sequence[Row]:
     """The compared files, the verdict and why."""
     return [
         (
-            str(each.get("model")),
-            str(each.get("reference")),
+            _name(each.get("model")),
+            _name(each.get("reference")),
             str(each.get("verdict")),
             "; ".join(map(str, each["reasons"])) if isinstance(each.get("reasons"), list) else "",
         )
@@ -92,12 +93,12 @@ def variant_rows(quantization: Mapping[str, Any]) -> Sequence[Row]:
 
 
 def dataset_rows(report: Mapping[str, Any]) -> Sequence[Row]:
-    """Role, path, list, images, faces and fingerprint of each dataset that a report states."""
+    """Role, name, list, images, faces and fingerprint of each dataset that a report states."""
     return [
         (
             str(each.get("role")),
-            str(each.get("path")),
-            str(each.get("list") or ""),
+            _name(each.get("path")),
+            _name(each.get("list") or ""),
             count(_dict(each.get("fingerprint")).get("images")),
             count(_dict(each.get("fingerprint")).get("faces")),
             str(_dict(each.get("fingerprint")).get("digest") or ""),
@@ -113,6 +114,11 @@ def percent(value: Any) -> str:
 
 def count(value: Any) -> str:
     return f"{value:,}" if type(value) is int else "not stated"
+
+
+def _name(path: Any) -> str:
+    """The name of a file or folder without the folders above it: a card is given away."""
+    return Path(path).name if isinstance(path, str) else ""
 
 
 def _interval(value: Any) -> str:

@@ -109,7 +109,7 @@ def _training_rows(info: Info, reports: Reports) -> Sequence[figures.Row]:
         rows |= {name: value for name, value in stated.items() if value}
         rows |= {"epoch": f"{record.epoch} of {record.epochs}", "images in a step": record.images_per_step}
         rows |= {"seed": record.seed, "AP on the validation images": figures.percent(record.ap)}
-    for name in ("started_from", "device", "precision", "iterations", "seconds"):
+    for name in ("device", "precision", "iterations", "seconds"):
         if name in summary:
             rows[name.replace("_", " ")] = summary[name]
     warnings = summary.get("warnings")
@@ -165,7 +165,7 @@ def _header(info: Info, reports: Reports) -> dict[str, Any]:
         return header
     values = {name: value for name, value in coco.items() if type(value) in (int, float)}
     metrics = [{"type": name, "value": round(value, 4), "name": f"COCO {name}"} for name, value in values.items()]
-    dataset = {"type": Path(sets[0][1]).name, "name": Path(sets[0][1]).name, "args": {"fingerprint": sets[0][5]}}
+    dataset = {"type": sets[0][1], "name": sets[0][1], "args": {"fingerprint": sets[0][5]}}
     result = {"task": _TASK, "dataset": _plain(dataset), "metrics": metrics}
     return {**header, "model-index": [{"name": one_line(Path(info.path).stem), "results": [result]}]}
 

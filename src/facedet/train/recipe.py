@@ -13,7 +13,7 @@ from facedet.weights.torch_file import read_torch_file
 
 _WITH_NORM_EVAL = ("ResNet", "ResNeXt", "MobileNetV2")
 _BASE = "finetune"  # gives views and loaders where no config is given
-# Measured with `tiny` and 15 photographs, in bench/results/continue.txt.
+# Measured with a half-trained `tiny` and 15 photographs, in bench/results/continue.txt.
 _CONTINUE: dict[str, Any] = {
     "optim_wrapper": dict(
         type="OptimWrapper",
