@@ -40,19 +40,34 @@ def height_curve(
 ) -> Curve:
     """Curve at IoU 0.5 over the faces with a height from `lowest` to below `highest` pixels. All others are ignored.
 
+    faces, detections, ignored: as for `match_all`, which has the rules.
+    """
+    matched, counts = match_all(faces, detections, lowest, highest, ignored)
+    return curve_of(matched, int(counts.sum()))
+
+
+def match_all(
+    faces: Iterable[np.ndarray],
+    detections: Iterable[Detections],
+    lowest: float = 0,
+    highest: float = np.inf,
+    ignored: Sequence[np.ndarray] | None = None,
+) -> tuple[list[Matched], np.ndarray]:
+    """What became of the detections in each image, and its number of faces with a height in that range, int [images].
+
     The first detection of a face is a true positive. A detection that matches no face of this range and lies at least
     half inside an ignored face is not counted. Every other detection is a false positive.
     faces, detections: one per image. ignored: for each image bool [n], faces to ignore whatever their height.
     """
-    matched, total = [], 0
+    matched, totals = [], []
     for k, (truth, found) in enumerate(zip(faces, detections, strict=True)):
         width, height = (truth[:, 2:] - truth[:, :2]).T
         counts = (height >= lowest) & (height < highest) & (height > 0) & (width > 0)
         if ignored is not None:
             counts &= ~ignored[k]
-        total += int(counts.sum())
+        totals.append(int(counts.sum()))
         matched.append(_match(found, truth[counts], truth[~counts]))
-    return curve_of(matched, total)
+    return matched, np.array(totals, int)
 
 
 def _match(found: Detections, faces: np.ndarray, others: np.ndarray) -> Matched:
