@@ -13,10 +13,10 @@ from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.structures import Detections, Photo
 from facedet.evaluation.metrics.faces import BoxInImage, false_positives, is_detected
 from facedet.evaluation.metrics.heights import HEIGHT_EDGES
-from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.predict import predict
 from facedet.inference.runtime import Runtime
 from facedet.inference.session import check_model, open_session
+from facedet.weights.operating_point import DEFAULT_THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Comparison:
 def compare_models(
     models: tuple[Path, Path],
     source: DatasetSource,
-    threshold: float = SHOW_ABOVE,
+    threshold: float = DEFAULT_THRESHOLD,
     progress: Progress = silent,
     config: str | Path | None = None,
     device: str | None = None,

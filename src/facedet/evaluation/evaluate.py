@@ -11,14 +11,16 @@ import numpy as np
 from facedet.common.errors import UserError
 from facedet.common.progress import Progress, silent, step
 from facedet.data.dataset import DatasetSource, check_source, read_dataset
+from facedet.data.fingerprint import fingerprint
 from facedet.data.structures import NO_DETECTIONS, Detections, Photo
 from facedet.evaluation.metrics.coco import average_precision
-from facedet.evaluation.metrics.curve import Curve
+from facedet.evaluation.metrics.curve import Curve, curve_of
 from facedet.evaluation.metrics.faces import BoxInImage, false_positives, missed_faces
-from facedet.evaluation.metrics.heights import HEIGHT_EDGES, ap64_curve, height_curve
+from facedet.evaluation.metrics.heights import HEIGHT_EDGES, ap64_curve, height_curve, match_all
+from facedet.evaluation.metrics.operating import BEST_F1, Target
 from facedet.evaluation.metrics.wider import SETTINGS, WiderTruth, read_truth, wider_curves
 from facedet.evaluation.predictions import match_predictions, read_predictions, wider_image_name
-from facedet.export.interface import SHOW_ABOVE
+from facedet.evaluation.thresholds import UNKNOWN, DetectorFacts, Thresholds, measure_thresholds
 from facedet.inference.predict import predict
 from facedet.inference.runtime import Runtime
 from facedet.inference.session import check_model, open_session
@@ -42,8 +44,9 @@ class Evaluation:
     """The result of an evaluation.
 
     source: the model or the stored predictions. metrics: values in 0..1 by metric name. curves: by name, for plots.
-    misses: the largest missed faces. false_positives: those with the highest scores. photos: the evaluated images;
-    empty if only the official ground truth was given. names, detections: `event/file` and the detections of each image.
+    thresholds: the rates at several scores. misses: the largest missed faces, at the model's own threshold.
+    false_positives: those with the highest scores. photos: the evaluated images; empty if only the official ground
+    truth was given. names, detections: `event/file` and the detections of each image.
     left_out: images and boxes that were not used, and why. images_per_second: of reading and inference together.
     runtime: what the model computed on, None for stored predictions.
     """
@@ -52,6 +55,7 @@ class Evaluation:
     metrics: dict
     curves: dict[str, Curve]
     heights: list[HeightAP]
+    thresholds: Thresholds
     misses: list[BoxInImage]
     false_positives: list[BoxInImage]
     photos: list[Photo] = field(repr=False)
@@ -75,7 +79,8 @@ class Evaluation:
             "runtime": asdict(self.runtime) if self.runtime else None,
         }
         boxes = {key: [self._box_as_dict(box) for box in listed] for key, listed in worst.items()}
-        return {**self.metrics, **head, "ap50_by_height": heights, **boxes, "left_out": self.left_out}
+        tables = {"ap50_by_height": heights, "thresholds": self.thresholds.as_dict()}
+        return {**self.metrics, **head, **tables, **boxes, "left_out": self.left_out}
 
     def _box_as_dict(self, box: BoxInImage) -> dict:
         x1, y1, x2, y2 = map(float, box.box)
@@ -90,6 +95,7 @@ def evaluate(
     predictions: str | Path | None = None,
     wider_ground_truth: str | Path | None = None,
     metrics: Sequence[str] = (),
+    target: Target = BEST_F1,
     progress: Progress = silent,
     config: str | Path | None = None,
     device: str | None = None,
@@ -97,8 +103,9 @@ def evaluate(
     """Evaluate a model, or stored predictions, on a dataset (or just its path). Raises UserError.
 
     metrics: some of METRICS; empty for all that the inputs allow. wider_ground_truth: folder of the four official .mat
-    files. predictions: as for `read_predictions`; with wider_ground_truth they need no dataset and no images. config:
-    of a checkpoint, as for `load_network`. device: as for `open_session`.
+    files. predictions: as for `read_predictions`; with wider_ground_truth they need no dataset and no images. target:
+    what a threshold must give. config: of a checkpoint, as for `load_network`. device: as for
+    `open_session`.
     """
     model, predictions, wider_ground_truth = (Path(p) if p else None for p in (model, predictions, wider_ground_truth))
     source = DatasetSource.of(source, "val") if source else None
@@ -112,6 +119,7 @@ def evaluate(
     photos = list(dataset.photos) if dataset else []
     left_out = list(dataset.skipped) if dataset else []
     speed = runtime = None
+    facts = UNKNOWN
     if predictions:
         names = truth.names if truth else []
         paths = [p.path for p in photos] if dataset else [Path(f"{name}.jpg") for name in names]
@@ -124,6 +132,7 @@ def evaluate(
         assert model is not None
         session = open_session(model, config=config, device=device)
         runtime = session.runtime
+        facts = DetectorFacts(session.operating_point, session.threshold or 0.0)
         started = time.monotonic()
         detections, unreadable = predict(session, [p.path for p in photos], progress)
         speed = len(photos) / (time.monotonic() - started)
@@ -132,7 +141,9 @@ def evaluate(
         photos = [p for k, p in enumerate(photos) if k not in unreadable]
     wanted = metrics or [m for m in METRICS if (m != "coco" or source) and (m != "wider" or truth)]
     with step(progress, "measure"):
-        done = evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
+        done = evaluate_detections(
+            str(model or predictions), photos, detections, truth, wanted, left_out, speed, facts, target
+        )
     return replace(done, runtime=runtime)
 
 
@@ -164,6 +175,8 @@ def evaluate_detections(
     metrics: Sequence[str],
     left_out: Sequence[str] = (),
     images_per_second: float | None = None,
+    detector: DetectorFacts = UNKNOWN,
+    target: Target = BEST_F1,
 ) -> Evaluation:
     """Compute metrics and curves of detections: one for each photo or, without photos, for each name of `truth`."""
     values: dict = {}
@@ -182,13 +195,27 @@ def evaluate_detections(
         values["ap64"] = curves["faces from 64 pixels"].area
     if "coco" in metrics:
         values["coco"] = average_precision(photos, detections)
-    curves["all faces"] = height_curve(boxes, detections, 0, np.inf, ignored)
+    matched, faces = match_all(boxes, detections, ignored=ignored)
+    curves["all faces"] = curve_of(matched, int(faces.sum()))
+    thresholds = measure_thresholds(matched, faces, detector, target, fingerprint(photos)["digest"] if photos else "")
+    del matched  # half of the memory that an image takes here
     heights = ap_by_height(boxes, detections, ignored)
-    misses = missed_faces(photos, detections, SHOW_ABOVE) if photos else []
+    misses = missed_faces(photos, detections, detector.shown_above) if photos else []
     wrong = false_positives(photos, detections) if photos else []
     names = [wider_image_name(p.path) for p in photos] if photos else (truth.names if truth else [])
     return Evaluation(
-        source, values, curves, heights, misses, wrong, photos, names, detections, list(left_out), images_per_second
+        source,
+        values,
+        curves,
+        heights,
+        thresholds,
+        misses,
+        wrong,
+        photos,
+        names,
+        detections,
+        list(left_out),
+        images_per_second,
     )
 
 

@@ -11,25 +11,29 @@ from facedet.common.files import check_writable, write_together
 from facedet.common.outputs import Input, Output, writing
 from facedet.common.progress import Progress, silent
 from facedet.data.dataset import DatasetSource, check_source, read_annotations, read_dataset
+from facedet.data.fingerprint import fingerprint
 from facedet.data.formats.recognise import find_annotations
 from facedet.data.image import find_images, image_size
 from facedet.data.losses import Loss, Lost, refuse_many
 from facedet.data.storage import is_dir
-from facedet.data.structures import Detections
+from facedet.data.structures import Detections, Photo
 from facedet.evaluation.compare import Comparison, compare_detections
 from facedet.evaluation.gate import AccuracyJudge, Figure, gated_figures
+from facedet.evaluation.metrics.heights import match_all
+from facedet.evaluation.metrics.operating import BEST_F1, chosen_point, score_curve
 from facedet.export.export import export_model
 from facedet.export.int8 import quantize
-from facedet.export.interface import SHOW_ABOVE
+from facedet.export.stored_point import copy_with_point
 from facedet.export.targets import TARGETS, file_names
 from facedet.export.to_ir import save_ir
 from facedet.export.variants import UNCHANGED
 from facedet.inference.openvino_device import check_device, default_precision
 from facedet.inference.predict import predict
 from facedet.inference.runtime import Runtime
-from facedet.inference.session import check_model, open_session
+from facedet.inference.session import Session, check_model, open_session, shown_above
 from facedet.inference.throughput import throughput
 from facedet.weights.ir.graph import core, read_facts, read_model
+from facedet.weights.operating_point import OperatingPoint
 
 MAX_DROP = 0.005
 
@@ -139,6 +143,10 @@ def _quantize(
         found = _detect(files, judge, progress, device) if judge else {}
         figures = {name: gated_figures(judge.photos, detections) for name, detections in found.items()} if judge else {}
         reasons, path = _reasons(figures, max_drop), folder / TARGETS["int8"]
+        point = _measured_point(judge.photos, found["int8"], session) if judge else None
+        if point:
+            own = Path(scratch) / "measured" / TARGETS["int8"]
+            files["int8"] = (copy_with_point(files["int8"][0], own, point), files["int8"][1])
         if not reasons:
             _copy(files["int8"][0], path)
         speed = throughput(files, progress, device=(device or "CPU").upper())
@@ -153,7 +161,7 @@ def _quantize(
                 for name, file in files.items()
             ],
             read_facts(files["int8"][0], read_model(files["int8"][0])),
-            _comparison(judge, found, [*dataset.skipped, *judge.left_out]) if judge and dataset else None,
+            _comparison(judge, found, dataset.skipped, shown_above(session)) if judge and dataset else None,
             measured.runtime,
         )
 
@@ -229,9 +237,18 @@ def _variant(
     return MeasuredModel(name, precision, size, speed, {figure: each.value for figure, each in figures.items()})
 
 
-def _comparison(judge: AccuracyJudge, found: dict[str, list[Detections]], left_out: Sequence[str]) -> Comparison:
+def _comparison(
+    judge: AccuracyJudge, found: dict[str, list[Detections]], left_out: Sequence[str], threshold: float
+) -> Comparison:
     names, detections = (Path("fp32"), Path("int8")), [found["fp32"], found["int8"]]
-    return compare_detections(names, SHOW_ABOVE, judge.photos, detections, list(left_out))
+    return compare_detections(names, threshold, judge.photos, detections, [*left_out, *judge.left_out])
+
+
+def _measured_point(photos: list[Photo], found: list[Detections], session: Session) -> OperatingPoint | None:
+    """The threshold with INT8's best F1."""
+    matched, faces = match_all((photo.boxes for photo in photos), found, ignored=[photo.ignored for photo in photos])
+    curve = score_curve(matched, int(faces.sum()))
+    return chosen_point(curve, BEST_F1, fingerprint(photos)["digest"], session.threshold or 0.0)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -10,7 +10,9 @@ from facedet.common.files import sha256
 from facedet.detector.config import config_name, load_config, network_to_json
 from facedet.detector.model import build_detector, check_runs
 from facedet.export.network import DeployedDetector
-from facedet.weights.checkpoint import load_weights, read_checkpoint
+from facedet.weights.checkpoint import config_from_checkpoint, load_weights
+from facedet.weights.operating_point import OPERATING_POINT, OperatingPoint, point_of_checkpoint
+from facedet.weights.torch_file import read_torch_file
 
 
 def load_network(checkpoint: Path, config: str | Path | None = None) -> tuple[DeployedDetector, int, dict[str, str]]:
@@ -19,14 +21,16 @@ def load_network(checkpoint: Path, config: str | Path | None = None) -> tuple[De
     config: name or path of the config that it was trained with; needed only for a network with types other than this
     project's.
     """
-    network, state = read_checkpoint(checkpoint, load_config(config) if config else None)
+    content = read_torch_file(checkpoint)
+    network = config_from_checkpoint(content, checkpoint, load_config(config) if config else None)
+    point = point_of_checkpoint(content["meta"], checkpoint)
     detector = build_detector(network)
-    load_weights(detector, state, str(checkpoint))
+    load_weights(detector, content["state_dict"], str(checkpoint))
     check_runs(detector, str(checkpoint))
-    return DeployedDetector(detector), network.input_size, _facts(network, checkpoint)
+    return DeployedDetector(detector), network.input_size, _facts(network, checkpoint, point)
 
 
-def _facts(config: Config, checkpoint: Path) -> dict[str, str]:
+def _facts(config: Config, checkpoint: Path, point: OperatingPoint | None) -> dict[str, str]:
     rule = config.model.test_cfg
     return {
         "version": version("face-detection-0206"),
@@ -38,4 +42,5 @@ def _facts(config: Config, checkpoint: Path) -> dict[str, str]:
         "score_threshold": str(rule.score_thr),
         "iou_threshold": str(rule.nms.iou_threshold),
         "max_boxes": str(rule.max_per_img),
+        **({OPERATING_POINT: point.to_json()} if point else {}),
     }

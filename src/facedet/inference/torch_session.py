@@ -15,6 +15,7 @@ from facedet.export.load import load_network
 from facedet.export.variants import UNCHANGED
 from facedet.inference.runtime import Runtime
 from facedet.inference.session_parts import join_outputs, level_strides, nms_rule, score_threshold, subtracts_mean
+from facedet.weights.operating_point import point_of_export
 
 
 class TorchSession:
@@ -37,6 +38,7 @@ class TorchSession:
         )
         self.size = size or (side, side)
         self.threshold = score_threshold(facts, path)
+        self.operating_point = point_of_export(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
         self.weights, self.variant = "f32", UNCHANGED

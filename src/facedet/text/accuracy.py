@@ -9,6 +9,7 @@ from facedet.evaluation.evaluation_report import metric_rows
 from facedet.evaluation.metrics.heights import height_range
 from facedet.evaluation.reproduce import CardFigure
 from facedet.text.columns import columns
+from facedet.text.thresholds import threshold_lines
 
 
 def evaluation_table(done: Evaluation) -> str:
@@ -23,6 +24,7 @@ def evaluation_table(done: Evaluation) -> str:
     classes = describe_classes(done.photos)
     computed = [f"computed on {done.runtime}"] if done.runtime else []
     lines = [head, *computed, *([classes] if classes else []), columns(metric_rows(done.metrics)), "", columns(rows)]
+    lines += ["", *threshold_lines(done.thresholds)]
     return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
 
 

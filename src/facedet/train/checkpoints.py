@@ -1,6 +1,7 @@
 """Checkpoints of a training run: what they contain, and when they are written."""
 
 import time
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from facedet.data.fingerprint import fingerprint
 from facedet.detector.config import network_to_json
 from facedet.train.configure import effective_batch
 from facedet.train.machine.distributed import is_first, wait
+from facedet.train.record.metric import FaceAP
 from facedet.train.run import Run
 from facedet.train.stored_state import content_digest, deciding_settings, plain_values
 from facedet.weights.checkpoint import META_KEY
+from facedet.weights.operating_point import OPERATING_POINT, OperatingPoint
 from facedet.weights.torch_file import write_torch_file
 
 _SHARE = 1 / 20  # of the time that saving after epochs may take
@@ -33,8 +36,9 @@ class Checkpoints:
       `max_epochs` (of the schedule), `effective_batch` (images per step of the optimizer), `accumulate` (iterations in
       such a step), `validated` (the last validated epoch), `history` (`losses`, `scalars`, `metrics`, `unreadable`),
       `cfg` (the whole config as text), `seed`, `time`, `mmengine_version`, `dataset_meta`, `data` (fingerprints
-      of the training and the validation dataset), `settings` (those of the config that decide the result), `AP` (only
-      in best.pth)
+      of the training and the validation dataset), `settings` (those of the config that decide the result); only in
+      best.pth `AP` and `operating_point` (the threshold with the best F1 in that validation; none without a detected
+      face)
     - `optimizer`, `param_schedulers`: not in best.pth
     - `digest`: of all the rest, see `stored_state.content_digest`; not in best.pth
     - `trained`: the weights of the last step, if `state_dict` is an average; not in best.pth
@@ -66,7 +70,15 @@ class Checkpoints:
         if is_first():
             content = self._content(self.run.state.judged)
             content["meta"]["AP"] = float(self.run.state.history.scores[-1])
+            if point := self._point():
+                content["meta"][OPERATING_POINT] = asdict(point)
             write_torch_file(content, self.folder / "best.pth")
+
+    def _point(self) -> OperatingPoint | None:
+        """The operating point of the last validation."""
+        measured = (metric.point for metric in self.run.evaluator.metrics if isinstance(metric, FaceAP))
+        point = next(measured, None)
+        return replace(point, dataset=self._data[1]["digest"]) if point else None
 
     def save_last(self, *, wait_for_it: bool = False) -> None:
         """Write last.pth; the one before becomes previous.pth. wait_for_it: in all processes, because slurm and mpirun

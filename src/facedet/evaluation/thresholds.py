@@ -1,0 +1,265 @@
+"""Which threshold a model needs: the rates at several scores with their intervals, and the score for a target."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from facedet.common.errors import UserError
+from facedet.evaluation.metrics.bootstrap import count_chunks, interval
+from facedet.evaluation.metrics.calibration import Calibration, calibration
+from facedet.evaluation.metrics.curve import Matched
+from facedet.evaluation.metrics.operating import (
+    BEST_F1,
+    Rates,
+    ScoreCurve,
+    Target,
+    chosen_point,
+    counts_at,
+    rates,
+    score_curve,
+)
+from facedet.weights.operating_point import OperatingPoint, in_words, threshold_of
+
+OWN, DEFAULT = "the model's own", "the default"
+_LISTED = np.array([0.05, *np.arange(1, 10) / 10])
+_CANDIDATES = 256  # points among which a resample chooses
+_NO_ERROR = 3  # rule of three: of n cases none is wrong; with 95 % confidence, at most 3/n are in the long run
+NAMES = tuple(each.name for each in fields(Rates))
+
+
+@dataclass(frozen=True)
+class DetectorFacts:
+    """What is known of the model that made the detections: its own point, None if it has none, and the score below
+    which it gives no detection."""
+
+    point: OperatingPoint | None = None
+    lowest: float = 0.0
+
+    @property
+    def shown_above(self) -> float:
+        return threshold_of(self.point)
+
+
+UNKNOWN = DetectorFacts()
+
+
+@dataclass(frozen=True)
+class ThresholdRow:
+    """The rates at a threshold, by the names of `Rates`, with their 95 % intervals; None where there are none.
+
+    why: what the threshold is, such as `best F1`. optimistic: whether it was chosen on these images. Then the interval
+    is that of the rates on other images of the same kind, and includes the choice.
+    """
+
+    threshold: float
+    values: dict[str, float | None]
+    intervals: dict[str, tuple[float, float] | None]
+    why: list[str]
+    optimistic: bool
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The result. images, faces: of the dataset, whose fingerprint has the digest `dataset`.
+
+    rows: by falling threshold. own: the threshold of the model and what was measured with it, in words. target: what
+    the caller wants. point: that meets it, None if none does. notes: whether the target is out of
+    reach, or more than so few faces can show. shown_error: calibration error of the shown boxes.
+    """
+
+    images: int
+    faces: int
+    dataset: str
+    rows: list[ThresholdRow]
+    own: str
+    target: Target
+    point: OperatingPoint | None
+    notes: list[str]
+    curve: ScoreCurve = field(repr=False)
+    calibration: Calibration = field(repr=False)
+    shown_error: float | None
+
+    @property
+    def own_row(self) -> ThresholdRow:
+        """The row of the model's own threshold, or of the default."""
+        return next(row for row in self.rows if {OWN, DEFAULT} & {*row.why})
+
+    @property
+    def found(self) -> ThresholdRow | None:
+        """The row of the threshold that meets the target, None if none does."""
+        return next((row for row in self.rows if str(self.target) in row.why), None)
+
+    def required_point(self) -> OperatingPoint:
+        """The point. Raises UserError if no score meets the target."""
+        if self.point is None:
+            raise UserError("; ".join(self.notes))
+        return self.point
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        bins = {name: getattr(self.calibration, name).tolist() for name in ("count", "score", "right")}
+        error = {"expected_calibration_error": self.calibration.error, "of_shown_boxes": self.shown_error}
+        return {
+            "images": self.images,
+            "faces": self.faces,
+            "dataset": self.dataset,
+            "own": self.own,
+            "target": str(self.target),
+            "point": asdict(self.point) if self.point else None,
+            "notes": self.notes,
+            "rows": [
+                {"threshold": row.threshold, **row.values, "intervals": row.intervals, "why": row.why}
+                | {"optimistic": row.optimistic}
+                for row in self.rows
+            ],
+            "calibration": {**error, "bins_of_equal_width": bins},
+        }
+
+
+def measure_thresholds(
+    matched: Sequence[Matched],
+    faces: np.ndarray,
+    detector: DetectorFacts = UNKNOWN,
+    target: Target = BEST_F1,
+    dataset: str = "",
+    groups: Sequence[Sequence[int]] | None = None,
+) -> Thresholds:
+    """Measure what `match_all` found. target: what a threshold must give. dataset: `digest` of its fingerprint. groups:
+    as for `resample_counts`; None for images that are all different."""
+    lowest, own, shown = detector.lowest, detector.point, detector.shown_above
+    curve = score_curve(matched, int(faces.sum()))
+    best, point = (chosen_point(curve, goal, dataset, lowest) for goal in (BEST_F1, target))
+    why: dict[float, list[str]] = {shown: [OWN if own else DEFAULT]}
+    chosen = {each.threshold: goal for goal, each in ((BEST_F1, best), (target, point)) if each}
+    for each in filter(None, (best, point)):
+        why[each.threshold] = list(dict.fromkeys([*why.get(each.threshold, []), each.chosen]))
+    thresholds = sorted({*_LISTED.tolist(), *why}, reverse=True)
+    candidates = np.unique(np.linspace(0, len(curve.scores) - 1, _CANDIDATES).astype(int)) if len(curve.scores) else []
+    grid = np.unique([*thresholds, *(curve.threshold(int(k), lowest) for k in candidates)])[::-1]
+    sample = _Sample(matched, faces, grid, groups)
+    places = {each: int(np.flatnonzero(grid == each)[0]) for each in thresholds}
+    intervals = sample.intervals(list(places.values()), [(goal, places[each]) for each, goal in chosen.items()])
+    known = own is not None and own.is_measured and own.dataset == dataset
+    rows = [
+        ThresholdRow(
+            each,
+            sample.values(places[each]),
+            intervals[places[each]],
+            why.get(each, []),
+            each in chosen or (known and each == shown),
+        )
+        for each in thresholds
+    ]
+    return Thresholds(
+        images=len(matched),
+        faces=int(faces.sum()),
+        dataset=dataset,
+        rows=rows,
+        own=in_words(own),
+        target=target,
+        point=point,
+        notes=_notes(target, point, curve, sample.shown(places[point.threshold]) if point else 0),
+        curve=curve,
+        calibration=calibration(matched),
+        shown_error=calibration(matched, shown).error,
+    )
+
+
+class _Sample:
+    """The counts of each image at each threshold of a grid, and their resamples."""
+
+    def __init__(
+        self, matched: Sequence[Matched], faces: np.ndarray, grid: np.ndarray, groups: Sequence[Sequence[int]] | None
+    ):
+        self._counts = np.concatenate(counts_at(matched, grid), axis=1)  # right, then wrong: one product per chunk
+        self._faces, self._groups = faces, groups or [[k] for k in range(len(faces))]
+        self._all = self._rates(np.ones((1, len(faces)), int)).at(0)
+
+    def values(self, place: int) -> dict[str, float | None]:
+        """The rates at a place of the grid."""
+        values = {name: float(getattr(self._all, name)[place]) for name in NAMES}
+        return {name: None if np.isnan(value) else value for name, value in values.items()}
+
+    def shown(self, place: int) -> int:
+        """The number of detections that count there."""
+        return int(self._counts[:, [place, place + self._counts.shape[1] // 2]].sum(dtype=float))
+
+    def intervals(
+        self, places: Sequence[int], chosen: Sequence[tuple[Target, int]]
+    ) -> dict[int, dict[str, tuple[float, float] | None]]:
+        """The intervals of the rates at places of the grid. chosen: the target of those that were chosen here.
+
+        A threshold that is fixed has the percentile interval. For one that was chosen on these images, each resample
+        chooses its own, and its rates there, less those of the same threshold in all images, say how much such figures
+        are too good and vary: these differences are subtracted.
+        """
+        fixed: dict[str, list[np.ndarray]] = {name: [] for name in NAMES}
+        too_good: list[list[np.ndarray]] = [[] for _ in chosen]
+        for counts in count_chunks(self._groups) if len(self._faces) else ():
+            each = self._rates(counts)
+            for name in NAMES:
+                fixed[name].append(getattr(each, name)[:, places])
+            for (target, _), found in zip(chosen, too_good, strict=True):
+                point = target.choose(each)
+                row = np.flatnonzero(point >= 0)
+                one, there = each.at(row, point[row]), self._all.at(point[row])
+                found.append(np.array([getattr(one, name) - getattr(there, name) for name in NAMES]))
+        limits: dict[int, dict[str, tuple[float, float] | None]] = {
+            place: {name: interval(np.concatenate([part[:, k] for part in fixed[name]])) for name in NAMES}
+            if fixed[NAMES[0]]
+            else dict.fromkeys(NAMES)
+            for k, place in enumerate(places)
+        }
+        for (_, place), found in zip(chosen, too_good, strict=True):
+            for name, differences in zip(NAMES, np.concatenate(found, axis=1), strict=True):
+                limits[place][name] = _shifted(float(getattr(self._all, name)[place]), differences, name)
+        return {place: self._at_limits(place, each) for place, each in limits.items()}
+
+    def _rates(self, counts: np.ndarray) -> Rates:
+        """Of resamples [r, images]: arrays [r, grid]."""
+        right, wrong = np.split((counts.astype(np.float32) @ self._counts).astype(np.float64), 2, axis=1)
+        return rates(right, wrong, (counts @ self._faces)[:, None], counts.sum(axis=1)[:, None])
+
+    def _at_limits(
+        self, place: int, limits: dict[str, tuple[float, float] | None]
+    ) -> dict[str, tuple[float, float] | None]:
+        """Resamples of cases without an exception have none either: widened by the rule of three."""
+        cases = {"precision": self.shown(place), "recall": int(self._faces.sum()), "false_alarms": len(self._faces)}
+        for name, count in cases.items():
+            value, bounds, share = getattr(self._all, name)[place], limits[name], _NO_ERROR / max(count, 1)
+            if bounds and value == 0:
+                limits[name] = (0.0, max(bounds[1], share if name == "false_alarms" else min(share, 1.0)))
+            elif bounds and value == 1 and name != "false_alarms":
+                limits[name] = (min(bounds[0], max(1 - share, 0.0)), 1.0)
+        return limits
+
+
+def _shifted(value: float, too_good: np.ndarray, name: str) -> tuple[float, float] | None:
+    """The interval around a value that is too good by the mean of `too_good`, and varies like it. name: of the rate."""
+    if not len(too_good):
+        return None
+    limits = interval(value - 2 * too_good.mean() + too_good)
+    low, high = np.clip(limits or (), 0, np.inf if name == "false_alarms" else 1)
+    return float(low), float(high)
+
+
+def _notes(target: Target, point: OperatingPoint | None, curve: ScoreCurve, shown: int) -> list[str]:
+    """Why a target is not met, or cannot be shown to be met by so few faces."""
+    if not point:
+        return [f"no score gives {target}: {target.missed(curve)}"]
+    if target == BEST_F1:
+        return []
+    cases, of, allowed = curve.images, "images", target.max_false_alarms
+    if target.min_precision is not None:
+        cases, of, allowed = shown, "detections", 1 - target.min_precision
+    elif target.min_recall is not None:
+        cases, of, allowed = curve.faces, "faces", 1 - target.min_recall
+    assert allowed is not None
+    if allowed <= 0:
+        return [f"no number of {of} can show {target}; it is met on these images"]
+    if _NO_ERROR / cases <= allowed * (1 + 1e-9):
+        return []
+    needed = int(np.ceil(round(_NO_ERROR / allowed, 6)))
+    return [f"{cases} {of} are too few to show {target}: this takes about {needed}, even without an error"]
