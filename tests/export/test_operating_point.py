@@ -27,51 +27,54 @@ POINT = OperatingPoint(0.123, 0.9, 0.8, 0.85, 0.5, 8, 14, "abc", "best F1")
 
 
 @pytest.fixture(scope="module")
-def checkpoint(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_with_point(trained / "best.pth", tmp_path_factory.mktemp("point") / "model.pth", POINT)
-
-
-@pytest.fixture(scope="module")
-def with_point(checkpoint: Path) -> dict[str, Path]:
-    return export_model(checkpoint, checkpoint.parent / "exported")
+def with_point(exported: dict[str, Path], trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The checkpoint and its exports with POINT instead of the point that training measured."""
+    folder = tmp_path_factory.mktemp("point")
+    models = {"checkpoint": trained / "best.pth", **exported}
+    return {form: copy_with_point(path, folder / path.name, POINT) for form, path in models.items()}
 
 
 def confidence_threshold(ir: Path) -> str:
     return core().read_model(ir).get_rt_info(["model_info", "confidence_threshold"]).astype(str)
 
 
-def test_every_format_has_the_point_of_the_checkpoint(checkpoint: Path, with_point: dict[str, Path]) -> None:
-    for path in (checkpoint, *with_point.values()):
+def test_every_format_has_the_point_that_training_measured(trained: Path, exported: dict[str, Path]) -> None:
+    point = open_session(trained / "best.pth").operating_point
+    assert point is not None
+    for path in exported.values():
         session = open_session(path)
-        assert session.operating_point == POINT
-        assert shown_above(session) == 0.123
+        assert session.operating_point == point
+        assert shown_above(session) == point.threshold
         described = describe(path)
-        assert described.threshold == str(POINT)
+        assert described.threshold == str(point)
         assert OPERATING_POINT not in described.origin
-    assert confidence_threshold(with_point["fp32"]) == confidence_threshold(with_point["fp16"]) == "0.123"
+    assert {confidence_threshold(exported[form]) for form in ("fp32", "fp16")} == {str(point.threshold)}
 
 
 @pytest.mark.parametrize("options", [{"nms": False}, {"input": "u8"}, {"layout": "model-api"}, {"batch": 2}], ids=str)
-def test_every_variant_has_it(checkpoint: Path, options: dict[str, Any], tmp_path: Path) -> None:
-    written = export_model(checkpoint, tmp_path, "fp32", **options)
-    assert open_session(written["fp32"]).operating_point == POINT
+def test_every_variant_has_it(exported_as: Callable, trained: Path, options: dict[str, Any]) -> None:
+    point = open_session(trained / "best.pth").operating_point
+    assert open_session(exported_as(**options)["fp32"]).operating_point == point
 
 
-def test_without_a_point_the_default_is_used(checkpoint: Path, tmp_path: Path) -> None:
-    content = read_torch_file(checkpoint)
+@pytest.fixture
+def plain(trained: Path, tmp_path: Path) -> Path:
+    """A checkpoint without a point, as of an earlier version or of an import."""
+    content = read_torch_file(trained / "best.pth")
     del content["meta"][OPERATING_POINT]
     write_torch_file(content, tmp_path / "plain.pth")
-    written = export_model(tmp_path / "plain.pth", tmp_path / "out", ["onnx", "fp32"])
-    for path in (tmp_path / "plain.pth", *written.values()):
-        session = open_session(path)
-        assert (session.operating_point, shown_above(session)) == (None, 0.3)
-        assert describe(path).threshold == "threshold 0.3: nothing was measured"
-    assert confidence_threshold(written["fp32"]) == "0.3"
+    return tmp_path / "plain.pth"
 
 
-def test_a_given_threshold_is_stored_without_figures(checkpoint: Path, tmp_path: Path) -> None:
+def test_without_a_point_the_default_is_used(plain: Path) -> None:
+    session = open_session(plain)
+    assert (session.operating_point, shown_above(session)) == (None, 0.3)
+    assert describe(plain).threshold == "threshold 0.3: nothing was measured"
+
+
+def test_a_given_threshold_is_stored_without_figures(plain: Path, tmp_path: Path) -> None:
     options = ["--formats", "onnx,fp32", "--threshold", "0.41"]
-    done = CliRunner().invoke(main, ["export", str(checkpoint), "-o", str(tmp_path), *options])
+    done = CliRunner().invoke(main, ["export", str(plain), "-o", str(tmp_path), *options])
     assert done.exit_code == 0, done.output
     for name in ("detector.onnx", "detector-fp32.xml"):
         point = open_session(tmp_path / name).operating_point
@@ -84,19 +87,15 @@ def test_a_given_threshold_is_stored_without_figures(checkpoint: Path, tmp_path:
     ("threshold", "said"),
     [(0.01, "the network gives no box with a score below 0.02"), (41, "--threshold 41: scores lie between 0 and 1")],
 )
-def test_a_threshold_that_means_nothing_is_refused(
-    checkpoint: Path, threshold: float, said: str, tmp_path: Path
-) -> None:
+def test_a_threshold_that_means_nothing_is_refused(trained: Path, threshold: float, said: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=said):
-        export_model(checkpoint, tmp_path / "out", "fp32", threshold=threshold)
+        export_model(trained / "best.pth", tmp_path / "out", "fp32", threshold=threshold)
     assert not list(tmp_path.glob("out/*"))
 
 
-def test_a_damaged_point_is_refused_by_every_format(
-    checkpoint: Path, with_point: dict[str, Path], tmp_path: Path
-) -> None:
+def test_a_damaged_point_is_refused_by_every_format(with_point: dict[str, Path], tmp_path: Path) -> None:
     wrong: Any = replace(POINT, recall=7)
-    for path in (checkpoint, *with_point.values()):
+    for path in with_point.values():
         damaged = copy_with_point(path, tmp_path / path.name, wrong)
         for use in (open_session, describe):
             with pytest.raises(UserError, match=rf"{path.name}: its operating point is damaged \(recall is 7\)"):
@@ -122,9 +121,7 @@ def test_detectors_and_detect_show_boxes_above_it(
     assert min(row["score"] for row in json.loads((tmp_path / "found" / "detections.json").read_text())) > 0.2
 
 
-def test_int8_has_the_number_but_not_the_figures(
-    with_point: dict[str, Path], drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_int8_has_the_number_but_not_the_figures(with_point: dict[str, Path], drawn: Path, tmp_path: Path) -> None:
     quantize(with_point["fp32"], sorted((drawn / "images").iterdir())[:2], tmp_path / "int8.xml")
     point = open_session(tmp_path / "int8.xml").operating_point
     assert point == OperatingPoint(0.123, chosen="that of the float model, not measured in INT8")

@@ -20,7 +20,7 @@ def draw_thresholds(done: Thresholds) -> bytes:
     for axes in (left, right):
         axes.set(xlim=(0, 1), ylim=(0, 1.02))
         axes.grid(alpha=0.3)
-        axes.legend(loc="lower left" if axes is left else "upper left", fontsize="small")
+        axes.legend(loc="best", fontsize="small")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
@@ -37,8 +37,9 @@ def _draw_curve(axes: Axes, done: Thresholds) -> None:
 def _draw_points(axes: Axes, rows: list[ThresholdRow], colour: str, marker: str) -> None:
     for row in rows:
         x, y = row.values["recall"], row.values["precision"]
+        label = f"{row.threshold:g}: {', '.join(row.why)}" if row.why else None
         if x is not None and y is not None:
-            axes.plot(x, y, color=colour, marker=marker, markersize=4, label=", ".join(row.why) or None, linestyle="")
+            axes.plot(x, y, color=colour, marker=marker, markersize=4, label=label, linestyle="")
             beside = (4, -11 if row.why else 4)  # points
             text = f"{row.threshold:g}"
             axes.annotate(text, (x, y), beside, textcoords="offset points", color=colour, fontsize="x-small")

@@ -1,32 +1,27 @@
 """Which threshold a model needs: the rates at several scores with their intervals, and the score for a target."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from facedet.common.errors import UserError
-from facedet.evaluation.metrics.bootstrap import count_chunks, interval
 from facedet.evaluation.metrics.calibration import Calibration, calibration
 from facedet.evaluation.metrics.curve import Matched
 from facedet.evaluation.metrics.operating import (
     BEST_F1,
-    Rates,
     ScoreCurve,
     Target,
     chosen_point,
-    counts_at,
-    rates,
     score_curve,
 )
+from facedet.evaluation.metrics.resampled import NO_ERROR, Intervals, Sample
 from facedet.weights.operating_point import OperatingPoint, in_words, threshold_of
 
 OWN, DEFAULT = "the model's own", "the default"
 _LISTED = np.array([0.05, *np.arange(1, 10) / 10])
 _CANDIDATES = 256  # points among which a resample chooses
-_NO_ERROR = 3  # rule of three: of n cases none is wrong; with 95 % confidence, at most 3/n are in the long run
-NAMES = tuple(each.name for each in fields(Rates))
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ class ThresholdRow:
 
     threshold: float
     values: dict[str, float | None]
-    intervals: dict[str, tuple[float, float] | None]
+    intervals: Intervals
     why: list[str]
     optimistic: bool
 
@@ -138,10 +133,10 @@ def measure_thresholds(
     thresholds = sorted({*_LISTED.tolist(), *why}, reverse=True)
     candidates = np.unique(np.linspace(0, len(curve.scores) - 1, _CANDIDATES).astype(int)) if len(curve.scores) else []
     grid = np.unique([*thresholds, *(curve.threshold(int(k), lowest) for k in candidates)])[::-1]
-    sample = _Sample(matched, faces, grid, groups)
+    sample = Sample(matched, faces, grid, groups)
     places = {each: int(np.flatnonzero(grid == each)[0]) for each in thresholds}
     intervals = sample.intervals(list(places.values()), [(goal, places[each]) for each, goal in chosen.items()])
-    known = own is not None and own.is_measured and own.dataset == dataset
+    known = own is not None and own.is_measured and own.dataset == dataset != ""
     rows = [
         ThresholdRow(
             each,
@@ -167,84 +162,6 @@ def measure_thresholds(
     )
 
 
-class _Sample:
-    """The counts of each image at each threshold of a grid, and their resamples."""
-
-    def __init__(
-        self, matched: Sequence[Matched], faces: np.ndarray, grid: np.ndarray, groups: Sequence[Sequence[int]] | None
-    ):
-        self._counts = np.concatenate(counts_at(matched, grid), axis=1)  # right, then wrong: one product per chunk
-        self._faces, self._groups = faces, groups or [[k] for k in range(len(faces))]
-        self._all = self._rates(np.ones((1, len(faces)), int)).at(0)
-
-    def values(self, place: int) -> dict[str, float | None]:
-        """The rates at a place of the grid."""
-        values = {name: float(getattr(self._all, name)[place]) for name in NAMES}
-        return {name: None if np.isnan(value) else value for name, value in values.items()}
-
-    def shown(self, place: int) -> int:
-        """The number of detections that count there."""
-        return int(self._counts[:, [place, place + self._counts.shape[1] // 2]].sum(dtype=float))
-
-    def intervals(
-        self, places: Sequence[int], chosen: Sequence[tuple[Target, int]]
-    ) -> dict[int, dict[str, tuple[float, float] | None]]:
-        """The intervals of the rates at places of the grid. chosen: the target of those that were chosen here.
-
-        A threshold that is fixed has the percentile interval. For one that was chosen on these images, each resample
-        chooses its own, and its rates there, less those of the same threshold in all images, say how much such figures
-        are too good and vary: these differences are subtracted.
-        """
-        fixed: dict[str, list[np.ndarray]] = {name: [] for name in NAMES}
-        too_good: list[list[np.ndarray]] = [[] for _ in chosen]
-        for counts in count_chunks(self._groups) if len(self._faces) else ():
-            each = self._rates(counts)
-            for name in NAMES:
-                fixed[name].append(getattr(each, name)[:, places])
-            for (target, _), found in zip(chosen, too_good, strict=True):
-                point = target.choose(each)
-                row = np.flatnonzero(point >= 0)
-                one, there = each.at(row, point[row]), self._all.at(point[row])
-                found.append(np.array([getattr(one, name) - getattr(there, name) for name in NAMES]))
-        limits: dict[int, dict[str, tuple[float, float] | None]] = {
-            place: {name: interval(np.concatenate([part[:, k] for part in fixed[name]])) for name in NAMES}
-            if fixed[NAMES[0]]
-            else dict.fromkeys(NAMES)
-            for k, place in enumerate(places)
-        }
-        for (_, place), found in zip(chosen, too_good, strict=True):
-            for name, differences in zip(NAMES, np.concatenate(found, axis=1), strict=True):
-                limits[place][name] = _shifted(float(getattr(self._all, name)[place]), differences, name)
-        return {place: self._at_limits(place, each) for place, each in limits.items()}
-
-    def _rates(self, counts: np.ndarray) -> Rates:
-        """Of resamples [r, images]: arrays [r, grid]."""
-        right, wrong = np.split((counts.astype(np.float32) @ self._counts).astype(np.float64), 2, axis=1)
-        return rates(right, wrong, (counts @ self._faces)[:, None], counts.sum(axis=1)[:, None])
-
-    def _at_limits(
-        self, place: int, limits: dict[str, tuple[float, float] | None]
-    ) -> dict[str, tuple[float, float] | None]:
-        """Resamples of cases without an exception have none either: widened by the rule of three."""
-        cases = {"precision": self.shown(place), "recall": int(self._faces.sum()), "false_alarms": len(self._faces)}
-        for name, count in cases.items():
-            value, bounds, share = getattr(self._all, name)[place], limits[name], _NO_ERROR / max(count, 1)
-            if bounds and value == 0:
-                limits[name] = (0.0, max(bounds[1], share if name == "false_alarms" else min(share, 1.0)))
-            elif bounds and value == 1 and name != "false_alarms":
-                limits[name] = (min(bounds[0], max(1 - share, 0.0)), 1.0)
-        return limits
-
-
-def _shifted(value: float, too_good: np.ndarray, name: str) -> tuple[float, float] | None:
-    """The interval around a value that is too good by the mean of `too_good`, and varies like it. name: of the rate."""
-    if not len(too_good):
-        return None
-    limits = interval(value - 2 * too_good.mean() + too_good)
-    low, high = np.clip(limits or (), 0, np.inf if name == "false_alarms" else 1)
-    return float(low), float(high)
-
-
 def _notes(target: Target, point: OperatingPoint | None, curve: ScoreCurve, shown: int) -> list[str]:
     """Why a target is not met, or cannot be shown to be met by so few faces."""
     if not point:
@@ -259,7 +176,7 @@ def _notes(target: Target, point: OperatingPoint | None, curve: ScoreCurve, show
     assert allowed is not None
     if allowed <= 0:
         return [f"no number of {of} can show {target}; it is met on these images"]
-    if _NO_ERROR / cases <= allowed * (1 + 1e-9):
+    if NO_ERROR / cases <= allowed * (1 + 1e-9):
         return []
-    needed = int(np.ceil(round(_NO_ERROR / allowed, 6)))
+    needed = int(np.ceil(round(NO_ERROR / allowed, 6)))
     return [f"{cases} {of} are too few to show {target}: this takes about {needed}, even without an error"]

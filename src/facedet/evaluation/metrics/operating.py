@@ -62,7 +62,7 @@ class ScoreCurve:
 
 def score_curve(images: Sequence[Matched], faces: int) -> ScoreCurve:
     """The curve over all images. faces: number of all faces."""
-    kind = images[0].scores.dtype if images else np.float32
+    kind = np.result_type(np.float32, *{image.scores.dtype for image in images})
     parts = [image.scores[image.right] for image in images]
     scores, right = np.unique(np.concatenate([np.zeros(0, kind), *parts]), return_counts=True)  # rising
     wrong, below = np.zeros(len(scores) + 1, int), np.zeros(len(scores) + 1, kind)
