@@ -15,7 +15,7 @@ import numpy as np
 
 from facedet.evaluation.metrics.curve import Matched
 from facedet.evaluation.metrics.operating import BEST_F1, Rates, Target, counts_at, rates
-from facedet.evaluation.metrics.resampled import NAMES
+from facedet.evaluation.metrics.rate_intervals import NAMES
 from facedet.evaluation.thresholds import measure_thresholds
 from facedet.text.columns import columns
 
@@ -51,7 +51,7 @@ def main(sets: int, sizes: list[int]) -> None:
     everything, total = _joined(others), int(faces.sum())
 
     def true_rates(threshold: float) -> Rates:
-        right, wrong = (each.sum(dtype=float) for each in counts_at([everything], np.array([threshold])))
+        right, wrong = counts_at([everything], np.array([threshold])).sum(axis=(0, 2), dtype=float)
         return rates(right, wrong, total, _TRUTH)
 
     rows = [("images", "threshold", "sets", *(f"{name} held" for name in NAMES))]

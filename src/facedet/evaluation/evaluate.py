@@ -16,7 +16,7 @@ from facedet.data.structures import NO_DETECTIONS, Detections, Photo
 from facedet.evaluation.metrics.coco import average_precision
 from facedet.evaluation.metrics.curve import Curve, curve_of
 from facedet.evaluation.metrics.faces import BoxInImage, false_positives, missed_faces
-from facedet.evaluation.metrics.heights import HEIGHT_EDGES, ap64_curve, height_curve, match_all
+from facedet.evaluation.metrics.heights import HEIGHT_EDGES, ap64_curve, height_curve, height_matches
 from facedet.evaluation.metrics.operating import BEST_F1, Target
 from facedet.evaluation.metrics.wider import SETTINGS, WiderTruth, read_truth, wider_curves
 from facedet.evaluation.predictions import match_predictions, read_predictions, wider_image_name
@@ -177,8 +177,12 @@ def evaluate_detections(
     images_per_second: float | None = None,
     detector: DetectorFacts = UNKNOWN,
     target: Target = BEST_F1,
+    groups: Sequence[Sequence[int]] | None = None,
 ) -> Evaluation:
-    """Compute metrics and curves of detections: one for each photo or, without photos, for each name of `truth`."""
+    """Compute metrics and curves of detections: one for each photo or, without photos, for each name of `truth`.
+
+    detector, target, groups: as for `measure_thresholds`.
+    """
     values: dict = {}
     curves: dict[str, Curve] = {}
     boxes = [p.boxes for p in photos] if photos else (truth.boxes if truth else [])
@@ -195,9 +199,11 @@ def evaluate_detections(
         values["ap64"] = curves["faces from 64 pixels"].area
     if "coco" in metrics:
         values["coco"] = average_precision(photos, detections)
-    matched, faces = match_all(boxes, detections, ignored=ignored)
+    matched, faces = height_matches(boxes, detections, 0, np.inf, ignored)
     curves["all faces"] = curve_of(matched, int(faces.sum()))
-    thresholds = measure_thresholds(matched, faces, detector, target, fingerprint(photos)["digest"] if photos else "")
+    thresholds = measure_thresholds(
+        matched, faces, detector, target, fingerprint(photos)["digest"] if photos else "", groups
+    )
     del matched  # half of the memory that an image takes here
     heights = ap_by_height(boxes, detections, ignored)
     misses = missed_faces(photos, detections, detector.shown_above) if photos else []

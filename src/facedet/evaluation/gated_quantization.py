@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from facedet.common.errors import UserError
 from facedet.common.files import check_writable, write_together
 from facedet.common.outputs import Input, Output, writing
@@ -19,7 +21,7 @@ from facedet.data.storage import is_dir
 from facedet.data.structures import Detections, Photo
 from facedet.evaluation.compare import Comparison, compare_detections
 from facedet.evaluation.gate import AccuracyJudge, Figure, gated_figures
-from facedet.evaluation.metrics.heights import match_all
+from facedet.evaluation.metrics.heights import height_matches
 from facedet.evaluation.metrics.operating import BEST_F1, chosen_point, score_curve
 from facedet.export.export import export_model
 from facedet.export.int8 import quantize
@@ -246,7 +248,8 @@ def _comparison(
 
 def _measured_point(photos: list[Photo], found: list[Detections], session: Session) -> OperatingPoint | None:
     """The threshold with INT8's best F1."""
-    matched, faces = match_all((photo.boxes for photo in photos), found, ignored=[photo.ignored for photo in photos])
+    boxes = [photo.boxes for photo in photos]
+    matched, faces = height_matches(boxes, found, 0, np.inf, [photo.ignored for photo in photos])
     curve = score_curve(matched, int(faces.sum()))
     return chosen_point(curve, BEST_F1, fingerprint(photos)["digest"], session.threshold or 0.0)
 

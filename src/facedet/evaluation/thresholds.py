@@ -16,12 +16,12 @@ from facedet.evaluation.metrics.operating import (
     chosen_point,
     score_curve,
 )
-from facedet.evaluation.metrics.resampled import NO_ERROR, Intervals, Sample
+from facedet.evaluation.metrics.rate_intervals import NO_ERROR, Intervals, Sample
 from facedet.weights.operating_point import OperatingPoint, in_words, threshold_of
 
 OWN, DEFAULT = "the model's own", "the default"
 _LISTED = np.array([0.05, *np.arange(1, 10) / 10])
-_CANDIDATES = 256  # points among which a resample chooses
+_CANDIDATES = 100  # points among which a resample chooses
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ def measure_thresholds(
     dataset: str = "",
     groups: Sequence[Sequence[int]] | None = None,
 ) -> Thresholds:
-    """Measure what `match_all` found. target: what a threshold must give. dataset: `digest` of its fingerprint. groups:
-    as for `resample_counts`; None for images that are all different."""
+    """Measure what `height_matches` found. target: what a threshold must give. dataset: `digest` of its
+    fingerprint. groups: as for `resample_counts`; None for images that are all different."""
     lowest, own, shown = detector.lowest, detector.point, detector.shown_above
     curve = score_curve(matched, int(faces.sum()))
     best, point = (chosen_point(curve, goal, dataset, lowest) for goal in (BEST_F1, target))

@@ -9,7 +9,7 @@ from helpers.boxes import boxes, detections, photo
 from facedet.common.errors import UserError
 from facedet.data.structures import Detections
 from facedet.evaluation.metrics.curve import Matched
-from facedet.evaluation.metrics.heights import match_all
+from facedet.evaluation.metrics.heights import height_matches
 from facedet.evaluation.metrics.operating import BEST_F1, ScoreCurve, Target, chosen_point, counts_at, score_curve
 
 
@@ -139,13 +139,13 @@ def test_ignored_faces_are_as_in_evaluation() -> None:
     faces = boxes((0, 0, 40, 40), (100, 100, 40, 40))
     image = photo("x", faces, False, True)
     found = detections((0, 0, 40, 40, 0.9), (100, 100, 40, 40, 0.8), (200, 200, 40, 40, 0.7), (1, 0, 40, 40, 0.6))
-    (one,), counts = match_all([image.boxes], [found], ignored=[image.ignored])
+    (one,), counts = height_matches([image.boxes], [found], 0, np.inf, [image.ignored])
     assert (one.right.tolist(), one.wrong.tolist()) == ([True, False, False, False], [False, False, True, True])
     assert counts.tolist() == [1]
 
 
 def test_counts_are_those_above_each_threshold() -> None:
-    right, wrong = counts_at(KNOWN, np.array([0.9, 0.65, 0.5, 0.1]))
+    right, wrong = counts_at(KNOWN, np.array([0.9, 0.65, 0.5, 0.1])).swapaxes(0, 1)
     assert right.tolist() == [[0, 2, 2, 3], [0, 0, 0, 1]]
     assert wrong.tolist() == [[0, 0, 0, 1], [0, 1, 2, 2]]
 

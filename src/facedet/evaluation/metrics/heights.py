@@ -26,9 +26,17 @@ def ap64_curve(
     faces: boxes [n, 4] x1 y1 x2 y2 of each image, in its pixels. All boxes are rounded to whole pixels, and faces are
     clipped to 0..1024.
     """
+    matched, total = ap64_matches(faces, detections, ignored)
+    return curve_of(matched, int(total.sum()))
+
+
+def ap64_matches(
+    faces: Sequence[np.ndarray], detections: Sequence[Detections], ignored: Sequence[np.ndarray] | None = None
+) -> tuple[list[Matched], np.ndarray]:
+    """What `ap64_curve` counts: the detections of each image, and its faces, int [images]."""
     whole = (np.rint(boxes.astype(np.float64)).clip(0, CARD_HEIGHTS[1]) for boxes in faces)
     found = (Detections(np.rint(d.boxes.astype(np.float64)), d.scores) for d in detections)
-    return height_curve(whole, found, *CARD_HEIGHTS, ignored)
+    return height_matches(whole, found, *CARD_HEIGHTS, ignored)
 
 
 def height_curve(
@@ -40,34 +48,31 @@ def height_curve(
 ) -> Curve:
     """Curve at IoU 0.5 over the faces with a height from `lowest` to below `highest` pixels. All others are ignored.
 
-    faces, detections, ignored: as for `match_all`, which has the rules.
-    """
-    matched, counts = match_all(faces, detections, lowest, highest, ignored)
-    return curve_of(matched, int(counts.sum()))
-
-
-def match_all(
-    faces: Iterable[np.ndarray],
-    detections: Iterable[Detections],
-    lowest: float = 0,
-    highest: float = np.inf,
-    ignored: Sequence[np.ndarray] | None = None,
-) -> tuple[list[Matched], np.ndarray]:
-    """What became of the detections in each image, and its number of faces with a height in that range, int [images].
-
     The first detection of a face is a true positive. A detection that matches no face of this range and lies at least
     half inside an ignored face is not counted. Every other detection is a false positive.
     faces, detections: one per image. ignored: for each image bool [n], faces to ignore whatever their height.
     """
-    matched, totals = [], []
+    matched, total = height_matches(faces, detections, lowest, highest, ignored)
+    return curve_of(matched, int(total.sum()))
+
+
+def height_matches(
+    faces: Iterable[np.ndarray],
+    detections: Iterable[Detections],
+    lowest: float,
+    highest: float,
+    ignored: Sequence[np.ndarray] | None = None,
+) -> tuple[list[Matched], np.ndarray]:
+    """What `height_curve` counts: the detections of each image, and its faces, int [images]."""
+    matched, total = [], []
     for k, (truth, found) in enumerate(zip(faces, detections, strict=True)):
         width, height = (truth[:, 2:] - truth[:, :2]).T
         counts = (height >= lowest) & (height < highest) & (height > 0) & (width > 0)
         if ignored is not None:
             counts &= ~ignored[k]
-        totals.append(int(counts.sum()))
+        total.append(int(counts.sum()))
         matched.append(_match(found, truth[counts], truth[~counts]))
-    return matched, np.array(totals, int)
+    return matched, np.array(total, int)
 
 
 def _match(found: Detections, faces: np.ndarray, others: np.ndarray) -> Matched:

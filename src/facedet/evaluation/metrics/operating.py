@@ -77,17 +77,17 @@ def score_curve(images: Sequence[Matched], faces: int) -> ScoreCurve:
     return ScoreCurve(scores[falling], np.maximum(below[:-1], earlier)[falling], every, faces, len(images))
 
 
-def counts_at(images: Sequence[Matched], thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def counts_at(images: Sequence[Matched], thresholds: np.ndarray) -> np.ndarray:
     """How many right and how many wrong detections of each image have a score above each threshold [t].
 
-    Returns two arrays float32 [images, t], whose sums stay exact up to 16 million.
+    Returns float32 [images, 2, t]: right, then wrong. Sums of it stay exact up to 16 million.
     """
-    counts = np.zeros((2, len(images), len(thresholds)), np.float32)
+    counts = np.zeros((len(images), 2, len(thresholds)), np.float32)
     for k, image in enumerate(images):
-        for part, kept in zip(counts, (image.right, image.wrong), strict=True):
+        for part, kept in zip(counts[k], (image.right, image.wrong), strict=True):
             scores = image.scores[kept][::-1]
-            part[k] = len(scores) - np.searchsorted(scores, thresholds.astype(scores.dtype), side="right")
-    return counts[0], counts[1]
+            part[:] = len(scores) - np.searchsorted(scores, thresholds.astype(scores.dtype), side="right")
+    return counts
 
 
 @dataclass(frozen=True)

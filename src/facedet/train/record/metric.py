@@ -11,7 +11,7 @@ from mmengine.evaluator import BaseMetric
 from facedet.data.structures import Detections, Photo
 from facedet.evaluation.metrics.coco import MOST_DETECTIONS, CocoMatch, match_image, precision_of
 from facedet.evaluation.metrics.curve import Matched
-from facedet.evaluation.metrics.heights import match_all
+from facedet.evaluation.metrics.heights import height_matches
 from facedet.evaluation.metrics.operating import BEST_F1, chosen_point, score_curve
 from facedet.weights.operating_point import DEFAULT_THRESHOLD, OperatingPoint
 
@@ -46,7 +46,7 @@ class FaceAP(BaseMetric):
             found = sample["pred_instances"]
             boxes, scores = (found[key].float().cpu().numpy() for key in ("bboxes", "scores"))
             photo, everything = sample["photo"], Detections(boxes, scores)
-            (matched,), faces = match_all([photo.boxes], [everything], ignored=[photo.ignored])
+            (matched,), faces = height_matches([photo.boxes], [everything], 0, np.inf, [photo.ignored])
             kept = max(MOST_DETECTIONS, np.count_nonzero(scores > DEFAULT_THRESHOLD))
             detections = Detections(boxes[:kept].copy(), scores[:kept].copy())
             self.results.append(_Image(photo, detections, match_image(photo, detections), matched, int(faces.sum())))

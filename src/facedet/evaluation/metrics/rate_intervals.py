@@ -1,6 +1,6 @@
 """The intervals of the rates at several thresholds, also at those that were chosen on the same images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -10,6 +10,7 @@ from facedet.evaluation.metrics.curve import Matched
 from facedet.evaluation.metrics.operating import Rates, Target, counts_at, rates
 
 NAMES = tuple(each.name for each in fields(Rates))
+_AT_ONCE = 8  # resamples
 NO_ERROR = 3  # rule of three: of n cases none is wrong; with 95 % confidence, at most 3/n are in the long run
 Intervals = dict[str, tuple[float, float] | None]  # by the names of `Rates`; None where there is no such rate
 
@@ -20,7 +21,7 @@ class Sample:
     def __init__(
         self, matched: Sequence[Matched], faces: np.ndarray, grid: np.ndarray, groups: Sequence[Sequence[int]] | None
     ):
-        self._counts = np.concatenate(counts_at(matched, grid), axis=1)  # right, then wrong: one product per chunk
+        self._counts = counts_at(matched, grid).reshape(len(matched), 2 * len(grid))  # right, then wrong
         self._faces, self._groups = faces, groups or [[k] for k in range(len(faces))]
         self._all = self._rates(np.ones((1, len(faces)), int)).at(0)
 
@@ -43,15 +44,15 @@ class Sample:
         """
         fixed: dict[str, list[np.ndarray]] = {name: [] for name in NAMES}
         too_good: list[list[np.ndarray]] = [[] for _ in chosen]
-        for counts in count_chunks(self._groups) if len(self._faces) else ():
+        for counts in self._resamples():
             each = self._rates(counts)
             for name in NAMES:
-                fixed[name].append(getattr(each, name)[:, places])
+                fixed[name].append(getattr(each, name)[:, places].astype(np.float32))
             for (target, _), found in zip(chosen, too_good, strict=True):
                 point = target.choose(each)
                 row = np.flatnonzero(point >= 0)
                 one, there = each.at(row, point[row]), self._all.at(point[row])
-                found.append(np.array([getattr(one, name) - getattr(there, name) for name in NAMES]))
+                found.append(np.array([getattr(one, name) - getattr(there, name) for name in NAMES], np.float32))
         limits: dict[int, Intervals] = {
             place: {name: interval(np.concatenate([part[:, k] for part in fixed[name]])) for name in NAMES}
             if fixed[NAMES[0]]
@@ -63,6 +64,11 @@ class Sample:
                 without = interval(float(getattr(self._all, name)[place]) - differences)
                 limits[place][name] = _over_both(limits[place][name], without, name)
         return {place: self._at_limits(place, each) for place, each in limits.items()}
+
+    def _resamples(self) -> Iterator[np.ndarray]:
+        """Counts of images, int [r, images]; few at once, as each takes 15 kB."""
+        for chunk in count_chunks(self._groups) if len(self._faces) else ():
+            yield from np.array_split(chunk, max(len(chunk) // _AT_ONCE, 1))
 
     def _rates(self, counts: np.ndarray) -> Rates:
         """Of resamples [r, images]: arrays [r, grid]."""
