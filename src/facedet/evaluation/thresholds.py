@@ -36,6 +36,10 @@ class DetectorFacts:
     def shown_above(self) -> float:
         return threshold_of(self.point)
 
+    def was_chosen_on(self, dataset: str) -> bool:
+        """Whether its threshold was chosen on the dataset with this fingerprint."""
+        return self.point is not None and self.point.is_measured and self.point.dataset == dataset != ""
+
 
 UNKNOWN = DetectorFacts()
 
@@ -60,8 +64,8 @@ class Thresholds:
     """The result. images, faces: of the dataset, whose fingerprint has the digest `dataset`.
 
     rows: by falling threshold. own: the threshold of the model and what was measured with it, in words. target: what
-    the caller wants. point: that meets it, None if none does. notes: whether the target is out of
-    reach, or more than so few faces can show. shown_error: calibration error of the shown boxes.
+    the caller wants. point: that meets it, None if none does. notes: whether the target is out of reach, or more than
+    so few faces can show. shown_error: calibration error of the shown boxes.
     """
 
     images: int
@@ -121,45 +125,42 @@ def measure_thresholds(
     dataset: str = "",
     groups: Sequence[Sequence[int]] | None = None,
 ) -> Thresholds:
-    """Measure what `height_matches` found. target: what a threshold must give. dataset: `digest` of its
-    fingerprint. groups: as for `resample_counts`; None for images that are all different."""
-    lowest, own, shown = detector.lowest, detector.point, detector.shown_above
+    """Measure what `height_matches` found. target: what a threshold must give. dataset: `digest` of its fingerprint.
+    groups: as for `resample_counts`; None for images that are all different."""
     curve = score_curve(matched, int(faces.sum()))
-    best, point = (chosen_point(curve, goal, dataset, lowest) for goal in (BEST_F1, target))
-    why: dict[float, list[str]] = {shown: [OWN if own else DEFAULT]}
+    best, point = (chosen_point(curve, goal, dataset, detector.lowest) for goal in (BEST_F1, target))
     chosen = {each.threshold: goal for goal, each in ((BEST_F1, best), (target, point)) if each}
-    for each in filter(None, (best, point)):
-        why[each.threshold] = list(dict.fromkeys([*why.get(each.threshold, []), each.chosen]))
+    why: dict[float, list[str]] = {detector.shown_above: [OWN if detector.point else DEFAULT]}
+    for threshold, words in ((each.threshold, each.chosen) for each in (best, point) if each):
+        why[threshold] = list(dict.fromkeys([*why.get(threshold, []), words]))
+    optimistic = {*chosen, *([detector.shown_above] if detector.was_chosen_on(dataset) else [])}
     thresholds = sorted({*_LISTED.tolist(), *why}, reverse=True)
-    candidates = np.unique(np.linspace(0, len(curve.scores) - 1, _CANDIDATES).astype(int)) if len(curve.scores) else []
-    grid = np.unique([*thresholds, *(curve.threshold(int(k), lowest) for k in candidates)])[::-1]
-    sample = Sample(matched, faces, grid, groups)
-    places = {each: int(np.flatnonzero(grid == each)[0]) for each in thresholds}
-    intervals = sample.intervals(list(places.values()), [(goal, places[each]) for each, goal in chosen.items()])
-    known = own is not None and own.is_measured and own.dataset == dataset != ""
+    sample = Sample(matched, faces, _grid(curve, thresholds, detector.lowest), groups)
+    intervals = sample.intervals(thresholds, chosen)
     rows = [
-        ThresholdRow(
-            each,
-            sample.values(places[each]),
-            intervals[places[each]],
-            why.get(each, []),
-            each in chosen or (known and each == shown),
-        )
+        ThresholdRow(each, sample.values(each), intervals[each], why.get(each, []), each in optimistic)
         for each in thresholds
     ]
+    shown = sample.shown(point.threshold) if point else 0
     return Thresholds(
         images=len(matched),
         faces=int(faces.sum()),
         dataset=dataset,
         rows=rows,
-        own=in_words(own),
+        own=in_words(detector.point),
         target=target,
         point=point,
-        notes=_notes(target, point, curve, sample.shown(places[point.threshold]) if point else 0),
+        notes=_notes(target, point, curve, shown),
         curve=curve,
         calibration=calibration(matched),
-        shown_error=calibration(matched, shown).error,
+        shown_error=calibration(matched, detector.shown_above).error,
     )
+
+
+def _grid(curve: ScoreCurve, thresholds: Sequence[float], lowest: float) -> np.ndarray:
+    """The thresholds, and those among which resamples choose, falling."""
+    points = np.unique(np.linspace(0, len(curve.scores) - 1, _CANDIDATES).astype(int)) if len(curve.scores) else []
+    return np.unique([*thresholds, *(curve.threshold(int(point), lowest) for point in points)])[::-1]
 
 
 def _notes(target: Target, point: OperatingPoint | None, curve: ScoreCurve, shown: int) -> list[str]:

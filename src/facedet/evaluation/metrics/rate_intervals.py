@@ -1,6 +1,6 @@
 """The intervals of the rates at several thresholds, also at those that were chosen on the same images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -22,48 +22,58 @@ class Sample:
         self, matched: Sequence[Matched], faces: np.ndarray, grid: np.ndarray, groups: Sequence[Sequence[int]] | None
     ):
         self._counts = counts_at(matched, grid).reshape(len(matched), 2 * len(grid))  # right, then wrong
+        self._place = {each: k for k, each in enumerate(grid.tolist())}
         self._faces, self._groups = faces, groups or [[k] for k in range(len(faces))]
         self._all = self._rates(np.ones((1, len(faces)), int)).at(0)
 
-    def values(self, place: int) -> dict[str, float | None]:
-        """The rates at a place of the grid."""
-        values = {name: float(getattr(self._all, name)[place]) for name in NAMES}
+    def values(self, threshold: float) -> dict[str, float | None]:
+        """The rates at a threshold of the grid."""
+        values = {name: float(getattr(self._all, name)[self._place[threshold]]) for name in NAMES}
         return {name: None if np.isnan(value) else value for name, value in values.items()}
 
-    def shown(self, place: int) -> int:
+    def shown(self, threshold: float) -> int:
         """The number of detections that count there."""
+        place = self._place[threshold]
         return int(self._counts[:, [place, place + self._counts.shape[1] // 2]].sum(dtype=float))
 
-    def intervals(self, places: Sequence[int], chosen: Sequence[tuple[Target, int]]) -> dict[int, Intervals]:
-        """The intervals of the rates at places of the grid. chosen: the target of those that were chosen here.
+    def intervals(self, thresholds: Sequence[float], chosen: Mapping[float, Target]) -> dict[float, Intervals]:
+        """The intervals of the rates at thresholds of the grid. chosen: the target of those that were chosen here.
 
         A threshold that is fixed has the percentile interval. For one that was chosen on these images, each resample
         chooses its own, and its rates there, less those of the same threshold in all images, say how much such figures
         are too good and vary. The interval reaches over the percentile interval and the rates less these differences:
         each alone held the true rates in fewer of the simulated sets (bench/threshold_coverage.py has those of both).
         """
+        places, targets = [self._place[each] for each in thresholds], list(chosen.values())
         fixed: dict[str, list[np.ndarray]] = {name: [] for name in NAMES}
-        too_good: list[list[np.ndarray]] = [[] for _ in chosen]
+        too_good: list[list[np.ndarray]] = [[] for _ in targets]
         for counts in self._resamples():
             each = self._rates(counts)
             for name in NAMES:
                 fixed[name].append(getattr(each, name)[:, places].astype(np.float32))
-            for (target, _), found in zip(chosen, too_good, strict=True):
-                point = target.choose(each)
-                row = np.flatnonzero(point >= 0)
-                one, there = each.at(row, point[row]), self._all.at(point[row])
-                found.append(np.array([getattr(one, name) - getattr(there, name) for name in NAMES], np.float32))
-        limits: dict[int, Intervals] = {
-            place: {name: interval(np.concatenate([part[:, k] for part in fixed[name]])) for name in NAMES}
-            if fixed[NAMES[0]]
-            else dict.fromkeys(NAMES)
-            for k, place in enumerate(places)
+            for target, differences in zip(targets, too_good, strict=True):
+                differences.append(self._too_good(each, target))
+        if not fixed[NAMES[0]]:
+            return {threshold: dict.fromkeys(NAMES) for threshold in thresholds}
+        limits: dict[float, Intervals] = {
+            threshold: {name: interval(np.concatenate([part[:, k] for part in fixed[name]])) for name in NAMES}
+            for k, threshold in enumerate(thresholds)
         }
-        for (_, place), found in zip(chosen, too_good, strict=True):
-            for name, differences in zip(NAMES, np.concatenate(found, axis=1), strict=True):
-                without = interval(float(getattr(self._all, name)[place]) - differences)
-                limits[place][name] = _over_both(limits[place][name], without, name)
-        return {place: self._at_limits(place, each) for place, each in limits.items()}
+        for threshold, differences in zip(chosen, too_good, strict=True):
+            values = self.values(threshold)
+            for name, each in zip(NAMES, np.concatenate(differences, axis=1), strict=True):
+                limits[threshold][name] = _over_both(limits[threshold][name], interval(values[name] - each), name)
+        return {threshold: self._at_limits(threshold, each) for threshold, each in limits.items()}
+
+    def _too_good(self, each: Rates, target: Target) -> np.ndarray:
+        """How much better resamples are at the thresholds that they choose than all images are there, [rates, r].
+
+        Those in which no threshold meets the target are left out.
+        """
+        place = target.choose(each)
+        row = np.flatnonzero(place >= 0)
+        here, there = each.at(row, place[row]), self._all.at(place[row])
+        return np.array([getattr(here, name) - getattr(there, name) for name in NAMES], np.float32)
 
     def _resamples(self) -> Iterator[np.ndarray]:
         """Counts of images, int [r, images]; few at once, as each takes 15 kB."""
@@ -75,11 +85,12 @@ class Sample:
         right, wrong = np.split((counts.astype(np.float32) @ self._counts).astype(np.float64), 2, axis=1)
         return rates(right, wrong, (counts @ self._faces)[:, None], counts.sum(axis=1)[:, None])
 
-    def _at_limits(self, place: int, limits: Intervals) -> Intervals:
+    def _at_limits(self, threshold: float, limits: Intervals) -> Intervals:
         """Resamples of cases without an exception have none either: widened by the rule of three."""
-        cases = {"precision": self.shown(place), "recall": int(self._faces.sum()), "false_alarms": len(self._faces)}
+        values = self.values(threshold)
+        cases = {"precision": self.shown(threshold), "recall": int(self._faces.sum()), "false_alarms": len(self._faces)}
         for name, count in cases.items():
-            value, bounds, share = getattr(self._all, name)[place], limits[name], NO_ERROR / max(count, 1)
+            value, bounds, share = values[name], limits[name], NO_ERROR / max(count, 1)
             if bounds and value == 0:
                 limits[name] = (0.0, max(bounds[1], share if name == "false_alarms" else min(share, 1.0)))
             elif bounds and value == 1 and name != "false_alarms":
