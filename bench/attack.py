@@ -1,9 +1,10 @@
 """The whole attack: broken downloads, hostile networks, damaged models and annotations, collisions, kills, threads.
 
-    python bench/attack.py
+    python bench/attack.py [NAME ...]
 
-Runs tests/attack at full size and writes bench/results/attack.json: of each attack how many samples were clean (read
-or written as they should), refused in one line, or a fault. Exit code 1 if there is a fault.
+Runs tests/attack at full size, or only those tests whose names contain a NAME, and writes into
+bench/results/attack.json, of each of them: how many samples were clean (read or written as they should), refused in one
+line, or a fault, when, and in which version. Exit code 1 if there is a fault.
 """
 
 import json
@@ -22,19 +23,28 @@ RESULT = ROOT / "bench" / "results" / "attack.json"
 
 
 @click.command()
-def main() -> None:
+@click.argument("names", nargs=-1)
+def main(names: tuple[str, ...]) -> None:
     """Run the attack and write the counts."""
+    chosen = ["-k", " or ".join(names)] if names else []
     with tempfile.TemporaryDirectory() as folder:
-        pytest = [sys.executable, "-m", "pytest", "-n", "2", "-m", "attack", str(ROOT / "tests" / "attack")]
+        pytest = [sys.executable, "-m", "pytest", "-n", "2", "-m", "attack", *chosen, str(ROOT / "tests" / "attack")]
         ended = subprocess.run(pytest, env=os.environ | {"FACEDET_ATTACK_COUNTS": folder}, cwd=ROOT)
         counts = {path.stem: json.loads(path.read_text()) for path in sorted(Path(folder).iterdir())}
-    RESULT.write_text(
-        json.dumps({"date": str(date.today()), "version": version("face-detection-0206"), "attacks": counts}, indent=2)
-        + "\n"
-    )
+    store(counts)
     for name, each in counts.items():
         click.echo(f"{name:32} {each['clean']:6} clean {each['refused']:6} refused {len(each['faults']):4} faults")
     sys.exit(ended.returncode)
+
+
+def store(counts: dict[str, dict]) -> None:
+    """Write the counts, each with date, version and commit; those of other attacks stay."""
+    known = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
+    run = {"date": str(date.today()), "version": version("face-detection-0206"), "commit": commit}
+    merged = known | {name: run | each for name, each in counts.items()}
+    RESULT.write_text(json.dumps(dict(sorted(merged.items())), indent=2) + "\n")
 
 
 if __name__ == "__main__":

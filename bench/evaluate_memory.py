@@ -57,7 +57,7 @@ def run_many(images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 def main(count: int) -> None:
     begin, started = peak_memory_mb(), time.monotonic()
-    session = SimpleNamespace(path=Path("drawn"), size=_SIZE, run_many=run_many)
+    session = SimpleNamespace(path=Path("drawn"), size=(_SIZE, _SIZE), run_many=run_many)
     photos = list(drawn_photos(count))
     truth = WiderTruth(
         [f"event/{k}" for k in range(count)],
@@ -66,7 +66,7 @@ def main(count: int) -> None:
     )
     with TemporaryDirectory() as scratch:
         write_png(np.zeros((_SIZE, _SIZE, 3), np.uint8), Path(scratch) / "photo.png")
-        found, _ = predict(session, [Path(scratch) / "photo.png"] * count)  # type: ignore[arg-type]
+        found, _ = predict(session, [Path(scratch) / "photo.png"] * count)
         kept = peak_memory_mb()
         done = evaluate_detections("drawn", photos, found, truth, METRICS)
         write_evaluation(done, Path(scratch) / "report")

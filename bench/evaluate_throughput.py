@@ -22,7 +22,7 @@ _SECONDS = 20
 def benchmark_app(ir: Path) -> float:
     """Images per second of OpenVINO's own tool, in float32 like `evaluate`."""
     tool = Path(sys.executable).with_name("benchmark_app")
-    options = ["-m", ir, "-d", "CPU", "-hint", "throughput", "-infer_precision", "f32", "-t", str(_SECONDS)]
+    options = ["-m", str(ir), "-d", "CPU", "-hint", "throughput", "-infer_precision", "f32", "-t", str(_SECONDS)]
     done = subprocess.run([tool, *options], capture_output=True, text=True, check=True)
     return float(re.search(r"Throughput:\s+([\d.]+) FPS", done.stdout)[1])  # type: ignore[index]
 

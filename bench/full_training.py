@@ -10,6 +10,7 @@ import json
 import platform
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
@@ -27,7 +28,13 @@ def main(batch_size: int, freeze: int | None, **options: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         train, val = (draw_dataset(folder, n, seed=n, name=name) for name, n in (("train", 8), ("val", 2)))
-        wanted = {"weights": "random", "epochs": 1, "batch_size": batch_size, "freeze": freeze, **options}
+        wanted: dict[str, Any] = {
+            "weights": "random",
+            "epochs": 1,
+            "batch_size": batch_size,
+            "freeze": freeze,
+            **options,
+        }
         summary = finetune("face_detection_0206", train, val, work_dir=folder / "run", **wanted)
     result = {
         "device": torch.cuda.get_device_name() if summary.device.startswith("cuda") else platform.machine(),

@@ -31,8 +31,8 @@ from facedet.common.progress import silent
 from facedet.configs import FOLDER
 from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.image import read_image
-from facedet.data.inspect.hashing import groups_of_near_duplicates
 from facedet.data.inspect.images import inspect_images
+from facedet.data.inspect.near import groups_of_near_duplicates
 from facedet.data.structures import AnnotatedDataset, Photo
 
 METRICS = ("AP", "AP50", "AP75", "AP50 32-64", "AP50 64-128", "groups AP50")

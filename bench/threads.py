@@ -19,7 +19,8 @@ _THREADS, _ROUNDS, _SECONDS = 8, 15, 1.0
 
 def main(path: Path) -> None:
     session = open_session(path)
-    images = np.random.default_rng(0).uniform(0, 255, (16, 1, 3, session.size, session.size)).astype(np.float32)
+    height, width = session.size
+    images = np.random.default_rng(0).uniform(0, 255, (16, 1, 3, height, width)).astype(np.float32)
     with ThreadPoolExecutor(_THREADS) as pool:
         by_threads(pool, session, images)  # each thread builds its parts
         count = max(1, round(_SECONDS / by_run_many(session, images))) * len(images)
@@ -28,7 +29,7 @@ def main(path: Path) -> None:
     shares = [together / threads for together, threads in rounds]
     speed = count / statistics.median(threads for _, threads in rounds)
     print(
-        f"{path.name}, {session.size} pixels: {_THREADS} threads {speed:.1f} images/s, "
+        f"{path.name}, {height}x{width} pixels: {_THREADS} threads {speed:.1f} images/s, "
         f"{100 * statistics.median(shares):.0f} % of run_many (rounds: {100 * min(shares):.0f} to "
         f"{100 * max(shares):.0f} %)"
     )

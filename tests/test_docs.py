@@ -167,12 +167,8 @@ def test_int8_is_as_accurate_and_parity_tells_it_from_a_wrong_one(own: Path, fac
     for port in readers:
         port.replace_source_output(swapped)
     ov.save_model(model, tmp_path / "swapped.xml", compress_to_fp16=False)
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for name in (faces / "val.txt").read_text().split():
-        (photos / f"{name}.jpg").symlink_to(faces / "images" / f"{name}.jpg")
     models = [own / "runs" / "faces" / "best.pth", own / "int8" / "detector-int8.xml", tmp_path / "swapped.xml"]
-    right, wrong = check_parity(models, photos).pairs
+    right, wrong = check_parity(models, faces / "images").pairs  # on all: of few boxes, one would decide
     assert right.agree, right.reasons
     assert (right.weights, right.tolerance) == ("i8", TOLERANCES["i8"])
     assert not wrong.agree

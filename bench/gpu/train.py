@@ -160,12 +160,13 @@ def _summary(runs: dict[str, list[dict]], device: str) -> dict[str, Any]:
     from facedet.detector import ops
 
     device = choose_device(device)
-    peak = bfloat16_peak(device)
+    peak, operators = bfloat16_peak(device), find_spec("mmcv._ext")
+    ours = operators is not None and operators.origin == ops.__file__
     summary: dict[str, Any] = {
         "machine": torch.cuda.get_device_name() if device != "cpu" else platform.machine(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        "mmcv_operators": "torchvision's instead" if find_spec("mmcv._ext").origin == ops.__file__ else "compiled",
+        "mmcv_operators": "torchvision's instead" if ours else "compiled",
         "bfloat16_peak_tflops": round(peak / 1e12, 3),
     }
     for variant, results in runs.items():

@@ -13,6 +13,7 @@ from facedet.export.graph_parts import (
     outside_network,
     sums_of_taps,
 )
+from facedet.inference.openvino_device import computes_in_bf16
 from facedet.weights.ir.graph import core
 
 
@@ -58,7 +59,7 @@ def test_the_parts_of_a_graph_that_is_not_folded_are_found(unfolded: dict[str, P
 def test_the_last_convolutions_compute_in_float32_where_the_device_chooses_bf16(
     format: str, exported: dict[str, Path]
 ) -> None:
-    if "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if not computes_in_bf16():
         pytest.skip("this processor does not compute in bf16")
     model = core().read_model(exported[format])
     last = {node.get_friendly_name() for node in last_convolutions(model) + sums_of_taps(model)}

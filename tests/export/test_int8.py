@@ -133,15 +133,29 @@ def test_layers_of_a_small_network_that_hurt_stay_in_float(unseen_images: Path, 
     assert 0 < int(careful[0]) < int(careful[2]) == 4
 
 
+def test_weights_leave_room_for_the_sums_of_processors_without_vnni(unseen_images: Path, tmp_path: Path) -> None:
+    write_sensitive_network(tmp_path / "float.xml")
+    quantize(tmp_path / "float.xml", sorted(unseen_images.iterdir()), tmp_path / "int8.xml")
+    weights = [
+        node.data for node in read_model(tmp_path / "int8.xml").get_ops() if node.get_element_type() == ov.Type.i8
+    ]
+    assert len(weights) == 4
+    assert all(32 < np.abs(each.astype(int)).max() <= 64 for each in weights)
+
+
 @pytest.mark.full
-def test_layers_that_hurt_stay_in_float(
-    exported: dict[str, Path], quantized: Path, unseen_images: Path, tmp_path: Path
-) -> None:
+def test_layers_that_hurt_stay_in_float(exported: dict[str, Path], unseen_images: Path, tmp_path: Path) -> None:
     images = sorted(unseen_images.iterdir())
     judge = ScoreJudge(exported["fp32"], to_tensor(read_image(images[0]), (SIZE, SIZE)))
-    before, _ = judge.drop(core().compile_model(quantized, "CPU", F32), [0])
-    quantize(exported["fp32"], images, tmp_path / "int8.xml", judge=judge, max_drop=before / 2)
-    careful = core().compile_model(tmp_path / "int8.xml", "CPU", F32)
-    assert judge.drop(careful, [0])[0] <= before / 2
-    in_float, _, convolutions = describe(tmp_path / "int8.xml").origin["float_convolutions"].split()
-    assert 0 < int(in_float) < int(convolutions)
+
+    def drop(name: str) -> float:
+        return judge.drop(core().compile_model(tmp_path / name, "CPU", F32), [0])[0]
+
+    quantize(exported["fp32"], images, tmp_path / "all.xml")
+    allowed = drop("all.xml") / 2  # depends on the processor, and how many layers it takes too
+    quantize(exported["fp32"], images, tmp_path / "careful.xml", judge=judge, max_drop=allowed)
+    assert drop("careful.xml") <= allowed
+    assert describe(tmp_path / "all.xml").origin["float_convolutions"] == "0 of 65"
+    in_float, _, convolutions = describe(tmp_path / "careful.xml").origin["float_convolutions"].split()
+    assert int(in_float) > 0
+    assert convolutions == "65"

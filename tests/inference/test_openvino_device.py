@@ -1,5 +1,6 @@
 """Devices of OpenVINO: which are refused, and what a compiled model says that it computes on."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from openvino import opset13 as ops
 
 from facedet.common.errors import UserError
 from facedet.inference import openvino_device
-from facedet.inference.openvino_device import check_device, default_precision, hints, runtime_of
+from facedet.inference.openvino_device import check_device, check_precision, default_precision, hints, runtime_of
 from facedet.inference.runtime import Runtime
 from facedet.weights.ir.graph import core
 
@@ -29,6 +30,19 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_devices_that_exist_are_accepted(device: str) -> None:
     check_device(device)
+
+
+@pytest.mark.parametrize(("capabilities", "refused"), [(["FP32", "INT8"], True), (["FP32", "BF16"], False)])
+def test_bf16_is_refused_on_a_cpu_without_it(
+    capabilities: list[str], refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = SimpleNamespace(get_property=lambda device, name: capabilities)
+    monkeypatch.setattr(openvino_device, "core", lambda: there)
+    check_precision("f32", "CPU")
+    check_precision("default", "CPU")
+    check_precision("bf16", "GPU")  # of which OpenVINO knows more
+    with pytest.raises(UserError, match="this CPU does not compute in bf16") if refused else nullcontext():
+        check_precision("bf16", "cpu")
 
 
 @pytest.mark.usefixtures("machine")

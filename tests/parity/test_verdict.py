@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from facedet.data.image import read_image, to_tensor
+from facedet.inference.openvino_device import computes_in_bf16
 from facedet.inference.runtime import Runtime
 from facedet.inference.session import open_session
 from facedet.parity.tolerances import TOLERANCES
 from facedet.parity.verdict import compare, measure
-from facedet.weights.ir.graph import core
 
 RUNTIME = Runtime("CPU", "a processor", "f32", "OpenVINO 1")
 
@@ -89,7 +89,7 @@ def test_int8_is_judged_by_the_shown_boxes_that_are_alike() -> None:
 
 
 def test_a_session_that_computes_in_bf16_is_reported(exported: dict[str, Path], unseen_images: Path) -> None:
-    if "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if not computes_in_bf16():
         pytest.skip("this processor does not compute in bf16; test_check.py tests bf16 weights everywhere")
     exact, rough = open_session(exported["fp32"]), open_session(exported["fp32"], "bf16")
     tensors = [to_tensor(image, exact.size) for image in map(read_image, sorted(unseen_images.iterdir()))]

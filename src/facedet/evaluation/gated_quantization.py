@@ -29,12 +29,12 @@ from facedet.export.stored_point import copy_with_point
 from facedet.export.targets import TARGETS, file_names
 from facedet.export.to_ir import save_ir
 from facedet.export.variants import UNCHANGED
-from facedet.inference.openvino_device import check_device, default_precision
+from facedet.inference.openvino_device import check_device, computes_in_bf16, default_precision
 from facedet.inference.predict import predict
 from facedet.inference.runtime import Runtime
 from facedet.inference.session import Session, check_model, open_session, shown_above
 from facedet.inference.throughput import throughput
-from facedet.weights.ir.graph import core, read_facts, read_model
+from facedet.weights.ir.graph import read_facts, read_model
 from facedet.weights.operating_point import OperatingPoint
 
 MAX_DROP = 0.005
@@ -204,7 +204,7 @@ def _float_files(
         fp32, fp16 = model, scratch / TARGETS["fp16"]
         save_ir(read_model(fp32), fp16, fp16=True)
     files = {"fp32": (fp32, precision), "fp16": (fp16, precision)}
-    if precision == "f32" and "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if precision == "f32" and computes_in_bf16():
         files["bf16"] = (fp32, "bf16")
     return files
 

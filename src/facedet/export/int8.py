@@ -68,11 +68,15 @@ def quantize(
             "target_device": nncf.TargetDevice.CPU,
             "ignored_scope": nncf.IgnoredScope(names=outside_network(model) + group_normalizations(model)),
         }
+        # 7 bits of each weight: sums of products of 8 bits overflow on processors without VNNI
+        advanced = nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE)
         try:
             if judge is None:
-                quantized = nncf.quantize(model, **options)
+                quantized = nncf.quantize(model, advanced_parameters=advanced, **options)
             else:
-                quantized = _quantize_within(nncf, model, judge, max_drop, options)
+                quantized = _quantize_within(
+                    nncf, model, judge, max_drop, options | {"advanced_quantization_parameters": advanced}
+                )
         except UserError:
             raise
         except Exception as error:  # NNCF's own errors have no common type

@@ -25,6 +25,17 @@ def check_device(device: str) -> None:
         raise UserError(f"--device {device}: OpenVINO does not find it; give {', '.join(there)}, AUTO or {combined}")
 
 
+def check_precision(precision: str, device: str) -> None:
+    """Raise UserError for `bf16` on a CPU without it: OpenVINO would compute, but many times slower than in float32."""
+    if precision == "bf16" and device.upper() == "CPU" and not computes_in_bf16():
+        raise UserError(f"--precision {precision}: this CPU does not compute in bf16; give f32 or default")
+
+
+def computes_in_bf16() -> bool:
+    """Whether the CPU does."""
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
 def default_precision(device: str | None) -> str:
     """Without a choice of precision: float32 on the CPU; elsewhere what OpenVINO chooses, as a product gets it."""
     return "f32" if device is None or device.upper() == "CPU" else "default"

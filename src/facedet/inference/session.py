@@ -102,7 +102,8 @@ def session_loader(
 def check_model(
     path: Path, precision: str | None = None, config: str | Path | None = None, device: str | None = None
 ) -> None:
-    """Raise UserError for an unknown precision or device, no model file, one that cannot be opened here, or no config.
+    """Raise UserError for an unknown precision or device, a precision that the CPU lacks, no model file, one that
+    cannot be opened here, or no config.
 
     Arguments: see `open_session`.
     """
@@ -117,6 +118,10 @@ def check_model(
         require_train(str(path))
     if device:
         _check_device(path, device)
+    if precision == "bf16" and path.suffix == ".xml":
+        from facedet.inference.openvino_device import check_precision
+
+        check_precision(precision, device or "CPU")
 
 
 def _check_device(path: Path, device: str) -> None:
