@@ -17,11 +17,11 @@ import openvino as ov
 from facedet.common.machine import describe_machine
 from facedet.data.image import find_images, read_image, to_tensor
 from facedet.export.export import export_model
-from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.session import open_session, to_detections
 from facedet.parity.matching import match
 from facedet.text.columns import columns
 from facedet.weights.ir.graph import core
+from facedet.weights.operating_point import DEFAULT_THRESHOLD
 
 _MOVED_PX = 0.5
 
@@ -75,7 +75,7 @@ def _differences(exact: list[list[np.ndarray]], found: list[list[np.ndarray]], t
         distance = np.abs(first.boxes[pairs[:, 0]] - second.boxes[pairs[:, 1]]).max(axis=1)
         moved += distance.tolist()
         unmatched += len(first.scores) + len(second.scores) - 2 * len(pairs)
-        shown += distance[first.scores[pairs[:, 0]] > SHOW_ABOVE].tolist()
+        shown += distance[first.scores[pairs[:, 0]] > DEFAULT_THRESHOLD].tolist()
     return {
         "box of an anchor, largest": f"{max(each.max() for each in px):.2f} px",
         "box of an anchor, mean": f"{np.concatenate(px).mean():.3f} px",
@@ -83,7 +83,7 @@ def _differences(exact: list[list[np.ndarray]], found: list[list[np.ndarray]], t
         "box after NMS, largest": f"{max(moved):.2f} px",
         f"boxes after NMS that moved by more than {_MOVED_PX:g} px": str(sum(each > _MOVED_PX for each in moved)),
         "boxes after NMS without a match": str(unmatched),
-        f"box with a score above {SHOW_ABOVE:g}, largest": f"{max(shown):.2f} px",
+        f"box with a score above {DEFAULT_THRESHOLD:g}, largest": f"{max(shown):.2f} px",
     }
 
 

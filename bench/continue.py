@@ -78,7 +78,7 @@ def main(
         config = tiny(about.input_size, folder)
         rows = {"start": [accuracy(start, parts)], "--recipe continue": [], f"tiny --epochs {EPOCHS}": []}
         for seed in range(seeds):
-            options = {"weights": start, "seed": seed}
+            options: dict[str, Any] = {"weights": start, "seed": seed}
             sets = parts["new"], parts["val"]
             recipe = run_once(folder / f"recipe-{seed}", None, *sets, recipe="continue", **options)
             plain = run_once(folder / f"config-{seed}", config, *sets, epochs=EPOCHS, **options)

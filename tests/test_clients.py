@@ -110,7 +110,9 @@ def test_model_api(options: dict, format: str, exported_as: Exports, agrees: Cal
 def test_model_api_reads_its_metadata(exported_as: Exports) -> None:
     path = exported_as(layout="model-api", input="u8", formats="fp32")["fp32"]  # u8 goes without saying
     model = Model.create_model(str(path), device="CPU")
-    assert (model.params.confidence_threshold, model.params.labels) == (0.3, ["face"])
+    point = open_session(path).operating_point
+    assert point is not None
+    assert (model.params.confidence_threshold, model.params.labels) == (point.threshold, ["face"])
     assert model.params.embedded_processing
 
 

@@ -18,7 +18,6 @@ from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.image import read_image, to_tensor
 from facedet.evaluation.evaluate import evaluate
 from facedet.export.export import export_model
-from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.session import open_session, to_detections
 from facedet.parity.check import check_parity
 from facedet.parity.matching import box_iou, match
@@ -26,6 +25,7 @@ from facedet.parity.tolerances import TOLERANCES
 from facedet.train.samples.dataset import FaceDataset
 from facedet.weights.importing import import_weights
 from facedet.weights.ir.graph import core
+from facedet.weights.operating_point import DEFAULT_THRESHOLD
 
 JUDGED = ("quantization",)  # pages with a test of their own, which judges the result
 ALL_FACES = ("datasets",)  # pages that find problems in the whole dataset
@@ -183,7 +183,7 @@ def test_nine_of_ten_shown_boxes_overlap_by_nine_tenths_in_bf16(own: Path, faces
     tensors = [to_tensor(read_image(path), exact.size) for path in images]
     overlap = []
     for tensor in tensors:
-        first, second = (to_detections(session.run(tensor)).above(SHOW_ABOVE) for session in (exact, default))
+        first, second = (to_detections(session.run(tensor)).above(DEFAULT_THRESHOLD) for session in (exact, default))
         i, j = match(first, second).pairs.T
         overlap += np.diag(box_iou(first.boxes[i], second.boxes[j])).tolist()
     assert len(overlap) > 10

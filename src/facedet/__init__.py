@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from facedet.data.structures import Detections
     from facedet.evaluation.evaluate import evaluate
     from facedet.evaluation.gated_quantization import quantize_model as quantize
+    from facedet.evaluation.metrics.operating import Target
     from facedet.export.export import export_model
     from facedet.inference.face_detector import FaceDetector
     from facedet.inference.face_detector import open_detector as open
@@ -31,6 +32,7 @@ __all__ = [
     "DatasetSource",
     "Detections",
     "FaceDetector",
+    "Target",
     "UserError",
     "check_parity",
     "dataset",
@@ -47,6 +49,7 @@ _WHERE = {
     "DatasetSource": "data.dataset",
     "Detections": "data.structures",
     "FaceDetector": "inference.face_detector",
+    "Target": "evaluation.metrics.operating",
     "UserError": "common.errors",
     "check_parity": "parity.check",
     "dataset": "data.dataset:dataset_source",

@@ -12,6 +12,8 @@ from facedet.data.structures import Detections
 from facedet.evaluation.evaluate import evaluate
 from facedet.evaluation.metrics.wider import WiderTruth
 from facedet.evaluation.predictions import save_predictions
+from facedet.weights.operating_point import OPERATING_POINT
+from facedet.weights.torch_file import read_torch_file
 
 GoldenWider = tuple[WiderTruth, list[Detections]]
 
@@ -24,7 +26,12 @@ def test_every_format_of_a_model_has_the_same_ap(
     assert done[0].metrics["coco"]["AP50"] > 0.05
     summary = json.loads((trained / "summary.json").read_text())
     assert done[0].metrics["coco"]["AP"] == pytest.approx(summary["best"]["AP"], abs=1e-3)  # the AP of validation
+    point = read_torch_file(trained / "best.pth")["meta"][OPERATING_POINT]
+    assert done[0].thresholds.own_row.threshold == point["threshold"]
+    assert done[0].thresholds.own_row.values["f1"] == pytest.approx(point["f1"], abs=0.02)  # that of validation
+    assert done[0].thresholds.own_row.optimistic  # by the fingerprint of the dataset
     for other in done[1:]:
+        assert other.thresholds.own == done[0].thresholds.own
         assert other.metrics["coco"]["AP"] == pytest.approx(done[0].metrics["coco"]["AP"], abs=1e-3)
         assert other.metrics["ap64"] == pytest.approx(done[0].metrics["ap64"], abs=1e-3)
     save_predictions(done[2].names, done[2].detections, tmp_path / "all")

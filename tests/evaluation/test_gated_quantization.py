@@ -16,9 +16,13 @@ from facedet.common.progress import silent
 from facedet.data.dataset import DatasetSource
 from facedet.data.synthetic import draw_dataset
 from facedet.evaluation import gated_quantization
+from facedet.evaluation.evaluate import evaluate
 from facedet.evaluation.gated_quantization import quantize_model
 from facedet.export.graph_parts import last_convolutions
+from facedet.inference.session import open_session, shown_above
+from facedet.text.quantization import quantization_table
 from facedet.weights.ir.graph import core
+from facedet.weights.operating_point import OPERATING_POINT, OperatingPoint
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +85,8 @@ def test_figures_of_all_variants_and_the_lost_faces_are_shown(
     assert 0 < fp32["AP"] < 1
     assert all(each.keys() == fp32.keys() for each in others)
     assert written["comparison"]["images"] == 8
-    assert "8 images, scores above 0.3" in (tmp_path / "report" / "quantization.html").read_text()
+    threshold = shown_above(open_session(exported["fp32"]))
+    assert f"8 images, scores above {threshold:g}" in (tmp_path / "report" / "quantization.html").read_text()
 
 
 def test_a_file_that_loses_too_much_is_refused_with_the_figures(
@@ -134,3 +139,19 @@ def test_calibration_images_that_cannot_be_opened_are_left_out(tmp_path: Path) -
     names = [path.name for path in found]
     assert names == ["set-000.png", "set-002.png"]
     assert len(left_out) == 1
+
+
+def test_int8_measures_its_own_threshold_on_val(
+    exported: dict[str, Path], drawn: Path, tmp_path: Path, no_calibration: None
+) -> None:
+    val = DatasetSource(drawn / "val.json")
+    done = quantize_model(exported["fp32"], drawn / "val.json", tmp_path, val=val, max_drop=1)
+    point = open_session(tmp_path / "detector-int8.xml").operating_point
+    assert point is not None
+    measured = evaluate(tmp_path / "detector-int8.xml", val).thresholds
+    assert point == measured.point
+    assert measured.own_row.optimistic
+    assert OperatingPoint.from_json(done.facts[OPERATING_POINT]) == point
+    assert f"INT8 shows boxes above its own {point}" in quantization_table(done)
+    assert done.comparison is not None
+    assert done.comparison.threshold == shown_above(open_session(exported["fp32"]))

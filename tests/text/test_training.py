@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from facedet.text.training import summary_text
+from facedet.weights.operating_point import OperatingPoint
 
 
 @pytest.mark.parametrize(
@@ -21,5 +22,8 @@ from facedet.text.training import summary_text
 )
 def test_it_says_whether_training_improved_on_its_start(best: dict[str, Any], said: str) -> None:
     last = {"epoch": 4, "AP": 0.2}
-    done: Any = SimpleNamespace(best=best, last=last, best_checkpoint="run/best.pth", report="run/training.html")
+    files = {"best_checkpoint": "run/best.pth", "report": "run/training.html"}
+    done: Any = SimpleNamespace(best=best, last=last, operating_point=None, **files)
     assert summary_text(done) == f"{said}\nwrote run/best.pth and run/training.html"
+    done.operating_point = OperatingPoint(0.41, 0.9, 0.8, 0.85, 0.1, 8, 14, "abc", "best F1")
+    assert "\nit shows boxes above its threshold 0.41: best F1 on 8 images with 14 faces, " in summary_text(done)

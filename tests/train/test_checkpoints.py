@@ -24,7 +24,7 @@ def test_checkpoints_contain_what_is_documented(trained: Path) -> None:
     meta = {"facedet", "epoch", "iter", "max_epochs", "effective_batch", "accumulate", "validated", "history", "cfg"}
     meta |= {"seed", "time", "mmengine_version", "dataset_meta", "data", "settings"}
     meta |= {"version", "recipe", "lineage", "data_names"}
-    assert best["meta"].keys() == meta | {"AP"}
+    assert best["meta"].keys() == meta | {"AP", "operating_point"}
     assert last["meta"].keys() == meta
     assert last["meta"]["history"].keys() == {"losses", "scalars", "metrics", "unreadable"}
     documentation = Checkpoints.__doc__ or ""

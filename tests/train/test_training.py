@@ -24,6 +24,7 @@ from facedet.train.average import WeightAverage
 from facedet.train.run import Run
 from facedet.train.samples.dataset import FaceDataset
 from facedet.weights.checkpoint import read_checkpoint
+from facedet.weights.operating_point import OPERATING_POINT
 from facedet.weights.torch_file import read_torch_file
 
 
@@ -34,6 +35,7 @@ def test_a_run_writes_its_results(trained: Path) -> None:
     assert summary["last_loss"] < summary["first_loss"]
     assert 0 < summary["best"]["AP"] <= summary["best"]["AP50"] <= 1
     assert read_torch_file(trained / "best.pth")["meta"]["AP"] == pytest.approx(summary["best"]["AP"])
+    assert read_torch_file(trained / "best.pth")["meta"][OPERATING_POINT] == summary["operating_point"]
     with Image.open(trained / "training-curve.png") as curve:
         assert curve.size[0] > 600
     config, state = read_checkpoint(trained / "last.pth")

@@ -37,6 +37,11 @@ def _names(options: dict[str, Any]) -> list[str]:
 )
 @click.option("--input", default="f32", help="f32, or u8 for pictures of any size, boxes in their pixels (IR only).")
 @click.option("--batch", type=int, default=1, help="Number of images that the files take at once.")
+@click.option(
+    "--threshold",
+    type=float,
+    help="Score above which detections are shown, stored in the files.  [default: that of CHECKPOINT, or 0.3]",
+)
 @config_option
 def export(
     checkpoint: Path,
@@ -47,6 +52,7 @@ def export(
     layout: str,
     input: str,
     batch: int,
+    threshold: float | None,
     config: str | None,
 ) -> None:
     """Export CHECKPOINT to ONNX and OpenVINO IR.
@@ -67,6 +73,7 @@ def export(
         layout=layout,
         input=input,
         batch=batch,
+        threshold=threshold,
         config=config,
     )
     for name, path in written.items():

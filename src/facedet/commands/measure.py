@@ -13,7 +13,7 @@ from facedet.commands.options import (
     refuse_idle_config,
     resamples_option,
 )
-from facedet.commands.paths import DATASET, FILE, NewFolder, OutputFile, OutputFolder, verb
+from facedet.commands.paths import DATASET, FILE, NewFolder, OutputFile, OutputFolder, OutputModel, verb
 from facedet.common.errors import UserError
 from facedet.common.files import write_json
 from facedet.progress_bars import bar
@@ -39,6 +39,15 @@ _COMPARISON = ("comparison.json", "comparison.html")
     type=NewFolder(),
     help="New folder for the detections, in WIDER FACE's text layout.",
 )
+@click.option("--min-precision", type=float, help="Find the score for this share of right detections, such as 0.99.")
+@click.option("--min-recall", type=float, help="Find the score for this share of detected faces, such as 0.95.")
+@click.option("--max-false-alarms", type=float, help="Find the score for so many false alarms an image, such as 0.1.")
+@click.option(
+    "--store-threshold",
+    "copy",
+    type=OutputModel(),
+    help="File for a copy of MODEL that shows detections above that score, or above that of the best F1.",
+)
 @click.option("--report", type=OutputFolder(_EVALUATION), help="Folder for evaluation.html, its JSON and its images.")
 @click.option("--json", "json_file", type=OutputFile(), help="JSON file for all figures.")
 @resamples_option
@@ -56,6 +65,10 @@ def evaluate(
     allow_losses: bool,
     attributes: Path | None,
     predictions_folder: Path | None,
+    min_precision: float | None,
+    min_recall: float | None,
+    max_false_alarms: float | None,
+    copy: Path | None,
     report: Path | None,
     json_file: Path | None,
     resamples: int,
@@ -69,7 +82,9 @@ def evaluate(
     from facedet.data.dataset import DatasetSource
     from facedet.evaluation.evaluate import evaluate as run_evaluation
     from facedet.evaluation.evaluation_report import write_evaluation
+    from facedet.evaluation.metrics.operating import Target
     from facedet.evaluation.predictions import save_predictions
+    from facedet.export.stored_point import check_copy, copy_with_point
     from facedet.text.accuracy import evaluation_table
 
     files = list(targets)
@@ -79,6 +94,9 @@ def evaluate(
     refuse_idle_config(config, model)
     if device and predictions:
         raise UserError(f"--device {device}: is for MODEL, but --predictions are stored; leave it out")
+    target = Target(min_precision, min_recall, max_false_alarms)
+    if copy:
+        check_copy(model, copy)
     source = None
     if files:
         source = DatasetSource(files[0], images, names, format, classes=classes, allow_losses=allow_losses)
@@ -88,6 +106,7 @@ def evaluate(
         predictions=predictions,
         wider_ground_truth=wider_ground_truth,
         metrics=metrics,
+        target=target,
         progress=bar,
         config=config,
         device=device,
@@ -101,6 +120,8 @@ def evaluate(
         write_json(evaluation.as_dict(), json_file)
     if report:
         click.echo(f"wrote {write_evaluation(evaluation, report)}")
+    if copy and model:
+        click.echo(f"wrote {copy_with_point(model, copy, evaluation.thresholds.required_point())}")
 
 
 @verb()

@@ -61,6 +61,14 @@ class OutputFile(click.Path):
         return outputs.Output(value)
 
 
+class OutputModel(OutputFile):
+    """A model that is written; an IR has its .bin beside it."""
+
+    def written(self, value: Path, options: dict[str, Any]) -> outputs.Output:
+        files = [value.name, value.with_suffix(".bin").name] if value.suffix == ".xml" else None
+        return outputs.Output(value.parent, files) if files else outputs.Output(value)
+
+
 class OutputFolder(OutputFile):
     """A folder into which files are written.
 

@@ -42,7 +42,7 @@ def _names(options: dict[str, Any]) -> list[str]:
     required=True,
     help="Folder for the images with boxes drawn, and detections.json.",
 )
-@click.option("--threshold", type=float, help="Lowest score to show.  [default: 0.3]")
+@click.option("--threshold", type=float, help="Lowest score to show.  [default: the model's own, or 0.3]")
 @click.option("--ids", type=FILE, help="COCO JSON of these images: detections.json gets its image ids.")
 @device_option
 @config_option
@@ -59,12 +59,10 @@ def detect(
 
     MODEL is a checkpoint, an ONNX file or an IR.
     """
-    from facedet.export.interface import SHOW_ABOVE
     from facedet.inference.detect import detect_images
 
     refuse_idle_config(config, model)
-    limit = SHOW_ABOVE if threshold is None else threshold
-    found, left_out = detect_images(model, images, output, limit, bar, ids, config, device)
+    found, left_out = detect_images(model, images, output, threshold, bar, ids, config, device, click.echo)
     faces = sum(len(each.detections.scores) for each in found)
     click.echo(f"{faces} faces in {len(found)} images; wrote {output}")
     echo_left_out(left_out)

@@ -24,8 +24,7 @@ from facedet.evaluation.slices import ComparedSlice, compare_slices, detected_fa
 from facedet.inference.predict import each_of, predict
 from facedet.inference.reported import reported_model
 from facedet.inference.runtime import Runtime
-from facedet.inference.session import Session, check_model, open_session
-from facedet.weights.operating_point import DEFAULT_THRESHOLD
+from facedet.inference.session import check_model, open_session, shown_above
 
 
 @dataclass(frozen=True)
@@ -126,9 +125,7 @@ def compare_models(
     kept = [k for k in range(len(paths)) if k not in unreadable]
     photos = [dataset.photos[k] for k in kept]
     detections = [[of_model[k] for k in kept] for of_model in (first, second)]
-    limits = (
-        (threshold, threshold) if threshold is not None else (own_threshold(sessions[0]), own_threshold(sessions[1]))
-    )
+    limits = (shown_above(sessions[0]), shown_above(sessions[1])) if threshold is None else (threshold, threshold)
     draws = Draws.of([photo.path for photo in photos], prints, resamples) if resamples else None
     with step(progress, "compare"):
         left_out = [*dataset.skipped, *unreadable.values()]
@@ -142,11 +139,6 @@ def compare_models(
     compared = [reported_model(session, limit) for session, limit in zip(sessions, limits, strict=True)]
     about = report_facts(compared, [reported_dataset(source, photos)])
     return replace(done, runtimes=[session.runtime for session in sessions], about=about)
-
-
-def own_threshold(session: Session) -> float:
-    """The score above which a model's detections count."""
-    return DEFAULT_THRESHOLD
 
 
 def compare_detections(

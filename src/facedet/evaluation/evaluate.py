@@ -1,7 +1,7 @@
 """Measure accuracy on a dataset with the metrics of COCO, WIDER FACE and the published model card."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +12,7 @@ from facedet.common.errors import UserError
 from facedet.common.progress import Progress, silent, step
 from facedet.common.report_facts import ReportedDataset, ReportedModel, ReportFacts, digests, report_facts
 from facedet.data.dataset import DatasetSource, check_source, read_dataset
+from facedet.data.fingerprint import fingerprint
 from facedet.data.reported import reported_dataset
 from facedet.data.structures import NO_DETECTIONS, Detections, Photo
 from facedet.evaluation.attributes import divide_by_attributes, every_division, read_table
@@ -20,13 +21,14 @@ from facedet.evaluation.image_facts import FactsOfPhotos
 from facedet.evaluation.intervals import Intervals, evaluation_intervals
 from facedet.evaluation.metrics.bootstrap import RESAMPLES
 from facedet.evaluation.metrics.coco import average_precision
-from facedet.evaluation.metrics.curve import Curve
+from facedet.evaluation.metrics.curve import Curve, curve_of
 from facedet.evaluation.metrics.faces import BoxInImage, false_positives, missed_faces
-from facedet.evaluation.metrics.heights import HEIGHT_EDGES, ap64_curve, height_curve
+from facedet.evaluation.metrics.heights import HEIGHT_EDGES, ap64_curve, height_curve, height_matches
+from facedet.evaluation.metrics.operating import BEST_F1, Target
 from facedet.evaluation.metrics.wider import SETTINGS, WiderTruth, read_truth, wider_curves
 from facedet.evaluation.predictions import match_predictions, read_predictions, wider_image_name
 from facedet.evaluation.slices import Slices, measure_slices
-from facedet.export.interface import SHOW_ABOVE
+from facedet.evaluation.thresholds import UNKNOWN, DetectorFacts, Thresholds, measure_thresholds
 from facedet.inference.predict import each_of, predict
 from facedet.inference.reported import reported_model
 from facedet.inference.runtime import Runtime
@@ -51,8 +53,9 @@ class Evaluation:
     """The result of an evaluation.
 
     source: the model or the stored predictions. metrics: values in 0..1 by metric name. curves: by name, for plots.
-    misses: the largest missed faces. false_positives: those with the highest scores. photos: the evaluated images;
-    empty if only the official ground truth was given. names, detections: `event/file` and the detections of each image.
+    thresholds: the rates at several scores. misses: the largest missed faces, at the model's own threshold.
+    false_positives: those with the highest scores. photos: the evaluated images; empty if only the official ground
+    truth was given. names, detections: `event/file` and the detections of each image.
     left_out: images and boxes that were not used, and why. images_per_second: of reading and inference together.
     runtime: what the model computed on, None for stored predictions. intervals: of the figures; None if not asked for.
     slices: the figures in groups of faces; None without a dataset or intervals. about: what was measured, and how.
@@ -62,6 +65,7 @@ class Evaluation:
     metrics: dict
     curves: dict[str, Curve]
     heights: list[HeightAP]
+    thresholds: Thresholds
     misses: list[BoxInImage]
     false_positives: list[BoxInImage]
     photos: list[Photo] = field(repr=False)
@@ -89,10 +93,11 @@ class Evaluation:
             "intervals": self.intervals.as_dict() if self.intervals else None,
         }
         boxes = {key: [self._box_as_dict(box) for box in listed] for key, listed in worst.items()}
+        tables = {"ap50_by_height": heights, "thresholds": self.thresholds.as_dict()}
         tail = {
             name: part.as_dict() if part else None for name, part in (("slices", self.slices), ("about", self.about))
         }
-        return {**self.metrics, **head, "ap50_by_height": heights, **boxes, "left_out": self.left_out, **tail}
+        return {**self.metrics, **head, **tables, **boxes, "left_out": self.left_out, **tail}
 
     def _box_as_dict(self, box: BoxInImage) -> dict:
         x1, y1, x2, y2 = map(float, box.box)
@@ -107,6 +112,7 @@ def evaluate(
     predictions: str | Path | None = None,
     wider_ground_truth: str | Path | None = None,
     metrics: Sequence[str] = (),
+    target: Target = BEST_F1,
     progress: Progress = silent,
     config: str | Path | None = None,
     device: str | None = None,
@@ -116,9 +122,10 @@ def evaluate(
     """Evaluate a model, or stored predictions, on a dataset (or just its path). Raises UserError.
 
     metrics: some of METRICS; empty for all that the inputs allow. wider_ground_truth: folder of the four official .mat
-    files. predictions: as for `read_predictions`; with wider_ground_truth they need no dataset and no images. config:
-    of a checkpoint, as for `load_network`. device: as for `open_session`. resamples: of the images, for the intervals
-    and the slices; 0 for none. attributes: a CSV file, as for `read_attributes`.
+    files. predictions: as for `read_predictions`; with wider_ground_truth they need no dataset and no images. target:
+    what a threshold must give. config: of a checkpoint, as for `load_network`. device: as for `open_session`.
+    resamples: of the images, for the intervals and the slices; 0 for none. attributes: a CSV file, as for
+    `read_attributes`.
     """
     model, predictions, wider_ground_truth = (Path(p) if p else None for p in (model, predictions, wider_ground_truth))
     source = DatasetSource.of(source, "val") if source else None
@@ -139,7 +146,7 @@ def evaluate(
     speed = runtime = None
     prints: Prints = {}
     of_pixels: list[np.ndarray] = []
-    threshold = SHOW_ABOVE
+    facts = UNKNOWN
     if predictions:
         measured = ReportedModel(str(predictions), digests(predictions) if predictions.is_file() else {})
         names = truth.names if truth else []
@@ -152,7 +159,8 @@ def evaluate(
     else:
         assert model is not None
         session = open_session(model, config=config, device=device)
-        runtime, measured = session.runtime, reported_model(session, threshold)
+        facts = DetectorFacts(session.operating_point, session.threshold or 0.0)
+        runtime, measured = session.runtime, reported_model(session, facts.shown_above)
         started, pixels = time.monotonic(), FactsOfPhotos(photos)
         look = each_of(keep_prints(prints), pixels.look) if resamples else None
         detections, unreadable = predict(session, [p.path for p in photos], progress, look)
@@ -162,17 +170,19 @@ def evaluate(
         photos = [p for k, p in enumerate(photos) if k not in unreadable]
         of_pixels = pixels.of(photos) if resamples else []
     wanted = metrics or [m for m in METRICS if (m != "coco" or source) and (m != "wider" or truth)]
+    paths = [p.path for p in photos] or [Path(name) for name in (truth.names if truth else [])]
+    draws = Draws.of(paths, prints or read_prints(paths, progress), resamples) if resamples else None
     with step(progress, "measure"):
-        done = evaluate_detections(str(model or predictions), photos, detections, truth, wanted, left_out, speed)
-    if resamples:
-        paths = [p.path for p in photos] or [Path(name) for name in done.names]
-        draws = Draws.of(paths, prints or read_prints(paths, progress), resamples)
+        done = evaluate_detections(
+            str(model or predictions), photos, detections, truth, wanted, left_out, speed, facts, target, draws or ()
+        )
+    if draws:
         with step(progress, "resample"):
             done = replace(done, intervals=evaluation_intervals(photos, detections, truth, wanted, draws))
         if source:
             divisions, notes = every_division(photos, of_pixels, table)
             with step(progress, "slices"):
-                slices = measure_slices(photos, detections, divisions, threshold, draws)
+                slices = measure_slices(photos, detections, divisions, facts.shown_above, draws)
             done = replace(done, slices=slices, left_out=[*done.left_out, *notes])
     sets = [reported_dataset(source, photos)] if source else []
     if wider_ground_truth:
@@ -208,8 +218,14 @@ def evaluate_detections(
     metrics: Sequence[str],
     left_out: Sequence[str] = (),
     images_per_second: float | None = None,
+    detector: DetectorFacts = UNKNOWN,
+    target: Target = BEST_F1,
+    draws: Iterable[np.ndarray] | None = None,
 ) -> Evaluation:
-    """Compute metrics and curves of detections: one for each photo or, without photos, for each name of `truth`."""
+    """Compute metrics and curves of detections: one for each photo or, without photos, for each name of `truth`.
+
+    detector, target, draws: as for `measure_thresholds`.
+    """
     values: dict = {}
     curves: dict[str, Curve] = {}
     boxes = [p.boxes for p in photos] if photos else (truth.boxes if truth else [])
@@ -226,13 +242,29 @@ def evaluate_detections(
         values["ap64"] = curves["faces from 64 pixels"].area
     if "coco" in metrics:
         values["coco"] = average_precision(photos, detections)
-    curves["all faces"] = height_curve(boxes, detections, 0, np.inf, ignored)
+    matched, faces = height_matches(boxes, detections, 0, np.inf, ignored)
+    curves["all faces"] = curve_of(matched, int(faces.sum()))
+    thresholds = measure_thresholds(
+        matched, faces, detector, target, fingerprint(photos)["digest"] if photos else "", draws
+    )
+    del matched  # half of the memory that an image takes here
     heights = ap_by_height(boxes, detections, ignored)
-    misses = missed_faces(photos, detections, SHOW_ABOVE) if photos else []
+    misses = missed_faces(photos, detections, detector.shown_above) if photos else []
     wrong = false_positives(photos, detections) if photos else []
     names = [wider_image_name(p.path) for p in photos] if photos else (truth.names if truth else [])
     return Evaluation(
-        source, values, curves, heights, misses, wrong, photos, names, detections, list(left_out), images_per_second
+        source,
+        values,
+        curves,
+        heights,
+        thresholds,
+        misses,
+        wrong,
+        photos,
+        names,
+        detections,
+        list(left_out),
+        images_per_second,
     )
 
 

@@ -18,6 +18,7 @@ from facedet.evaluation.evaluate import Evaluation
 from facedet.evaluation.intervals import height_name
 from facedet.evaluation.metrics.curve import Curve
 from facedet.evaluation.metrics.faces import BoxInImage
+from facedet.evaluation.threshold_plot import draw_thresholds
 from facedet.inference.draw import AMBER, RED, draw_boxes, grid
 
 matplotlib.use("Agg")
@@ -46,6 +47,8 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
         rows=metric_rows(evaluation.metrics),
         height_name=height_name,
         curves=in_base64((folder / "curves.png").read_bytes()),
+        thresholds=evaluation.thresholds,
+        scores=in_base64(draw_thresholds(evaluation.thresholds)),
         misses=_figures(evaluation, evaluation.misses, missed),
         false_positives=_figures(evaluation, evaluation.false_positives, wrong),
         slices=evaluation.slices,

@@ -6,24 +6,29 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from facedet.common.errors import UserError
 from facedet.common.files import check_writable, write_together
 from facedet.common.outputs import Input, Output, writing
 from facedet.common.progress import Progress, silent
 from facedet.common.report_facts import ReportedModel, ReportFacts, report_facts
 from facedet.data.dataset import DatasetSource, check_source, read_annotations, read_dataset
+from facedet.data.fingerprint import fingerprint
 from facedet.data.formats.recognise import find_annotations
 from facedet.data.image import find_images, image_size
 from facedet.data.losses import Loss, Lost, refuse_many
 from facedet.data.reported import reported_dataset, reported_images
 from facedet.data.storage import is_dir
-from facedet.data.structures import Detections
+from facedet.data.structures import Detections, Photo
 from facedet.evaluation.compare import Comparison, compare_detections
 from facedet.evaluation.gate import AccuracyJudge, Figure, gated_figures
+from facedet.evaluation.metrics.heights import height_matches
+from facedet.evaluation.metrics.operating import BEST_F1, chosen_point, score_curve
 from facedet.evaluation.paired import Difference, coco_difference, height_differences
 from facedet.export.export import export_model
 from facedet.export.int8 import quantize
-from facedet.export.interface import SHOW_ABOVE
+from facedet.export.stored_point import copy_with_point
 from facedet.export.targets import TARGETS, file_names
 from facedet.export.to_ir import save_ir
 from facedet.export.variants import UNCHANGED
@@ -31,9 +36,10 @@ from facedet.inference.openvino_device import check_device, computes_in_bf16, de
 from facedet.inference.predict import predict
 from facedet.inference.reported import reported_model
 from facedet.inference.runtime import Runtime
-from facedet.inference.session import Session, check_model, open_session
+from facedet.inference.session import Session, check_model, open_session, shown_above
 from facedet.inference.throughput import throughput
 from facedet.weights.ir.graph import read_facts, read_model
+from facedet.weights.operating_point import OperatingPoint
 
 MAX_DROP = 0.005
 
@@ -148,6 +154,10 @@ def _quantize(
         found = _detect(files, judge, progress, device) if judge else {}
         figures = {name: gated_figures(judge.photos, detections) for name, detections in found.items()} if judge else {}
         reasons, path = _reasons(figures, max_drop), folder / TARGETS["int8"]
+        point = _measured_point(judge.photos, found["int8"], session) if judge else None
+        if point:
+            own = Path(scratch) / "measured" / TARGETS["int8"]
+            files["int8"] = (copy_with_point(files["int8"][0], own, point), files["int8"][1])
         if not reasons:
             _copy(files["int8"][0], path)
         speed = throughput(files, progress, device=(device or "CPU").upper())
@@ -162,10 +172,13 @@ def _quantize(
                 for name, file in files.items()
             ],
             read_facts(files["int8"][0], read_model(files["int8"][0])),
-            _comparison(judge, found, [*dataset.skipped, *judge.left_out]) if judge and dataset else None,
+            _comparison(judge, found, dataset.skipped, shown_above(session)) if judge and dataset else None,
             measured.runtime,
             report_facts(
-                [reported_model(measured, SHOW_ABOVE, model), *([] if reasons else [_written(path, measured)])],
+                [
+                    reported_model(measured, shown_above(measured), model),
+                    *([] if reasons else [_written(path, measured)]),
+                ],
                 [
                     reported_images(calibration.path, images, "calibration"),
                     *([reported_dataset(validation, judge.photos, "validation")] if validation and judge else []),
@@ -246,10 +259,13 @@ def _variant(
     return MeasuredModel(name, precision, size, speed, {figure: each.value for figure, each in figures.items()})
 
 
-def _comparison(judge: AccuracyJudge, found: dict[str, list[Detections]], left_out: Sequence[str]) -> Comparison:
+def _comparison(
+    judge: AccuracyJudge, found: dict[str, list[Detections]], left_out: Sequence[str], threshold: float
+) -> Comparison:
     names, detections = (Path("fp32"), Path("int8")), [found["fp32"], found["int8"]]
-    thresholds = (SHOW_ABOVE, SHOW_ABOVE)
-    return compare_detections(names, thresholds, judge.photos, detections, list(left_out), judge.draws)
+    thresholds = (threshold, threshold)
+    left_out = [*left_out, *judge.left_out]
+    return compare_detections(names, thresholds, judge.photos, detections, left_out, judge.draws)
 
 
 def _changes(judge: AccuracyJudge, found: dict[str, list[Detections]]) -> list[Difference]:
@@ -262,7 +278,15 @@ def _changes(judge: AccuracyJudge, found: dict[str, list[Detections]]) -> list[D
 
 def _written(path: Path, measured: Session) -> ReportedModel:
     """The facts of the INT8 file. measured: the session of the float file on the same device."""
-    return replace(reported_model(measured, SHOW_ABOVE, path), made={}, precision="int8")
+    return replace(reported_model(measured, shown_above(measured), path), made={}, precision="int8")
+
+
+def _measured_point(photos: list[Photo], found: list[Detections], session: Session) -> OperatingPoint | None:
+    """The threshold with INT8's best F1."""
+    boxes = [photo.boxes for photo in photos]
+    matched, faces = height_matches(boxes, found, 0, np.inf, [photo.ignored for photo in photos])
+    curve = score_curve(matched, int(faces.sum()))
+    return chosen_point(curve, BEST_F1, fingerprint(photos)["digest"], session.threshold or 0.0)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from facedet.common.errors import UserError
 from facedet.common.files import check_writable, write_text
 from facedet.common.outputs import Input, Output, writing
 from facedet.common.progress import Progress, silent, step
@@ -12,6 +13,7 @@ from facedet.export import postprocess
 from facedet.export.targets import POSTPROCESS, TARGETS, chosen_formats, file_names
 from facedet.export.variants import PUBLISHED, Variant
 from facedet.weights.names import check_checkpoint
+from facedet.weights.operating_point import OPERATING_POINT, OperatingPoint
 
 
 def export_model(
@@ -25,6 +27,7 @@ def export_model(
     layout: str = PUBLISHED,
     input: str = "f32",
     batch: int = 1,
+    threshold: float | None = None,
     config: str | Path | None = None,
     overwrite: bool = False,
 ) -> dict[str, Path]:
@@ -32,17 +35,20 @@ def export_model(
 
     formats: None for all that the variant has. fold: combine linear layers, which gives the same function with fewer
     operations; without, the graph is the released model's, and `import` can read it. nms, layout, input, batch: see
-    `Variant`, which is part of the names; without NMS, postprocess.py is written too. config: as for `load_network`.
+    `Variant`, which is part of the names; without NMS, postprocess.py is written too. threshold: the score above
+    which detections are shown, instead of the checkpoint's. config: as for `load_network`.
     overwrite: replace files of these names that an earlier export did not write, or that were changed since.
     """
     checkpoint, folder, variant = Path(checkpoint), Path(folder), Variant(nms, layout, input, batch)
     formats = chosen_formats(formats, variant)
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
     check_checkpoint(checkpoint)
     if config:
         find_config(config)
     output = Output(folder, file_names(formats, variant))
     with writing("export", [output], [Input(checkpoint)], overwrite=overwrite):
-        return _export(checkpoint, folder, formats, progress, fold, variant, config)
+        return _export(checkpoint, folder, formats, progress, fold, variant, threshold, config)
 
 
 def _export(
@@ -52,6 +58,7 @@ def _export(
     progress: Progress,
     fold: bool,
     variant: Variant,
+    threshold: float | None,
     config: str | Path | None,
 ) -> dict[str, Path]:
     from facedet.export.fold import fold_layers  # torch, once it is known that there is something to export
@@ -63,6 +70,7 @@ def _export(
         network, size, facts = load_network(checkpoint, config)
     facts["folded"] = "yes" if fold else "no"
     facts |= {"variant": variant.options} if variant.options else {}
+    facts |= _given_point(threshold, facts) if threshold is not None else {}
     with step(progress, "fold"):
         detector = fold_layers(network.detector) if fold else network.detector
     check_writable(folder)
@@ -82,6 +90,14 @@ def _export(
     if not variant.nms:
         paths["postprocess"] = _write_postprocess(folder / POSTPROCESS)
     return paths
+
+
+def _given_point(threshold: float, facts: dict[str, str]) -> dict[str, str]:
+    """The fact that states a threshold with which nothing was measured. facts: the others. Raises UserError."""
+    lowest = float(facts["score_threshold"])
+    if threshold < lowest:
+        raise UserError(f"--threshold {threshold:g}: the network gives no box with a score below {lowest:g}; give more")
+    return {OPERATING_POINT: OperatingPoint(threshold, chosen="given at export").to_json()}
 
 
 def _write_postprocess(path: Path) -> Path:

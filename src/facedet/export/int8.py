@@ -23,7 +23,8 @@ from facedet.data.image import read_image, to_tensor
 from facedet.export.graph_parts import convolutions, group_normalizations, outside_network
 from facedet.export.to_ir import save_ir
 from facedet.weights.graph_facts import SECTION
-from facedet.weights.ir.graph import core, read_model, stored_precision
+from facedet.weights.ir.graph import core, read_facts, read_model, stored_precision
+from facedet.weights.operating_point import OPERATING_POINT, OperatingPoint, point_of_export
 
 _MOST_IMAGES = 300  # to calibrate on
 _RANKED_IMAGES = 20  # on which NNCF ranks the layers, if some have to stay in float
@@ -80,7 +81,7 @@ def quantize(
             raise
         except Exception as error:  # NNCF's own errors have no common type
             raise UserError(f"{ir}: NNCF cannot quantize it ({first_line(error)})") from error
-    for key, value in _facts(ir, len(chosen), quantized).items():
+    for key, value in (_facts(ir, len(chosen), quantized) | _unmeasured_point(ir, model)).items():
         quantized.set_rt_info(value, [SECTION, key])
     save_ir(quantized, target, fp16=False)
 
@@ -135,6 +136,14 @@ def _facts(ir: Path, images: int, quantized: ov.Model) -> dict[str, str]:
         "preset": "performance",
         "float_convolutions": f"{len(kinds) - kinds.count('i8')} of {len(kinds)}",
     }
+
+
+def _unmeasured_point(ir: Path, model: ov.Model) -> dict[str, str]:
+    """The fact that states the float network's threshold, without figures: INT8 may have others."""
+    if not (point := point_of_export(read_facts(ir, model), ir)):
+        return {}
+    own = OperatingPoint(point.threshold, chosen="that of the float model, not measured in INT8")
+    return {OPERATING_POINT: own.to_json()}
 
 
 def _weight_type(convolution: ov.Node) -> str:

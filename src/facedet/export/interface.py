@@ -14,7 +14,6 @@ SCORES = "scores"  # instead of labels where an export has no NMS: [anchors] flo
 # instead of both: [1, 1, 750, 7] float32, as of an SSD: image (-1 after the last), label, score, x1 y1 x2 y2 in 0..1
 DETECTIONS = "detection_out"
 CLASSES = ("face",)
-SHOW_ABOVE = 0.3  # default score above which a box is shown; scores are products and therefore low
 
 Ports = dict[str, tuple[str, list]]  # name -> element type (f32, i64) and shape; a dynamic dimension is not an int
 

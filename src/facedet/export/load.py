@@ -12,6 +12,7 @@ from facedet.detector.config import config_name, load_config, network_to_json
 from facedet.detector.model import build_detector, check_runs
 from facedet.export.network import DeployedDetector
 from facedet.weights.checkpoint import config_from_checkpoint, load_weights
+from facedet.weights.operating_point import OPERATING_POINT, point_of_checkpoint
 from facedet.weights.torch_file import read_torch_file
 from facedet.weights.training_record import TRAINING, record_of
 
@@ -32,6 +33,7 @@ def load_network(checkpoint: Path, config: str | Path | None = None) -> tuple[De
 
 def _facts(config: Config, checkpoint: Path, meta: dict[str, Any]) -> dict[str, str]:
     rule, training = config.model.test_cfg, record_of(meta, config_name(config))
+    point = point_of_checkpoint(meta, checkpoint)
     return {
         "version": version("face-detection-0206"),
         "config": config_name(config),
@@ -43,4 +45,5 @@ def _facts(config: Config, checkpoint: Path, meta: dict[str, Any]) -> dict[str, 
         "iou_threshold": str(rule.nms.iou_threshold),
         "max_boxes": str(rule.max_per_img),
         **({TRAINING: training.to_json()} if training else {}),
+        **({OPERATING_POINT: point.to_json()} if point else {}),
     }

@@ -10,14 +10,16 @@ from facedet.common.errors import UserError, first_line
 from facedet.common.files import write_together
 from facedet.export.adapt import adapt
 from facedet.export.graph_parts import last_convolutions, sums_of_taps
-from facedet.export.interface import CLASSES, INPUT, INPUT_ALIAS, SHOW_ABOVE
+from facedet.export.interface import CLASSES, INPUT, INPUT_ALIAS
 from facedet.export.variants import PUBLISHED, UNCHANGED, Variant
 from facedet.weights.graph_facts import SECTION
+from facedet.weights.operating_point import point_of_export, threshold_of
 from facedet.weights.seal import seal
 
 _SMALL = 4096  # values of a constant that stays in float32
 _HALF = np.finfo(np.float16).min, np.finfo(np.float16).max
 _DECOMPRESSION = "decompression_0"  # how OpenVINO names the attribute of a conversion that it may leave out
+MODEL_API_SECTION, SHOWN_ABOVE = "model_info", "confidence_threshold"  # what OpenVINO Model API reads
 _COMPUTE_IN_F32 = "precise_0"  # how OpenVINO names the attribute DisableFP16Compression; plugins obey it for bf16 too
 
 
@@ -33,13 +35,13 @@ def write_ir(
     model = ov.convert_model(onnx_file)
     model.reshape([variant.batch, 3, size, size])
     model.input(0).get_tensor().set_names({INPUT, INPUT_ALIAS})
-    metadata = _model_api(variant, size)
+    metadata = _model_api(variant, size, threshold_of(point_of_export(facts, path)))
     model = adapt(model, variant)
     model.get_parameters()[0].set_layout(ov.Layout("[N,H,W,C]" if variant.takes_pictures else "[N,C,H,W]"))
     for key, value in facts.items():
         model.set_rt_info(value, [SECTION, key])
     for key, value in metadata.items():
-        model.set_rt_info(value, ["model_info", key])
+        model.set_rt_info(value, [MODEL_API_SECTION, key])
     save_ir(model, path, fp16=fp16)
 
 
@@ -54,6 +56,11 @@ def save_ir(model: ov.Model, path: Path, *, fp16: bool) -> None:
     if fp16:
         model = model.clone()
         _store_in_half_precision(model)
+    write_sealed(model, path)
+
+
+def write_sealed(model: ov.Model, path: Path) -> None:
+    """Write a graph as it is, as `path` (.xml) with its .bin next to it. Raises UserError."""
     with write_together(path, path.with_suffix(".bin")) as (graph, weights):  # OpenVINO writes both
         try:
             ov.save_model(model, graph, compress_to_fp16=False)
@@ -80,7 +87,7 @@ def _store_in_half_precision(model: ov.Model) -> None:
                 port.replace_source_output(back.output(0))
 
 
-def _model_api(variant: Variant, size: int) -> dict[str, str]:
+def _model_api(variant: Variant, size: int, threshold: float) -> dict[str, str]:
     """The metadata for Model API; none where it cannot open the file."""
     if variant.layout == PUBLISHED and variant != UNCHANGED:
         return {}
@@ -88,7 +95,7 @@ def _model_api(variant: Variant, size: int) -> dict[str, str]:
         "model_type": "ssd",  # Model API's reader of outputs `boxes` and `labels`, and of `detection_out`
         "labels": " ".join(CLASSES),
         "resize_type": "standard",
-        "confidence_threshold": str(SHOW_ABOVE),
+        SHOWN_ABOVE: str(threshold),
         "reverse_input_channels": "False",
     }
     if variant.takes_pictures:  # otherwise it resizes by itself, and rounds differently

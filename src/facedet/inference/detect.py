@@ -18,9 +18,15 @@ from facedet.data.formats.coco import read_ids
 from facedet.data.image import find_images, read_image, to_tensor, write_png
 from facedet.data.names import distinct_names, nearest, parts_of
 from facedet.data.structures import Detections
-from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.draw import draw_boxes
-from facedet.inference.session import Session, check_model, open_session, to_image_detections
+from facedet.inference.session import (
+    Session,
+    check_model,
+    open_session,
+    shown_above,
+    to_image_detections,
+)
+from facedet.weights.operating_point import in_words
 
 _LIST = "detections.json"
 
@@ -42,22 +48,24 @@ def detect_images(
     model: Path,
     sources: Sequence[Path],
     folder: Path,
-    threshold: float = SHOW_ABOVE,
+    threshold: float | None = None,
     progress: Progress = silent,
     ids: Path | None = None,
     config: str | Path | None = None,
     device: str | None = None,
+    tell: Tell = tell_nobody,
 ) -> tuple[list[ImageDetections], list[str]]:
-    """Detect faces with a score above `threshold` in image files or folders of them.
+    """Detect faces with a score above `threshold`, None for the model's own, in image files or folders of them.
 
     Writes each image with boxes drawn as PNG, and detections.json, into `folder`. Images with the same file name keep
     the folders by which they differ. Returns the detections, and one line for each image that cannot be read and for
     each folder that has other files. Raises UserError if no image can be read.
 
     ids: a COCO JSON that lists the images; detections.json then holds its ids, for pycocotools. config: of a
-    checkpoint, as for `load_network`. device: as for `open_session`.
+    checkpoint, as for `load_network`. device: as for `open_session`. tell: called with the model's own threshold and
+    what was measured with it, if that is used.
     """
-    if not 0 <= threshold <= 1:
+    if threshold is not None and not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
     check_model(model, config=config, device=device)
     left_out: list[str] = []
@@ -66,7 +74,7 @@ def detect_images(
     drawn = _drawn(names)
     with writing("detect", [Output(folder, [*drawn.values(), _LIST])], read):
         open_model = partial(open_session, model, config=config, device=device)
-        found = _detect(open_model, names, drawn, folder, threshold, progress, ids, left_out)
+        found = _detect(open_model, names, drawn, folder, threshold, progress, ids, left_out, tell)
     return found, left_out
 
 
@@ -98,14 +106,18 @@ def _detect(
     names: dict[Path, Path],
     drawn: dict[Path, str],
     folder: Path,
-    threshold: float,
+    threshold: float | None,
     progress: Progress,
     ids: Path | None,
     left_out: list[str],
+    tell: Tell,
 ) -> list[ImageDetections]:
     paths = list(names)
     image_ids, category = _read_ids(ids, paths) if ids else ({}, 0)
     session = open_model()
+    if threshold is None:
+        threshold = shown_above(session)
+        tell(in_words(session.operating_point))
     found = []
     for path in progress(paths, "detect"):
         try:

@@ -15,6 +15,7 @@ from facedet.inference.graph_cost import graph_cost
 from facedet.weights.graph_facts import read_network
 from facedet.weights.ir.graph import read_facts, read_model
 from facedet.weights.names import check_file
+from facedet.weights.operating_point import OPERATING_POINT, in_words, point_of_checkpoint, point_of_export
 from facedet.weights.training_record import TRAINING, TrainingRecord, imported_facts, record_of
 
 
@@ -24,8 +25,8 @@ class Info:
 
     parameters: number of trained values; for an ONNX file or an IR, of the float constants in it.
     card_million_parameters: counted as the published model card counts. gflops: for one image of `input_size`.
-    bin_bytes: size of an IR's .bin. training: as far as the file
-    states it, None for a config.
+    threshold: the score above which a model shows boxes, and where it comes from; empty for a config. bin_bytes: size
+    of an IR's .bin. training: as far as the file states it, None for a config.
     """
 
     path: str
@@ -34,6 +35,7 @@ class Info:
     parameters: int
     card_million_parameters: float
     gflops: float
+    threshold: str = ""
     published: Card = field(default_factory=Card)
     interface: list[str] = field(default_factory=list)
     origin: dict[str, str] = field(default_factory=dict)
@@ -69,10 +71,11 @@ def _describe_network(target: str | Path, path: Path, own: str | Path | None) ->
         content = read_torch_file(path)
         config, kind = config_from_checkpoint(content, path, load_config(own) if own else None), "checkpoint"
         origin = {"config": config_name(config), "sha256": sha256(path)}
+        threshold = in_words(point_of_checkpoint(content["meta"], path))
         record = record_of(content["meta"], config_name(config))
         origin |= imported_facts(content["meta"]) or (record.facts() if record else {})
     else:
-        config, kind, origin, record = load_config(target), "config", {}, None
+        config, kind, origin, record, threshold = load_config(target), "config", {}, None, ""
     size = measure(config)
     return Info(
         str(target),
@@ -81,6 +84,7 @@ def _describe_network(target: str | Path, path: Path, own: str | Path | None) ->
         size.parameters,
         size.card_parameters / 1e6,
         size.gflops,
+        threshold,
         origin=origin,
         training=record,
     )
@@ -90,7 +94,9 @@ def _describe_graph(path: Path) -> Info:
     model = read_model(path)
     kind, origin = "ONNX" if path.suffix == ".onnx" else "IR", read_facts(path, model)
     network = read_network(origin, path)
-    origin.pop("network", None)
+    threshold = in_words(point_of_export(origin, path))
+    for name in ("network", OPERATING_POINT):
+        origin.pop(name, None)
     record = _training(origin.pop(TRAINING, None), path)
     origin |= {f"checkpoint {name}": value for name, value in record.facts().items()} if record else {}
     size = _input_size(model, network)
@@ -105,6 +111,7 @@ def _describe_graph(path: Path) -> Info:
         cost.stored,
         cost.card / 1e6,
         cost.flops / 1e9,
+        threshold,
         interface=interface,
         origin=origin,
         bin_bytes=path.with_suffix(".bin").stat().st_size if kind == "IR" else 0,

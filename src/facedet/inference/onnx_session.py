@@ -16,6 +16,7 @@ from facedet.inference.session_parts import how_made, level_strides, nms_rule, s
 from facedet.inference.variant_answer import VariantAnswer
 from facedet.weights.graph_facts import most_used_type, onnx_facts
 from facedet.weights.onnx_file import metadata, read_onnx
+from facedet.weights.operating_point import point_of_export
 
 _ONLY_FATAL = 4  # severity from which ONNX Runtime writes to the terminal; its errors reach the caller
 _ELEMENT_TYPES = {  # OpenVINO's names by ONNX's
@@ -47,6 +48,7 @@ class OnnxSession:
         if size and size != self.size:
             raise UserError(f"{path}: an ONNX file has one size of input; give checkpoints and IRs")
         self.threshold = score_threshold(facts, path)
+        self.operating_point = point_of_export(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
         self.made = how_made(facts)

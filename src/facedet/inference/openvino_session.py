@@ -33,6 +33,7 @@ from facedet.weights.ir.graph import (
 )
 from facedet.weights.ir.graph_operations import graph_operations
 from facedet.weights.ir.operations import Mismatch
+from facedet.weights.operating_point import point_of_export
 
 
 class IrSession:
@@ -57,6 +58,7 @@ class IrSession:
         self._answer = VariantAnswer(path, facts, self._inputs if len(model.inputs) == 1 else {}, self._outputs)
         self.size, self.variant = self._answer.size, self._answer.variant
         self.threshold = score_threshold(facts, path)
+        self.operating_point = point_of_export(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
         self.made = how_made(facts)

@@ -16,22 +16,25 @@ from facedet.export.interface import Interface
 from facedet.export.variants import Variant
 from facedet.inference.runtime import Runtime
 from facedet.weights.names import check_file
+from facedet.weights.operating_point import OperatingPoint, threshold_of
 
 
 class Session(Protocol):
     """A model that is loaded and ready to run, in any number of threads at once.
 
     size: height and width of the input, pixels. threshold: the score that detections must exceed, None if the file does
-    not state it. weights: stored precision, `f32`, `f16`, `bf16` or `i8`. runtime: what it computes on. strides: of
-    the levels in pixels, finest first; empty if the file does not state them. nms_rule: the thresholds as `postprocess`
-    takes them, None if the file does not state them. variant: of an export; every variant takes the same image here.
-    made: what the file says of how it was made, for reports, by name.
+    not state it. operating_point: the score above which they are shown, and its figures; None if the file has none.
+    weights: stored precision, `f32`, `f16`, `bf16` or `i8`. runtime: what it computes on. strides: of the levels in
+    pixels, finest first; empty if the file does not state them. nms_rule: the thresholds as `postprocess` takes them,
+    None if the file does not state them. variant: of an export; every variant takes the same image here. made: what the
+    file says of how it was made, for reports, by name.
     """
 
     path: Path
     kind: str
     size: tuple[int, int]
     threshold: float | None
+    operating_point: OperatingPoint | None
     weights: str
     runtime: Runtime
     strides: list[int]
@@ -133,6 +136,11 @@ def _check_device(path: Path, device: str) -> None:
         from facedet.inference.openvino_device import check_device
 
         check_device(device)
+
+
+def shown_above(session: Session) -> float:
+    """The score above which detections of a model are shown, unless the caller gives another."""
+    return threshold_of(session.operating_point)
 
 
 def to_detections(rows: np.ndarray) -> Detections:

@@ -22,6 +22,7 @@ from facedet.inference.session_parts import (
     score_threshold,
     subtracts_mean,
 )
+from facedet.weights.operating_point import point_of_export
 
 
 class TorchSession:
@@ -44,6 +45,7 @@ class TorchSession:
         )
         self.size = size or (side, side)
         self.threshold = score_threshold(facts, path)
+        self.operating_point = point_of_export(facts, path)
         self.strides = level_strides(facts, path)
         self.nms_rule = nms_rule(facts, path)
         self.made = how_made(facts)

@@ -16,12 +16,13 @@ from facedet.detector.stored_network import LARGEST, SMALLEST
 from facedet.export.interface import Interface, interface_reasons
 from facedet.inference.reported import reported_model
 from facedet.inference.runtime import Runtime
-from facedet.inference.session import Session, check_model, open_session, to_detections
+from facedet.inference.session import Session, check_model, open_session, shown_above, to_detections
 from facedet.parity.choices import only_nms_differs
 from facedet.parity.levels import LevelComparison, LevelDifference
 from facedet.parity.tolerances import LOW_SCORE_UNMATCHED_SHARE, ON_DEVICE, allowed_before_nms
 from facedet.parity.verdict import Pair, compare, measure
 from facedet.weights.ir.distance import Distance
+from facedet.weights.operating_point import DEFAULT_THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Parity:
 
     names: the models, the reference first. runtimes: what each computed on. pairs: the reference compared with each
     other model. size: height and width of the input. detections[model][image]: boxes in its pixels. interfaces: of the
-    models, empty without --reference. about: what was compared, and how.
+    models, empty without --reference. about: what was compared, and how. shown_above: the score above which the report
+    shows boxes, of all models: that of the reference. It decides nothing.
     """
 
     names: list[str]
@@ -42,6 +44,7 @@ class Parity:
     about: ReportFacts
     detections: list[list[Detections]] = field(repr=False)
     interfaces: list[Interface] = field(default_factory=list)
+    shown_above: float = DEFAULT_THRESHOLD
 
     @property
     def agree(self) -> bool:
@@ -64,6 +67,7 @@ class Parity:
             "images": [path.name for path in self.images],
             "left_out": self.left_out,
             "input_size": self.size,
+            "shown_above": self.shown_above,
             "faint_off_share": LOW_SCORE_UNMATCHED_SHARE,
             "interfaces": [asdict(interface) for interface in self.interfaces],
             "pairs": pairs,
@@ -127,6 +131,7 @@ def check_parity(
         ),
         detections=[[to_detections(rows) for rows in model_rows] for model_rows in outputs.rows],
         interfaces=interfaces,
+        shown_above=shown_above(sessions[0]),
     )
 
 

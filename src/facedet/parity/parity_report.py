@@ -8,7 +8,6 @@ import numpy as np
 from facedet.common.page import as_jpeg, write_report
 from facedet.data.image import read_image, to_photo
 from facedet.data.structures import Detections
-from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.draw import BLUE, GREEN, RED, draw_boxes
 from facedet.parity.check import Parity
 from facedet.parity.matching import match
@@ -27,7 +26,7 @@ def write_parity(parity: Parity, folder: Path) -> Path:
         about=parity.about,
         parity=parity,
         low_score_unmatched_share=LOW_SCORE_UNMATCHED_SHARE,
-        show_above=SHOW_ABOVE,
+        show_above=parity.shown_above,
         drifting=[pair for pair in parity.pairs if pair.default_drift],
         models=[(parity.names[k], _figures(parity, k)) for k in range(1, len(parity.names))],
         not_shown=len(parity.images) - _SHOWN,
@@ -38,7 +37,7 @@ def _figures(parity: Parity, model: int) -> list[dict]:
     """The images with boxes drawn, those with most unmatched boxes first."""
     figures = []
     for path, first, second in zip(parity.images, parity.detections[0], parity.detections[model], strict=True):
-        a, b = first.above(SHOW_ABOVE), second.above(SHOW_ABOVE)
+        a, b = first.above(parity.shown_above), second.above(parity.shown_above)
         matched = match(a, b)
         both, only_first = _select(a, matched.pairs[:, 0]), _select(a, matched.only_first)
         figures.append((path, both, only_first, _select(b, matched.only_second)))

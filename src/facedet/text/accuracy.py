@@ -11,6 +11,7 @@ from facedet.evaluation.metrics.heights import height_range
 from facedet.evaluation.reproduce import CardFigure
 from facedet.text.columns import columns
 from facedet.text.slices import compared_slices_table, slices_table
+from facedet.text.thresholds import threshold_lines
 
 
 def evaluation_table(done: Evaluation) -> str:
@@ -27,6 +28,7 @@ def evaluation_table(done: Evaluation) -> str:
     computed = [f"computed on {done.runtime}"] if done.runtime else []
     lines = [head, *computed, *([classes] if classes else []), columns(metrics), "", columns(rows)]
     lines += [str(done.intervals.draws)] if done.intervals else []
+    lines += ["", *threshold_lines(done.thresholds)]
     lines += ["", slices_table(done.slices)] if done.slices else []
     return "\n".join(lines + [f"left out: {line}" for line in done.left_out])
 

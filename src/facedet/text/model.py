@@ -22,6 +22,7 @@ def info_table(info: "Info") -> str:
     if info.bin_bytes:
         rows.insert(2, ("bytes of the .bin", f"{info.bin_bytes:,}", ""))
     lines = [f"{info.path} ({info.kind})", columns(rows), *map(one_line, info.interface)]
+    lines += [f"shows boxes above the {info.threshold}"] if info.threshold else []
     return "\n".join(lines + [one_line(f"{key}: {value}") for key, value in info.origin.items()])
 
 

@@ -2,6 +2,7 @@
 
 from facedet.evaluation.gated_quantization import Quantization
 from facedet.text.columns import columns
+from facedet.weights.operating_point import OPERATING_POINT, OperatingPoint
 
 
 def quantization_table(done: Quantization) -> str:
@@ -25,4 +26,6 @@ def quantization_table(done: Quantization) -> str:
     if done.comparison:
         gained, lost = len(done.comparison.gained), len(done.comparison.lost)
         lines.append(f"faces that only INT8 shows: {gained}; that only float32 shows: {lost}")
+    if OPERATING_POINT in facts:
+        lines.append(f"INT8 shows boxes above its own {OperatingPoint.from_json(facts[OPERATING_POINT])}")
     return "\n".join(lines)

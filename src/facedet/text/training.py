@@ -16,6 +16,8 @@ def summary_text(done: "Summary") -> str:
             f", the start: training did not improve on it (AP {last.get('AP', 0.0):.3f} at epoch {last['epoch']}), so "
             f"{done.best_checkpoint} holds the weights that it started from"
         )
+    if done.operating_point:
+        line += f"\nit shows boxes above its {done.operating_point}"
     return f"{line}\nwrote {done.best_checkpoint} and {done.report}"
 
 

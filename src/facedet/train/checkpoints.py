@@ -1,7 +1,7 @@
 """Checkpoints of a training run: what they contain, and when they are written."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -17,9 +17,11 @@ from facedet.detector.config import network_to_json
 from facedet.train.configure import effective_batch
 from facedet.train.machine.distributed import is_first, wait
 from facedet.train.options import Dataset, TrainingOptions
+from facedet.train.record.metric import FaceAP
 from facedet.train.run import Run
 from facedet.train.stored_state import content_digest, deciding_settings, plain_values
 from facedet.weights.checkpoint import META_KEY
+from facedet.weights.operating_point import OPERATING_POINT, OperatingPoint
 from facedet.weights.torch_file import write_torch_file
 from facedet.weights.training_record import DATA_NAMES, LINEAGE, RECIPE, VERSION
 
@@ -40,7 +42,8 @@ class Checkpoints:
       `cfg` (the whole config as text), `seed`, `time`, `mmengine_version`, `dataset_meta`, `data` (fingerprints
       of the training and the validation dataset), `data_names` (theirs, without folders), `settings` (those of the
       config that decide the result), `version` (of this project), `recipe` (empty for that of the config), `lineage`
-      (what the run was started from, and before that), `AP` (only in best.pth)
+      (what the run was started from, and before that); only in best.pth `AP` and `operating_point` (the threshold with
+      the best F1 in that validation; none without a detected face)
     - `optimizer`, `param_schedulers`: not in best.pth
     - `digest`: of all the rest, see `stored_state.content_digest`; not in best.pth
     - `trained`: the weights of the last step, if `state_dict` is an average; not in best.pth
@@ -72,7 +75,15 @@ class Checkpoints:
         if is_first():
             content = self._content(self.run.state.judged)
             content["meta"]["AP"] = float(self.run.state.history.scores[-1])
+            if point := self._point():
+                content["meta"][OPERATING_POINT] = asdict(point)
             write_torch_file(content, self.folder / "best.pth")
+
+    def _point(self) -> OperatingPoint | None:
+        """The operating point of the last validation."""
+        measured = (metric.point for metric in self.run.evaluator.metrics if isinstance(metric, FaceAP))
+        point = next(measured, None)
+        return replace(point, dataset=self._data[1]["digest"]) if point else None
 
     def save_last(self, *, wait_for_it: bool = False) -> None:
         """Write last.pth; the one before becomes previous.pth. wait_for_it: in all processes, because slurm and mpirun

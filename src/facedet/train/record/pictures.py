@@ -10,11 +10,11 @@ from facedet.common.boxes import overlaps
 from facedet.data.image import read_image, write_png
 from facedet.data.structures import Detections, Photo
 from facedet.evaluation.metrics.faces import false_positives, match_to_faces
-from facedet.export.interface import SHOW_ABOVE
 from facedet.inference.draw import AMBER, BLUE, GREEN, draw_boxes, fit, grid
 from facedet.train.machine.distributed import is_first
 from facedet.train.record.metric import FaceAP
 from facedet.train.run import Run
+from facedet.weights.operating_point import DEFAULT_THRESHOLD
 
 _VIEWS, _PHOTOS = 16, 12  # of a picture, at most
 
@@ -58,7 +58,7 @@ def best_and_worst(found: Sequence[Found]) -> tuple[list[Found], list[Found]]:
 
     Only detections with a score above 0.3 count. No image is in both; one without faces and detections is in none.
     """
-    shown = [(photo, detections.above(SHOW_ABOVE)) for photo, detections in found]
+    shown = [(photo, detections.above(DEFAULT_THRESHOLD)) for photo, detections in found]
     rated = [(agreement(*pair), _boxes(pair), pair) for pair in shown if _boxes(pair)]
     count = min(_PHOTOS, (len(rated) + 1) // 2)
     rated.sort(key=lambda each: (-each[0], -each[1]))  # on a tie, the image with more boxes shows more

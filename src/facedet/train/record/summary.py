@@ -15,10 +15,12 @@ from facedet.data.structures import Photo
 from facedet.detector.config import config_name
 from facedet.train.configure import effective_batch
 from facedet.train.history import History
-from facedet.train.machine.distributed import is_first
+from facedet.train.machine.distributed import from_first, is_first
 from facedet.train.machine.memory import peak_memory_mb
 from facedet.train.record.recorder import Recorder
 from facedet.train.run import Run
+from facedet.weights.operating_point import OperatingPoint, point_of_checkpoint
+from facedet.weights.torch_file import read_torch_file
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Summary:
     resume. images_per_step: of the optimizer. train_faces, val_faces: without ignored faces. warnings: why validation
     results mislead. left_out: images and boxes that were not used, and why. first_loss, last_loss: mean over the first
     and the last tenth of the iterations. best, last: COCO AP values in 0..1 and their epoch, of the validation with the
-    highest AP and of the last one; epoch 0 is the start, if it was a detector's weights. seconds: total time since the
+    highest AP and of the last one; epoch 0 is the start, if it was a detector's weights. operating_point: of best.pth,
+    the threshold with the best F1 and its figures; None if no face was detected. seconds: total time since the
     start, or since training was resumed. images_per_second: of the training steps in this time. peak_memory_mb: of the
     GPU, or of the process on a CPU. about: what was trained, and how; None in the processes that write nothing.
     """
@@ -52,6 +55,7 @@ class Summary:
     last_loss: float
     best: dict[str, float]
     last: dict[str, float]
+    operating_point: OperatingPoint | None
     seconds: float
     images_per_second: float
     peak_memory_mb: int
@@ -86,6 +90,7 @@ def write_summary(run: Run, record: Recorder, folder: Path, seconds: float) -> S
         last_loss=round(float(np.mean(losses[-tenth:])), 4),
         best=max(measured, key=lambda m: m.get("AP", 0.0), default={}),
         last=measured[-1] if measured else {},
+        operating_point=from_first(lambda: _stored_point(folder / "best.pth")),
         seconds=round(seconds, 1),
         images_per_second=round(record.images / max(record.seconds, 1e-9), 3),
         peak_memory_mb=peak_memory_mb(run.device),
@@ -99,6 +104,11 @@ def write_summary(run: Run, record: Recorder, folder: Path, seconds: float) -> S
         with write_beside(folder / "training-curve.png") as path:
             _draw_curve(history, path)
     return summary
+
+
+def _stored_point(best: Path) -> OperatingPoint | None:
+    """The point in best.pth, which a run before a resume may have written."""
+    return point_of_checkpoint(read_torch_file(best)["meta"], best) if best.is_file() else None
 
 
 def _about(run: Run, best: Path) -> ReportFacts:
