@@ -89,7 +89,7 @@ def _model_rows(info: Info, digests: Mapping[str, str]) -> Sequence[figures.Row]
 
 def _threshold(info: Info, evaluation: Mapping[str, Any]) -> str:
     """The operating point in words: of the file, or else as an evaluation of it states it."""
-    stated = getattr(info, "threshold", "") or figures.own_threshold(evaluation)
+    stated = info.threshold or figures.own_threshold(evaluation)
     return stated or f"threshold {NOT_STATED}"
 
 

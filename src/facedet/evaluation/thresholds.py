@@ -127,7 +127,8 @@ def measure_thresholds(
     draws: Iterable[np.ndarray] | None = None,
 ) -> Thresholds:
     """Measure what `height_matches` found. target: what a threshold must give. dataset: `digest` of its fingerprint.
-    draws: counts of resamples, as of `count_chunks`, none for no intervals; None for those of images that all differ."""
+    draws: counts of resamples, as of `count_chunks`, empty for no intervals; None if all images
+    differ."""
     draws = count_chunks([[k] for k in range(len(faces))]) if draws is None else draws
     curve = score_curve(matched, int(faces.sum()))
     best, point = (chosen_point(curve, goal, dataset, detector.lowest) for goal in (BEST_F1, target))
