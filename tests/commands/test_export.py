@@ -40,7 +40,15 @@ def test_all_options_reach_the_export(monkeypatch: pytest.MonkeyPatch) -> None:
     for given in ([], options, ["--layout", "model-api"]):
         done = CliRunner().invoke(main, ["export", "x.pth", "-o", "out", *given])
         assert done.exit_code == 0, done.output
-    plain = {"fold": True, "nms": True, "layout": "published", "input": "f32", "batch": 1, "config": None}
+    plain = {
+        "fold": True,
+        "nms": True,
+        "layout": "published",
+        "input": "f32",
+        "batch": 1,
+        "threshold": None,
+        "config": None,
+    }
     variant = {**plain, "fold": False, "nms": False, "input": "u8", "batch": 2}
     variants = [plain, variant, {**plain, "layout": "model-api"}]
     assert [(*map(str, each[:2]), each[-1]) for each in passed] == [("x.pth", "out", each) for each in variants]
