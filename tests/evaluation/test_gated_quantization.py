@@ -154,4 +154,4 @@ def test_int8_measures_its_own_threshold_on_val(
     assert OperatingPoint.from_json(done.facts[OPERATING_POINT]) == point
     assert f"INT8 shows boxes above its own {point}" in quantization_table(done)
     assert done.comparison is not None
-    assert done.comparison.threshold == shown_above(open_session(exported["fp32"]))
+    assert done.comparison.thresholds == (shown_above(open_session(exported["fp32"])),) * 2
