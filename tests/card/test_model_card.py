@@ -155,7 +155,7 @@ def test_what_is_not_known_says_so(tmp_path: Path) -> None:
     text = (tmp_path / "CARD.md").read_text()
     for heading in ("Where the weights come from", "Training"):
         assert f"\n## {heading}\n\nNot stated by the file.\n" in text
-    for said in ("Not measured: no evaluation", "Not checked: no report", "threshold not stated by the file"):
+    for said in ("Not measured: no evaluation", "Not checked: no report", "threshold 0.3: nothing was measured"):
         assert said in text
     assert ModelCard.load(tmp_path / "CARD.md").data.eval_results is None
 

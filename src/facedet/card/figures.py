@@ -60,12 +60,6 @@ def threshold_rows(evaluation: Mapping[str, Any]) -> Sequence[Row]:
     return rows
 
 
-def own_threshold(evaluation: Mapping[str, Any]) -> str:
-    """The model's own threshold in words, empty if the report does not state it."""
-    stated = _at(evaluation, "thresholds", "own")
-    return stated if isinstance(stated, str) else ""
-
-
 def parity_rows(parity: Mapping[str, Any]) -> Sequence[Row]:
     """The compared files, the verdict and why."""
     return [

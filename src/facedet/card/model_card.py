@@ -61,7 +61,7 @@ def _values(info: Info, digests: Mapping[str, str], reports: Reports) -> dict[st
         "config": info.origin.get("config", NOT_STATED),
         "size": f"{info.input_size}x{info.input_size}",
         "model_rows": _model_rows(info, digests),
-        "threshold": _threshold(info, evaluation),
+        "threshold": info.threshold,
         "lineage": [(each.weights, each.sha256, _licence(each.weights)) for each in record.lineage] if record else [],
         "training_rows": _training_rows(info, reports),
         "data_rows": _data_rows(info, reports),
@@ -85,12 +85,6 @@ def _model_rows(info: Info, digests: Mapping[str, str]) -> Sequence[figures.Row]
     rows += [(stored, f"{info.parameters:,}"), ("GFLOPs for an image", f"{info.gflops:.1f}")]
     rows += [(kind, port) for kind, _, port in (line.partition(" ") for line in info.interface)]
     return [*rows, *((name, value) for name, value in info.origin.items() if name in ("folded", "variant", "preset"))]
-
-
-def _threshold(info: Info, evaluation: Mapping[str, Any]) -> str:
-    """The operating point in words: of the file, or else as an evaluation of it states it."""
-    stated = info.threshold or figures.own_threshold(evaluation)
-    return stated or f"threshold {NOT_STATED}"
 
 
 def _licence(weights: str) -> str:
