@@ -11,6 +11,7 @@ from facedet.cli import main
 from facedet.common.files import SCHEMA, sha256
 from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.data.fingerprint import fingerprint
+from facedet.inference.session import open_session, shown_above
 
 
 def run(*arguments: object, exit_codes: tuple[int, ...] = (0,)) -> str:
@@ -53,7 +54,7 @@ def test_evaluate_and_compare(exported: dict[str, Path], drawn: Path, found: dic
     content = assert_about(tmp_path / "out", "evaluation", fp32)
     assert json.loads((tmp_path / "e.json").read_text()) == content
     (model,) = content["about"]["models"]
-    assert model["threshold"] == content["slices"]["threshold"] == 0.3
+    assert model["threshold"] == content["slices"]["threshold"] == shown_above(open_session(fp32))
     assert (model["precision"], model["device"].split()[0]) == ("f32", "CPU")
     assert model["made"]["checkpoint"] == "best.pth"
     assert re.match(r"\d+ of \d+$", model["made"]["epoch"])

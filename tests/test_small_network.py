@@ -98,7 +98,7 @@ def test_more_stages_than_it_has_are_refused(config: Path, drawn: Path, tmp_path
         finetune(**options(config, drawn, tmp_path / "run", freeze=8))
 
 
-@pytest.mark.parametrize("kind", ["folded", "unfolded"])
+@pytest.mark.parametrize("kind", ["folded", pytest.param("unfolded", marks=pytest.mark.full)])
 def test_exports_compute_what_the_checkpoint_computes(
     kind: str, run: Path, unseen_images: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -160,6 +160,7 @@ def test_an_int8_file_has_no_convolution_in_float(folded: dict[str, Path], drawn
     assert facts["float_convolutions"] == f"0 of {len(convolutions(read_model(folded['fp32'])))}"
 
 
+@pytest.mark.full
 def test_a_variant_without_nms_gives_the_same_boxes(folded: dict[str, Path], run: Path, drawn: Path) -> None:
     variant = export_model(run / "best.pth", run / "raw", "fp32", nms=False)["fp32"]
     tensor = to_tensor(read_image(find_images(drawn / "images")[0]), (64, 64))

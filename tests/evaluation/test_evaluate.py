@@ -43,6 +43,7 @@ def test_predictions_and_ground_truth_need_no_images(golden_wider: GoldenWider, 
     truth, found = golden_wider
     save_predictions(truth.names, found, tmp_path / "predictions")
     options = ["--predictions", tmp_path / "predictions", "--wider-ground-truth", golden, "--json", tmp_path / "e.json"]
+    options += ["--resamples", 100]
     done = CliRunner().invoke(main, ["evaluate", *map(str, options), "--report", str(tmp_path / "report")])
     assert done.exit_code == 0, done.output
     written, expected = (json.loads(p.read_text()) for p in (tmp_path / "e.json", golden / "expected.json"))

@@ -54,6 +54,7 @@ def _copy(source: Path, target: Path, shift: float = 0.0) -> None:
     ov.save_model(model, target, compress_to_fp16=False)
 
 
+@pytest.mark.full
 def test_a_checkpoint_is_quantized_from_the_command_line(trained: Path, drawn: Path, tmp_path: Path) -> None:
     """Without --val nothing is judged; all variants are compared in size and speed."""
     model, out, report = trained / "best.pth", tmp_path / "out", tmp_path / "report"

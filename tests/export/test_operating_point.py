@@ -51,6 +51,7 @@ def test_every_format_has_the_point_that_training_measured(trained: Path, export
     assert {confidence_threshold(exported[form]) for form in ("fp32", "fp16")} == {str(point.threshold)}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("options", [{"nms": False}, {"input": "u8"}, {"layout": "model-api"}, {"batch": 2}], ids=str)
 def test_every_variant_has_it(exported_as: Callable, trained: Path, options: dict[str, Any]) -> None:
     point = open_session(trained / "best.pth").operating_point

@@ -83,7 +83,7 @@ def test_numpy_selects_what_the_graph_selects(exported: dict[str, Path], unseen_
         assert sorted(found.tolist()) == sorted(rows[: len(found)].tolist())
 
 
-@pytest.mark.parametrize("format", ["fp32", "fp16"])
+@pytest.mark.parametrize("format", ["fp32", pytest.param("fp16", marks=pytest.mark.full)])
 def test_a_picture_of_any_size_gives_what_detect_gives(
     format: str, exported_as: Exports, exported: dict[str, Path], unseen_images: Path, faces: Path
 ) -> None:
@@ -107,7 +107,7 @@ def test_a_picture_is_resized_as_by_opencv(shape: tuple[int, int]) -> None:
     assert (difference > 0).mean() < 5e-3
 
 
-@pytest.mark.parametrize("format", ["onnx", "fp32"])
+@pytest.mark.parametrize("format", [pytest.param("onnx", marks=pytest.mark.full), "fp32"])
 def test_a_batch_gives_what_its_images_give(
     format: str, exported_as: Exports, exported: dict[str, Path], unseen_images: Path
 ) -> None:
@@ -186,6 +186,7 @@ def test_every_variant_is_described_and_runs_like_the_plain_file(
     assert [values.shape for values in session.dense(tensor)] == [(sum(LEVELS), 4), (sum(LEVELS),)]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("options", [{"nms": False}, {"batch": 2}])
 def test_an_onnx_variant_runs_too(
     options: dict, exported_as: Exports, exported: dict[str, Path], unseen_images: Path
@@ -223,11 +224,13 @@ def test_options_of_no_variant_are_refused(options: str) -> None:
         Variant.of(options)
 
 
+@pytest.mark.full
 def test_a_variant_is_not_quantized(exported_as: Exports, unseen_images: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="was exported with --input u8; give a plain FP32 IR"):
         quantize_model(exported_as(input="u8", formats="fp32")["fp32"], unseen_images, tmp_path)
 
 
+@pytest.mark.full
 def test_a_variant_cannot_be_imported(exported_as: Exports, tmp_path: Path) -> None:
     path = exported_as(input="u8", formats="fp32", fold=False)["fp32"]
     with pytest.raises(UserError, match="import an export without --input, --layout and --batch"):

@@ -53,6 +53,7 @@ def test_frozen_batch_normalization_stays_frozen_in_training_and_resume(
     assert summary.last_loss < 2 * summary.first_loss
 
 
+@pytest.mark.full
 def test_an_imported_fp16_model_can_be_trained_exported_and_checked(
     unfolded: dict[str, Path], drawn: Path, unseen_images: Path, tmp_path: Path
 ) -> None:

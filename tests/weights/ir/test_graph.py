@@ -28,7 +28,7 @@ def test_onnx_file_and_ir_have_the_same_facts(exported: dict[str, Path]) -> None
     assert onnx == ir
     assert ir.keys() == {
         "version", "config", "network", "checkpoint", "checkpoint_sha256", "date", "score_threshold",
-        "iou_threshold", "max_boxes", "folded", "operating_point",
+        "iou_threshold", "max_boxes", "folded", "operating_point", "training_record",
     }  # fmt: skip
 
 

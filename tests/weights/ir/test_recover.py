@@ -110,6 +110,7 @@ def test_scales_and_shifts_that_were_not_fused_are_recovered(
     assert distance(trained / "best.pth", tmp_path / "back.pth", unseen_images)[0] < 1e-2
 
 
+@pytest.mark.full
 def test_a_graph_without_its_zeros_and_ones_can_be_imported(quick: Path, tmp_path: Path) -> None:
     config = load_config(quick)
     fresh = build_detector(config)  # biases are 0 and scales 1: conversion omits these operations
