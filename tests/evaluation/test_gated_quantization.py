@@ -1,6 +1,7 @@
 """Quantization of a model with an accuracy gate, and its report."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from facedet.evaluation import gated_quantization
 from facedet.evaluation.evaluate import evaluate
 from facedet.evaluation.gated_quantization import quantize_model
 from facedet.export.graph_parts import last_convolutions
+from facedet.export.stored_point import copy_with_point
 from facedet.inference.session import open_session, shown_above
 from facedet.text.quantization import quantization_table
 from facedet.weights.ir.graph import core
@@ -156,3 +158,20 @@ def test_int8_measures_its_own_threshold_on_val(
     assert f"INT8 shows boxes above its own {point}" in quantization_table(done)
     assert done.comparison is not None
     assert done.comparison.thresholds == (shown_above(open_session(exported["fp32"])),) * 2
+
+
+def test_int8_keeps_a_threshold_that_was_chosen_for_another_target(
+    exported: dict[str, Path], drawn: Path, tmp_path: Path, no_calibration: None
+) -> None:
+    strict = replace(point_of(exported["fp32"]), threshold=0.6, chosen="precision of 0.99 or more")
+    copy_with_point(exported["fp32"], tmp_path / "strict.xml", strict)
+    val = DatasetSource(drawn / "val.json")
+    done = quantize_model(tmp_path / "strict.xml", drawn / "val.json", tmp_path / "int8", val=val, max_drop=1)
+    assert not point_of(done.path).is_measured
+    assert [each["threshold"] for each in done.about.as_dict()["models"]] == [0.6, 0.6]
+
+
+def point_of(path: Path) -> OperatingPoint:
+    point = open_session(path).operating_point
+    assert point is not None
+    return point

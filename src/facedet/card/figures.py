@@ -24,7 +24,7 @@ def height_rows(evaluation: Mapping[str, Any]) -> Sequence[Row]:
     rows = []
     for each in _dicts(evaluation.get("ap50_by_height")):
         lowest, below = each.get("from"), each.get("below")
-        if _is_number(lowest):
+        if _is_number(lowest) and (below is None or _is_number(below)):
             name = f"{lowest:g} and more" if below is None else f"{lowest:g} to {below:g}"
             rows.append((name, count(each.get("faces")), percent(each.get("ap50"))))
     return rows
@@ -56,7 +56,7 @@ def threshold_rows(evaluation: Mapping[str, Any]) -> Sequence[Row]:
             alarms = f"{each['false_alarms']:.2g}" if _is_number(each.get("false_alarms")) else "none"
             reasons = [str(reason) for reason in why] if isinstance(why, list) else []
             optimistic = ["chosen on these images: optimistic"] if each.get("optimistic") is True else []
-            rows.append((f"{each['threshold']:.2f}", *shares, alarms, ", ".join(reasons + optimistic)))
+            rows.append((f"{each['threshold']:g}", *shares, alarms, ", ".join(reasons + optimistic)))
     return rows
 
 

@@ -119,7 +119,8 @@ def compare_models(
     paths = [photo.path for photo in dataset.photos]
     prints: Prints = {}
     pixels = FactsOfPhotos(dataset.photos)
-    first, unreadable = predict(sessions[0], paths, progress, each_of(keep_prints(prints), pixels.look))
+    look = each_of(keep_prints(prints), pixels.look) if resamples else None
+    first, unreadable = predict(sessions[0], paths, progress, look)
     second, unreadable_later = predict(sessions[1], paths, progress)
     unreadable |= unreadable_later
     kept = [k for k in range(len(paths)) if k not in unreadable]

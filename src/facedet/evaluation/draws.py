@@ -69,10 +69,10 @@ class Interval:
         return " to ".join(f"{scale * limit:.{digits}f}" for limit in (self.low, self.high))
 
 
-def _of_equals(value: float, images: int, lowest: float) -> tuple[float, float]:
+def _of_equals(value: float, images: int, lowest: float, highest: float) -> tuple[float, float]:
     """The interval of a figure that all images agree on: so many may be unlike them, and none of those be drawn."""
     unseen = 1 - ((1 - LEVEL) / 2) ** (1 / images)
-    return max(value - unseen, lowest), min(value + unseen, max(value, 1.0))
+    return max(value - unseen, lowest), min(value + unseen, highest)
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,13 @@ class Draws:
     def images(self) -> int:
         return sum(map(len, self.groups))
 
-    def interval(self, values: np.ndarray, faces: np.ndarray, lowest: float = 0.0) -> Interval:
-        """Of a figure in all resamples. faces: that it counts, int [images]. lowest: possible value of the figure."""
+    def interval(self, values: np.ndarray, faces: np.ndarray, lowest: float = 0.0, highest: float = 1.0) -> Interval:
+        """Of a figure in all resamples. faces: that it counts, int [images]. lowest, highest: possible values."""
         number, images = int(faces.sum()), sum(bool(faces[group].any()) for group in self.groups)
         enough = number >= MIN_FACES and images >= MIN_IMAGES
         low, high = (enough and interval(values, units=images)) or (None, None)
         if low is not None and low == high:
-            low, high = _of_equals(low, images, lowest)
+            low, high = _of_equals(low, images, lowest, highest)
         return Interval(low, high, number, images)
 
     def as_dict(self) -> dict:

@@ -39,7 +39,7 @@ from facedet.inference.runtime import Runtime
 from facedet.inference.session import Session, check_model, open_session, shown_above
 from facedet.inference.throughput import throughput
 from facedet.weights.ir.graph import read_facts, read_model
-from facedet.weights.operating_point import OperatingPoint
+from facedet.weights.operating_point import OperatingPoint, threshold_of
 
 MAX_DROP = 0.005
 
@@ -177,7 +177,7 @@ def _quantize(
             report_facts(
                 [
                     reported_model(measured, shown_above(measured), model),
-                    *([] if reasons else [_written(path, measured)]),
+                    *([] if reasons else [_written(path, measured, point or session.operating_point)]),
                 ],
                 [
                     reported_images(calibration.path, images, "calibration"),
@@ -276,13 +276,15 @@ def _changes(judge: AccuracyJudge, found: dict[str, list[Detections]]) -> list[D
     return [changes[name] for name in gated_figures(judge.photos, both[0])]
 
 
-def _written(path: Path, measured: Session) -> ReportedModel:
-    """The facts of the INT8 file. measured: the session of the float file on the same device."""
-    return replace(reported_model(measured, shown_above(measured), path), made={}, precision="int8")
+def _written(path: Path, measured: Session, point: OperatingPoint | None) -> ReportedModel:
+    """The facts of the INT8 file and its point. measured: the session of the float file on the same device."""
+    return replace(reported_model(measured, threshold_of(point), path), made={}, precision="int8")
 
 
 def _measured_point(photos: list[Photo], found: list[Detections], session: Session) -> OperatingPoint | None:
-    """The threshold with INT8's best F1."""
+    """The threshold with INT8's best F1; None if the float model's was chosen otherwise, which INT8 then keeps."""
+    if session.operating_point and session.operating_point.chosen != str(BEST_F1):
+        return None
     boxes = [photo.boxes for photo in photos]
     matched, faces = height_matches(boxes, found, 0, np.inf, [photo.ignored for photo in photos])
     curve = score_curve(matched, int(faces.sum()))

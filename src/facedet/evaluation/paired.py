@@ -124,7 +124,9 @@ def differences(first: Resampled, second: Resampled, draws: Draws) -> dict[str, 
     done = {}
     for name, faces in second.faces.items():
         of_first, of_second = (None if math.isnan(each[name]) else each[name] for each in values)
-        done[name] = Difference(name, of_first, of_second, draws.interval(after[name] - before[name], faces, lowest=-1))
+        most = math.inf if name == "false alarms" else 1.0
+        interval = draws.interval(after[name] - before[name], faces, -most, most)
+        done[name] = Difference(name, of_first, of_second, interval)
     return done
 
 

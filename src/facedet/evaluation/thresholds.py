@@ -49,8 +49,8 @@ UNKNOWN = DetectorFacts()
 class ThresholdRow:
     """The rates at a threshold, by the names of `Rates`, with their 95 % intervals; None where there are none.
 
-    why: what the threshold is, such as `best F1`. optimistic: whether it was chosen on these images. Then the interval
-    is that of the rates on other images of the same kind, and includes the choice.
+    why: what the threshold is, such as `best F1`. optimistic: whether it was chosen on these images. includes_choice:
+    whether it was chosen now; the interval is then that of the rates on other images of the same kind.
     """
 
     threshold: float
@@ -58,6 +58,7 @@ class ThresholdRow:
     intervals: Intervals
     why: list[str]
     optimistic: bool
+    includes_choice: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def measure_thresholds(
     sample = Sample(matched, faces, _grid(curve, thresholds, detector.lowest), draws)
     intervals = sample.intervals(thresholds, chosen)
     rows = [
-        ThresholdRow(each, sample.values(each), intervals[each], why.get(each, []), each in optimistic)
+        ThresholdRow(each, sample.values(each), intervals[each], why.get(each, []), each in optimistic, each in chosen)
         for each in thresholds
     ]
     shown = sample.shown(point.threshold) if point else 0

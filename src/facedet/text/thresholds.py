@@ -4,7 +4,8 @@ from facedet.evaluation.metrics.calibration import BINS
 from facedet.evaluation.thresholds import ThresholdRow, Thresholds
 from facedet.text.columns import columns
 
-_OPTIMISTIC = "chosen on these images, so optimistic; the intervals are those for other images of the same kind"
+_OPTIMISTIC = "chosen on these images, so optimistic"
+_WITH_CHOICE = "the intervals are those for other images of the same kind"
 
 
 def threshold_lines(done: Thresholds) -> list[str]:
@@ -19,7 +20,8 @@ def in_words(row: ThresholdRow) -> str:
     rates = ", ".join(f"{name} {rate(row, name)}" for name in ("precision", "recall"))
     why = f" ({', '.join(row.why)})" if row.why else ""
     line = f"score {row.threshold:g}{why}: {rates}, {rate(row, 'false_alarms')} false alarms an image"
-    return f"{line}; {_OPTIMISTIC}" if row.optimistic else line
+    notes = [_OPTIMISTIC] * row.optimistic + [_WITH_CHOICE] * row.includes_choice
+    return "; ".join([line, *notes])
 
 
 def threshold_table(done: Thresholds) -> list[tuple[str, ...]]:

@@ -88,7 +88,7 @@ class TrainingRecord:
             "version": self.version,
             "written": self.date,
             "recipe": self.recipe,
-            "epoch": "" if self.epoch is None else f"{self.epoch} of {self.epochs}",
+            "epoch": "" if self.epoch is None else f"{self.epoch}" + (f" of {self.epochs}" if self.epochs else ""),
             "AP": "" if self.ap is None else f"{self.ap:.3f} on the validation images",
             **{name: str(each) for name, each in data.items() if each},
         }

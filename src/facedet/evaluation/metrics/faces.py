@@ -43,9 +43,11 @@ def match_to_faces(boxes: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np
 
 
 def is_detected(photo: Photo, detections: Detections, threshold: float) -> np.ndarray:
-    """For each face of the photo, bool [n]: whether a detection with a score above `threshold` matches it."""
-    face, _ = match_to_faces(detections.above(threshold).boxes, photo.boxes)
-    return np.isin(np.arange(len(photo.boxes)), face)
+    """For each face of the photo, bool [n]: whether a detection with a score above `threshold` matches it; false for
+    ignored faces, which match nothing."""
+    counts = np.flatnonzero(~photo.ignored)
+    face, _ = match_to_faces(detections.above(threshold).boxes, photo.boxes[counts])
+    return np.isin(np.arange(len(photo.boxes)), counts[face[face >= 0]])
 
 
 def missed_faces(
@@ -63,8 +65,8 @@ def missed_faces(
 def false_positives(
     photos: Iterable[Photo], detections: Iterable[Detections], limit: int | None = 10
 ) -> list[BoxInImage]:
-    """The detections that match no face and do not lie at least half inside an ignored face, in descending order of
-    score; at most `limit`, all if it is None."""
+    """The detections that are not the first of a face and, if they match none, do not lie at least half inside an
+    ignored face, in descending order of score; at most `limit`, all if it is None."""
     images = enumerate(zip(photos, detections, strict=True))
     wrong = (box for k, (photo, found) in images for box in _false_positives_in(k, photo, found, limit))
     if limit is None:
@@ -73,10 +75,10 @@ def false_positives(
 
 
 def _false_positives_in(k: int, photo: Photo, found: Detections, limit: int | None) -> list[BoxInImage]:
-    face, _ = match_to_faces(found.boxes, photo.boxes)
+    face, first = match_to_faces(found.boxes, photo.boxes[~photo.ignored])
     ignored = overlaps(found.boxes, photo.boxes[photo.ignored], over_first=True).max(axis=1, initial=0) >= IOU
-    first = np.flatnonzero((face < 0) & ~ignored)[:limit]
-    return [BoxInImage(k, found.boxes[row], float(found.scores[row])) for row in first]
+    wrong = np.flatnonzero(np.where(face >= 0, ~first, ~ignored))[:limit]
+    return [BoxInImage(k, found.boxes[row], float(found.scores[row])) for row in wrong]
 
 
 def _score(detection: BoxInImage) -> float:

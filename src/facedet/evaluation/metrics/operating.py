@@ -138,7 +138,7 @@ class Target:
     def missed(self, curve: ScoreCurve) -> str:
         """What the curve reaches instead, as the end of a sentence about a target that it does not meet."""
         if not len(curve.scores):
-            return "no face is detected at any score"
+            return "no face is detected at any score" if curve.faces else "the dataset has no face that counts"
         if self.min_precision is not None:
             best = int(curve.rates.precision.argmax())
             return f"the highest is {100 * curve.rates.precision[best]:.1f} %, above {curve.threshold(best):g}"
