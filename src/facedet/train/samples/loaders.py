@@ -1,9 +1,10 @@
 """The loaders of a training run: one stream of training batches over all epochs, and validation batches."""
 
 import ctypes
+import gc
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import cv2
@@ -79,13 +80,26 @@ def _begin_worker(worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def _begun(loader: DataLoader) -> Iterator[dict]:
+    """The loader's iterator, with its workers started.
+
+    They must not collect the garbage of this process: the end of a session of ONNX Runtime waits for its threads, which
+    a forked process does not have.
+    """
+    gc.freeze()
+    try:
+        return iter(loader)
+    finally:
+        gc.unfreeze()
+
+
 def read_batches(loader: DataLoader) -> Generator[dict, None, None]:
     """The batches of a loader. Close the iterator to end the loader's workers.
 
     Raises a worker's UserError without the worker's traceback.
     """
     try:
-        yield from loader
+        yield from _begun(loader)
     except BaseException as error:
         if loader.num_workers == 0:
             raise
