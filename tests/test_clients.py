@@ -126,6 +126,7 @@ def test_onnx_runtime(exported: dict[str, Path], agrees: Callable[..., None]) ->
     agrees(client)
 
 
+@pytest.mark.full
 def test_opencv_opens_the_file_without_nms_and_folding(exported_as: Exports, agrees: Callable[..., None]) -> None:
     files = exported_as(nms=False, fold=False, formats="onnx")
     facts = describe(files["onnx"]).origin

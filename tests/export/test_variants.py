@@ -159,7 +159,7 @@ VARIANTS: list[tuple[dict[str, Any], str, str]] = [
         "detector-fp32-no-nms-u8-batch2.xml",
     ),
 ]
-QUICK = ("detector-fp32-detection-output-u8.xml", "detector-fp32-batch2.xml")  # and the others in `make test-full`
+QUICK = ("detector-fp32-detection-output-u8.xml",)  # and the others in `make test-full`
 
 
 @pytest.mark.parametrize(

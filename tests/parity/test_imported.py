@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from helpers.short import LEVELS
 
 from facedet.export.export import export_model
 from facedet.parity.check import check_parity
 
 
+@pytest.mark.full
 def test_an_imported_model_and_its_export_agree_with_the_original(
     imported: Path, unfolded: dict[str, Path], unseen_images: Path, tmp_path: Path
 ) -> None:

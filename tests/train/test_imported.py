@@ -30,6 +30,7 @@ def test_after_calibration_training_mode_starts_from_the_function_of_eval_mode(
     assert naively_off > 1  # test_docs compares the losses of a whole training run
 
 
+@pytest.mark.full
 def test_frozen_batch_normalization_stays_frozen_in_training_and_resume(
     imported: Path, calibrated: Path, drawn: Path, tmp_path: Path
 ) -> None:
