@@ -12,7 +12,8 @@ from facedet.card import figures
 from facedet.card.render import as_html, as_markdown
 from facedet.card.reports import Reports, check_report, read_report
 from facedet.common.errors import UserError, one_line
-from facedet.common.files import sha256, write_text
+from facedet.common.files import write_text
+from facedet.common.report_facts import digests
 from facedet.inference.info import Info, describe
 from facedet.weights.names import PREFIX, check_file
 
@@ -35,13 +36,12 @@ def write_card(
     check_file(model)
     given = {kind: read_report(path, kind) for kind, path in (reports or {}).items() if path}
     info = describe(model, config)
-    files = [model, model.with_suffix(".bin")] if info.kind == "IR" else [model]
-    digests = {file.name: sha256(file) for file in files}
+    own = digests(model)
     for kind, content in given.items():
         path, checkpoint = (reports or {})[kind], info.origin.get("checkpoint_sha256", "")
-        check_report(content, Path(str(path)), kind, model, digests, checkpoint)
+        check_report(content, Path(str(path)), kind, model, own, checkpoint)
     quoted = Reports(**given)
-    values = _values(info, digests, quoted)
+    values = _values(info, own, quoted)
     if target.suffix == ".html":
         write_text(target, as_html(values))
     else:
@@ -49,7 +49,7 @@ def write_card(
         write_text(target, f"---\n{header}---\n\n{as_markdown(values)}")
 
 
-def _values(info: Info, digests: Mapping[str, str], reports: Reports) -> dict[str, Any]:
+def _values(info: Info, own: Mapping[str, str], reports: Reports) -> dict[str, Any]:
     """What model_card.jinja shows."""
     evaluation, quantization, record = reports.evaluation, reports.quantization, info.training
     thresholds = figures.threshold_rows(evaluation)
@@ -60,7 +60,7 @@ def _values(info: Info, digests: Mapping[str, str], reports: Reports) -> dict[st
         "kind": info.kind,
         "config": info.origin.get("config", NOT_STATED),
         "size": f"{info.input_size}x{info.input_size}",
-        "model_rows": _model_rows(info, digests),
+        "model_rows": _model_rows(info, own),
         "threshold": info.threshold,
         "lineage": [(each.weights, each.sha256, _licence(each.weights)) for each in record.lineage] if record else [],
         "training_rows": _training_rows(info, reports),
@@ -79,9 +79,9 @@ def _values(info: Info, digests: Mapping[str, str], reports: Reports) -> dict[st
     }
 
 
-def _model_rows(info: Info, digests: Mapping[str, str]) -> Sequence[figures.Row]:
+def _model_rows(info: Info, own: Mapping[str, str]) -> Sequence[figures.Row]:
     stored = "constants" if info.interface else "parameters"
-    rows = [(f"SHA-256 of {name}", digest) for name, digest in digests.items()]
+    rows = [(f"SHA-256 of {name}", digest) for name, digest in own.items()]
     rows += [(stored, f"{info.parameters:,}"), ("GFLOPs for an image", f"{info.gflops:.1f}")]
     rows += [(kind, port) for kind, _, port in (line.partition(" ") for line in info.interface)]
     return [*rows, *((name, value) for name, value in info.origin.items() if name in ("folded", "variant", "preset"))]
@@ -101,7 +101,7 @@ def _training_rows(info: Info, reports: Reports) -> Sequence[figures.Row]:
     if record and record.epoch is not None:
         stated = {"config": record.config, "recipe": record.recipe, "written": record.date, "version": record.version}
         rows |= {name: value for name, value in stated.items() if value}
-        rows |= {"epoch": f"{record.epoch} of {record.epochs}", "images in a step": record.images_per_step}
+        rows |= {"epoch": record.progress, "images in a step": record.images_per_step}
         rows |= {"seed": record.seed, "AP on the validation images": figures.percent(record.ap)}
     for name in ("device", "precision", "iterations", "seconds"):
         if name in summary:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from facedet.data.structures import Detections, Photo
+from facedet.data.structures import NO_DETECTIONS, Detections, Photo
 from facedet.evaluation.draws import Draws, Interval
 from facedet.evaluation.metrics.coco import match_image
 from facedet.evaluation.metrics.curve import Matched
@@ -89,7 +89,7 @@ def _wider_intervals(
     if not photos:
         return _intervals([wider_figures(names, truth, detections)], draws)
     place = {wider_image_name(p.path): k for k, p in enumerate(photos)}
-    ordered = [detections[place[n]] if n in place else Detections(np.zeros((0, 4)), np.zeros(0)) for n in truth.names]
+    ordered = [detections[place[n]] if n in place else NO_DETECTIONS for n in truth.names]
     official = {place[name]: k for k, name in enumerate(truth.names) if name in place}
     groups = [group for each in draws.groups if (group := [official[k] for k in each if k in official])]
     groups += [[k] for k, name in enumerate(truth.names) if name not in place]

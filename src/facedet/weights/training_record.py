@@ -81,6 +81,11 @@ class TrainingRecord:
         ancestors = _ancestors(values.get("lineage"))
         return cls(**texts, **counts, **data, ap=_share(values.get("ap")), lineage=ancestors)  # type: ignore[arg-type]
 
+    @property
+    def progress(self) -> str:
+        """`12 of 40`, or `12` if the schedule is not stated; empty without training."""
+        return "" if self.epoch is None else str(self.epoch) + (f" of {self.epochs}" if self.epochs else "")
+
     def facts(self) -> dict[str, str]:
         """What is stated, by names for people."""
         data = {"trained on": self.train, "validated on": self.val}
@@ -88,7 +93,7 @@ class TrainingRecord:
             "version": self.version,
             "written": self.date,
             "recipe": self.recipe,
-            "epoch": "" if self.epoch is None else f"{self.epoch}" + (f" of {self.epochs}" if self.epochs else ""),
+            "epoch": self.progress,
             "AP": "" if self.ap is None else f"{self.ap:.3f} on the validation images",
             **{name: str(each) for name, each in data.items() if each},
         }

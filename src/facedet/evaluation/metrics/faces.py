@@ -35,9 +35,22 @@ def match_to_faces(boxes: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np
     Returns for each detection the index of the face with the highest IoU, or -1 if that IoU is below 0.5, and whether
     it is the first detection of that face.
     """
-    iou = overlaps(boxes, faces)
-    face = np.where(iou.max(axis=1, initial=0) >= IOU, iou.argmax(axis=1) if len(faces) else -1, -1)
-    first = np.zeros(len(boxes), bool)
+    return _first_matches(overlaps(boxes, faces))
+
+
+def right_and_wrong(iou: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which detections, in descending order of score, are right and which wrong, bool [k]; the others do not count.
+
+    iou [k, n]: of each with the faces that count. inside [k, m]: its share in each of the faces to ignore. The first
+    detection of a face is right. One that matches none and lies at least half inside a face to ignore does not count.
+    """
+    face, first = _first_matches(iou)
+    return first, np.where(face >= 0, ~first, inside.max(axis=1, initial=0) < IOU)
+
+
+def _first_matches(iou: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    face = np.where(iou.max(axis=1, initial=0) >= IOU, iou.argmax(axis=1) if iou.shape[1] else -1, -1)
+    first = np.zeros(len(face), bool)
     first[np.unique(face, return_index=True)[1]] = True
     return face, first & (face >= 0)
 
@@ -65,8 +78,8 @@ def missed_faces(
 def false_positives(
     photos: Iterable[Photo], detections: Iterable[Detections], limit: int | None = 10
 ) -> list[BoxInImage]:
-    """The detections that are not the first of a face and, if they match none, do not lie at least half inside an
-    ignored face, in descending order of score; at most `limit`, all if it is None."""
+    """The detections that are wrong by `right_and_wrong`, in descending order of score; at most `limit`, all if it is
+    None."""
     images = enumerate(zip(photos, detections, strict=True))
     wrong = (box for k, (photo, found) in images for box in _false_positives_in(k, photo, found, limit))
     if limit is None:
@@ -75,10 +88,9 @@ def false_positives(
 
 
 def _false_positives_in(k: int, photo: Photo, found: Detections, limit: int | None) -> list[BoxInImage]:
-    face, first = match_to_faces(found.boxes, photo.boxes[~photo.ignored])
-    ignored = overlaps(found.boxes, photo.boxes[photo.ignored], over_first=True).max(axis=1, initial=0) >= IOU
-    wrong = np.flatnonzero(np.where(face >= 0, ~first, ~ignored))[:limit]
-    return [BoxInImage(k, found.boxes[row], float(found.scores[row])) for row in wrong]
+    inside = overlaps(found.boxes, photo.boxes[photo.ignored], over_first=True)
+    _, wrong = right_and_wrong(overlaps(found.boxes, photo.boxes[~photo.ignored]), inside)
+    return [BoxInImage(k, found.boxes[row], float(found.scores[row])) for row in np.flatnonzero(wrong)[:limit]]
 
 
 def _score(detection: BoxInImage) -> float:

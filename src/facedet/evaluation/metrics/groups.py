@@ -8,7 +8,7 @@ import numpy as np
 from facedet.common.boxes import overlaps
 from facedet.data.structures import Detections, Photo
 from facedet.evaluation.metrics.curve import Matched, curve_of
-from facedet.evaluation.metrics.faces import IOU
+from facedet.evaluation.metrics.faces import IOU, right_and_wrong
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,8 @@ class Nearby:
 
     def match(self, faces: np.ndarray) -> Matched:
         """What becomes of the detections if only some faces count; all others are ignored. faces: bool [n]."""
-        iou = self.iou[:, faces]
-        face = np.where(iou.max(axis=1, initial=0) >= IOU, iou.argmax(axis=1) if iou.shape[1] else -1, -1)
-        first = np.zeros(len(face), bool)
-        first[np.unique(face, return_index=True)[1]] = True
-        first &= face >= 0
-        ignored = self.inside[:, ~faces].max(axis=1, initial=0) >= IOU
         right, wrong = np.zeros(len(self.scores), bool), np.ones(len(self.scores), bool)
-        right[self.rows], wrong[self.rows] = first, np.where(face >= 0, ~first, ~ignored)
+        right[self.rows], wrong[self.rows] = right_and_wrong(self.iou[:, faces], self.inside[:, ~faces])
         return Matched(self.scores, right, wrong)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from facedet.common.boxes import overlaps
 from facedet.data.structures import Detections
 from facedet.evaluation.metrics.curve import Curve, Matched, curve_of
-from facedet.evaluation.metrics.faces import IOU, match_to_faces
+from facedet.evaluation.metrics.faces import right_and_wrong
 
 HEIGHT_EDGES = (0, 16, 32, 64, 128, 256, np.inf)  # limits of the height ranges in reports, pixels of the original image
 CARD_HEIGHTS = (64, 1024)  # height range of the card's metric, pixels: from the first to below the second
@@ -48,8 +48,7 @@ def height_curve(
 ) -> Curve:
     """Curve at IoU 0.5 over the faces with a height from `lowest` to below `highest` pixels. All others are ignored.
 
-    The first detection of a face is a true positive. A detection that matches no face of this range and lies at least
-    half inside an ignored face is not counted. Every other detection is a false positive.
+    Detections are right and wrong by `right_and_wrong`.
     faces, detections: one per image. ignored: for each image bool [n], faces to ignore whatever their height.
     """
     matched, total = height_matches(faces, detections, lowest, highest, ignored)
@@ -78,6 +77,7 @@ def height_matches(
 def _match(found: Detections, faces: np.ndarray, others: np.ndarray) -> Matched:
     """Match the detections of an image with its faces [n, 4] that count. others: faces to ignore."""
     order = np.argsort(-found.scores, kind="stable")
-    face, first = match_to_faces(found.boxes[order], faces)
-    inside = overlaps(found.boxes[order], others, over_first=True).max(axis=1, initial=0) >= IOU
-    return Matched(found.scores[order], first, np.where(face >= 0, ~first, ~inside))
+    boxes = found.boxes[order]
+    return Matched(
+        found.scores[order], *right_and_wrong(overlaps(boxes, faces), overlaps(boxes, others, over_first=True))
+    )
