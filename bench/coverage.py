@@ -143,7 +143,7 @@ def resampled_ap50(images: list[Image], model: int, counts: list[np.ndarray]) ->
     """Of a model in all resamples."""
     most = max(int(chunk.max()) for chunk in counts)
     figure = curve_figures(["AP50"], (([image.found[model]], [image.faces]) for image in images), most)
-    return in_resamples([figure], [np.concatenate(counts)])["AP50"]
+    return in_resamples(figure, [np.concatenate(counts)])["AP50"]
 
 
 def _compare(interval: Interval, truth: float) -> tuple[bool, bool, bool, float]:

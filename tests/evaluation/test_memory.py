@@ -12,6 +12,7 @@ from facedet.data.structures import Detections, Photo
 from facedet.evaluation.divisions import divide
 from facedet.evaluation.draws import Draws
 from facedet.evaluation.evaluate import evaluate_detections
+from facedet.evaluation.intervals import evaluation_intervals
 from facedet.evaluation.metrics.wider import SETTINGS, WiderTruth
 from facedet.evaluation.slices import measure_slices
 from facedet.inference.predict import predict
@@ -52,3 +53,16 @@ def test_evaluate_keeps_little_more_of_an_image_than_its_detections(tmp_path: Pa
     tracemalloc.stop()
     assert IN_FLOAT32 <= kept < 1.1 * IN_FLOAT32
     assert peak < kept + 12_000  # 50,000 images: 1.4 GB, and the libraries
+
+
+def test_intervals_take_less_memory_than_the_detections() -> None:
+    face = np.array([[10, 10, 18, 18]], np.float32)
+    photos = [Photo(Path(f"{k}.jpg"), 100, 100, face, np.array([False])) for k in range(IMAGES)]
+    found = [Detections(rows[:, :4], rows[:, 4]) for rows in run_many([face] * IMAGES)]
+    metrics = ("coco", "ap64")
+    evaluation_intervals(photos[:2], found[:2], None, metrics, Draws([[0], [1]], 2, 2))  # imports and caches
+    tracemalloc.start()
+    evaluation_intervals(photos, found, None, metrics, Draws([[k] for k in range(IMAGES)], IMAGES, 2))
+    peak = tracemalloc.get_traced_memory()[1] / IMAGES
+    tracemalloc.stop()
+    assert peak < IN_FLOAT32

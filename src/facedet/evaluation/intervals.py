@@ -52,13 +52,13 @@ def evaluation_intervals(
     found: dict[str, Interval] = {}
     if "wider" in metrics and truth:
         found |= _wider_intervals(truth, photos, detections, draws)
-    figures = [height_figures(boxes, detections, ignored, draws.most)]
+    found |= _intervals(height_figures(boxes, detections, ignored, draws.most), draws)
     if "ap64" in metrics:
-        figures.append(_ap64_figures(boxes, detections, ignored, draws.most))
+        found |= _intervals(_ap64_figures(boxes, detections, ignored, draws.most), draws)
     if "coco" in metrics:
         coco = coco_figures([match_image(*pair) for pair in zip(photos, detections, strict=True)], draws.most)
-        figures.append(_renamed(coco, "coco "))
-    return Intervals(draws, found | _intervals(figures, draws))
+        found |= _intervals(_renamed(coco, "coco "), draws)
+    return Intervals(draws, found)
 
 
 def height_figures(
@@ -77,8 +77,12 @@ def height_figures(
 def _ap64_figures(
     boxes: Sequence[np.ndarray], detections: Sequence[Detections], ignored: Sequence[np.ndarray], most: int
 ) -> Resampled:
-    matched, faces = ap64_matches(boxes, detections, ignored)
-    return curve_figures(["ap64"], (([m], [n]) for m, n in zip(matched, faces.tolist(), strict=True)), most)
+    def images() -> Iterator[tuple[list[Matched], list[int]]]:
+        for faces_of, found, excluded in zip(boxes, detections, ignored, strict=True):
+            matched, faces = ap64_matches([faces_of], [found], [excluded])
+            yield matched, faces.tolist()
+
+    return curve_figures(["ap64"], images(), most)
 
 
 def _wider_intervals(
@@ -87,13 +91,13 @@ def _wider_intervals(
     """Intervals of WIDER FACE's figures, over the official images: those that the dataset lacks count as missed."""
     names = {setting: f"wider {setting}" for setting in SETTINGS}
     if not photos:
-        return _intervals([wider_figures(names, truth, detections)], draws)
+        return _intervals(wider_figures(names, truth, detections), draws)
     place = {wider_image_name(p.path): k for k, p in enumerate(photos)}
     ordered = [detections[place[n]] if n in place else NO_DETECTIONS for n in truth.names]
     official = {place[name]: k for k, name in enumerate(truth.names) if name in place}
     groups = [group for each in draws.groups if (group := [official[k] for k in each if k in official])]
     groups += [[k] for k, name in enumerate(truth.names) if name not in place]
-    return _intervals([wider_figures(names, truth, ordered)], replace(draws, groups=groups))
+    return _intervals(wider_figures(names, truth, ordered), replace(draws, groups=groups))
 
 
 def _renamed(figures: Resampled, prefix: str) -> Resampled:
@@ -101,6 +105,6 @@ def _renamed(figures: Resampled, prefix: str) -> Resampled:
     return Resampled(faces, lambda counts: {prefix + name: v for name, v in figures.values(counts).items()})
 
 
-def _intervals(figures: Sequence[Resampled], draws: Draws) -> dict[str, Interval]:
-    faces = {name: each for figure in figures for name, each in figure.faces.items()}
-    return {name: draws.interval(values, faces[name]) for name, values in in_resamples(figures, draws).items()}
+def _intervals(figures: Resampled, draws: Draws) -> dict[str, Interval]:
+    values = in_resamples(figures, draws)
+    return {name: draws.interval(each, figures.faces[name]) for name, each in values.items()}

@@ -118,7 +118,7 @@ def height_differences(
 
 def differences(first: Resampled, second: Resampled, draws: Draws) -> dict[str, Difference]:
     """The difference of each figure that the second has, by name."""
-    before, after = (in_resamples([each], draws) for each in (first, second))
+    before, after = (in_resamples(each, draws) for each in (first, second))
     once = np.ones((1, draws.images), int)
     values = [{name: float(of_images[0]) for name, of_images in each.values(once).items()} for each in (first, second)]
     done = {}

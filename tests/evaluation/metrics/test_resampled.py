@@ -27,7 +27,7 @@ def drawn(whole: bool) -> tuple[list[Photo], list[Detections], np.ndarray]:
 def test_coco_figures_are_those_of_pycocotools_on_repeated_images(whole: bool) -> None:
     photos, found, counts = drawn(whole)
     figures = coco_figures([match_image(*pair) for pair in zip(photos, found, strict=True)], int(counts.max()))
-    done = in_resamples([figures], [counts[:5], counts[5:]])
+    done = in_resamples(figures, [counts[:5], counts[5:]])
     for row, of_images in enumerate(counts):
         repeated = np.repeat(np.arange(IMAGES), of_images)  # the copies of an image follow each other
         expected = by_pycocotools([photos[k] for k in repeated], [found[k] for k in repeated])
@@ -47,7 +47,7 @@ def test_areas_of_curves_are_those_of_repeated_images(whole: bool) -> None:
     ranges = [height_matches(faces, found, *limits, ignored) for limits in RANGES]
     card = [ap64_matches(faces, found, ignored)]
     figures = [curve_figures(n, by_image(m), most) for n, m in ((names, ranges), (["ap64"], card))]
-    done = in_resamples(figures, [counts])
+    done = in_resamples(figures[0], [counts]) | in_resamples(figures[1], [counts])
     for row, of_images in enumerate(counts):
         repeated = np.repeat(np.arange(IMAGES), of_images)
         of_row = [faces[k] for k in repeated], [found[k] for k in repeated]
@@ -74,7 +74,7 @@ def test_areas_of_wider_face_are_those_of_repeated_images() -> None:
 
     names = {setting: setting for setting in SETTINGS}
     counts = np.column_stack([counts, np.ones(RESAMPLES, int)])
-    done = in_resamples([wider_figures(names, truth(np.arange(IMAGES)), found)], [counts])
+    done = in_resamples(wider_figures(names, truth(np.arange(IMAGES)), found), [counts])
     for row, of_images in enumerate(counts[:, :-1]):
         repeated = np.repeat(np.arange(IMAGES), of_images)
         curves = wider_curves(truth(repeated), [found[k] for k in [*repeated, IMAGES]])

@@ -1,10 +1,10 @@
 """All detections in descending order of score, prepared once, to count them in many resamples of the images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Ranking:
     outcome: np.ndarray
     image: np.ndarray
     copy: np.ndarray
-    always_wrong: csr_array
+    always_wrong: csc_array
 
     def right(self, counts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """For each rule: right detections, and right or wrong ones, down to each that is right.
@@ -44,33 +44,52 @@ def _sums(values: np.ndarray) -> np.ndarray:
     return np.cumsum(values, axis=1, dtype=np.int32)
 
 
-def rank(scores: Sequence[np.ndarray], outcomes: Sequence[np.ndarray], most: int) -> Ranking:
-    """Rank the detections of all images. scores: of each image [k], in descending order. outcomes: of each image, int8
-    [rules, k], as in `Ranking`. most: how often an image may be in a resample."""
-    flat, outcome = np.concatenate(scores), np.concatenate(outcomes, axis=1)
-    image = np.repeat(np.arange(len(scores)), [len(each) for each in scores])
-    order = np.argsort(-flat, kind="stable")
-    order = order[(outcome != 0).any(axis=0)[order]]
-    flat, outcome, image = flat[order], outcome[:, order], image[order]
-    equal = (image[1:] == image[:-1]) & (flat[1:] == flat[:-1])
-    block = np.cumsum(np.append(True, ~equal)[: len(image)]) - 1  # of equal scores in an image
-    varies = (outcome != -1).any(axis=0)
-    tied = (np.bincount(block) > 1)[block] & (np.bincount(block, varies) > 0)[block]
-    place, copy = _places(block, varies, tied, most)
-    wrong = np.flatnonzero(~varies & ~tied)
-    row = np.searchsorted(block[place], block[wrong])
-    wrong, row = wrong[row < len(place)], row[row < len(place)]
-    between = csr_array((np.ones(len(wrong), np.int32), (row, image[wrong])), shape=(len(place), len(scores)))
-    return Ranking(outcome[:, place], image[place], copy, between)
+def rank(images: Iterable[tuple[np.ndarray, np.ndarray]], most: int) -> Ranking:
+    """Rank the detections of all images. images: of each, the scores [k] in descending order, and int8 [rules, k] as in
+    `Ranking`. most: how often an image may be in a resample.
+
+    Sorts the places only: arrays of all detections would take gigabytes for 50,000 images.
+    """
+    scores, outcomes, copies, always_wrong = [], [], [], []
+    for of_image, outcome in images:
+        place, copy, wrong = _places(of_image, outcome, most)
+        scores.append(of_image[place])
+        outcomes.append(outcome[:, place])
+        copies.append(copy)
+        always_wrong.append(of_image[wrong])
+    image = np.repeat(np.arange(len(scores), dtype=np.int32), [len(each) for each in scores])
+    ranked = -np.concatenate(scores) + 1j * image  # complex numbers sort by both parts
+    order = np.argsort(ranked, kind="stable")
+    between = _between(ranked[order], always_wrong)
+    return Ranking(np.concatenate(outcomes, axis=1)[:, order], image[order], np.concatenate(copies)[order], between)
 
 
-def _places(block: np.ndarray, varies: np.ndarray, tied: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """The detection at each place, and its copy. block, varies, tied: of each detection, in descending order of score;
-    tied ones get a place for each copy of their image."""
+def _places(scores: np.ndarray, outcome: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of an image, the detection at each place, its copy, and the detections between places.
+
+    Of equal scores, each has a place for each copy of the image, unless all are always wrong.
+    """
+    counted = np.flatnonzero((outcome != 0).any(axis=0))
+    varies = (outcome[:, counted] != -1).any(axis=0)
+    block = np.cumsum(np.diff(scores[counted], prepend=np.inf) != 0) - 1  # of equal scores
+    tied = ((np.bincount(block) > 1) & (np.bincount(block, varies) > 0))[block]
     kept = np.flatnonzero(varies | tied)
     times = np.where(tied[kept], most, 1)
     place = np.repeat(kept, times)
-    copy = np.arange(1, len(place) + 1) - np.repeat(np.cumsum(times) - times, times)
+    copy = np.arange(1, len(place) + 1, dtype=np.int32) - np.repeat(np.cumsum(times) - times, times)
     copy[~tied[place]] = 0
     order = np.lexsort((place, copy, block[place]))
-    return place[order], copy[order]
+    return counted[place[order]], copy[order], counted[~varies & ~tied]
+
+
+def _between(places: np.ndarray, always_wrong: list[np.ndarray]) -> csc_array:
+    """`Ranking.always_wrong`. places: negative score and image of each, ascending. always_wrong: scores by image; they
+    are replaced, as both would take a gigabyte for 50,000 images."""
+    images = len(always_wrong)
+    for image, scores in enumerate(always_wrong):
+        row = np.searchsorted(places, -scores + 1j * np.float64(image))
+        always_wrong[image] = row[row < len(places)].astype(np.int32)
+    begins = np.cumsum([0, *map(len, always_wrong)])
+    row = np.concatenate(always_wrong)
+    always_wrong.clear()
+    return csc_array((np.ones(len(row), np.int32), row, begins), shape=(len(places), images))

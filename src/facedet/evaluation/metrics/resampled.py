@@ -4,7 +4,7 @@ A resample's figures are exactly those of its images, each repeated as often as 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,9 +31,9 @@ class Resampled:
     values: Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
-def in_resamples(figures: Sequence[Resampled], chunks: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
-    """All figures by name, float64 [resamples]. chunks: counts of resamples, as of `count_chunks`."""
-    parts = [{k: v for each in figures for k, v in each.values(counts).items()} for counts in chunks]
+def in_resamples(figures: Resampled, chunks: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+    """Each figure by name, float64 [resamples]. chunks: counts of resamples, as of `count_chunks`."""
+    parts = [figures.values(counts) for counts in chunks]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -43,8 +43,7 @@ def coco_figures(matches: Sequence[CocoMatch], most: int) -> Resampled:
     most: how often an image may be in a resample.
     """
     faces = np.stack([match.faces for match in matches], axis=1)
-    scores = [match.scores for match in matches]
-    ranked = [rank(scores, [match.outcome[area] for match in matches], most) for area in range(len(faces))]
+    ranked = [rank(((each.scores, each.outcome[area]) for each in matches), most) for area in range(len(faces))]
 
     def values(counts: np.ndarray) -> dict[str, np.ndarray]:
         precision = [_in_steps(_at_recalls, *each, counts) for each in zip(ranked, faces, strict=True)]
@@ -58,12 +57,15 @@ def curve_figures(
 ) -> Resampled:
     """The areas of several curves of the same detections. images: of each image, its detections and the number of its
     faces for each curve. most: how often an image may be in a resample."""
-    scores, outcomes, counts_of = [], [], []
-    for matched, of_curves in images:
-        scores.append(matched[0].scores)
-        outcomes.append(np.stack([each.right.astype(np.int8) - each.wrong for each in matched]))
-        counts_of.append(of_curves)
-    ranked, faces = rank(scores, outcomes, most), np.array(counts_of, int).T
+    counts_of: list[Sequence[int]] = []
+
+    def outcomes() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for matched, of_curves in images:
+            counts_of.append(of_curves)
+            yield matched[0].scores, np.stack([each.right.astype(np.int8) - each.wrong for each in matched])
+
+    ranked = rank(outcomes(), most)
+    faces = np.array(counts_of, int).T
 
     def values(counts: np.ndarray) -> dict[str, np.ndarray]:
         areas = _in_steps(_areas, ranked, faces, counts)

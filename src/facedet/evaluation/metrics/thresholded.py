@@ -34,9 +34,7 @@ def equal_alarms_figure(
 
     allowed: what the other shows above the threshold; of each resample again. most: how often an image may be in one.
     """
-    ranked = rank(
-        [each.scores for each in images], [(each.right.astype(np.int8) - each.wrong)[None] for each in images], most
-    )
+    ranked = rank(((each.scores, (each.right.astype(np.int8) - each.wrong)[None]) for each in images), most)
     _, limit = shown_above(allowed, threshold)
 
     def values(counts: np.ndarray) -> dict[str, np.ndarray]:
