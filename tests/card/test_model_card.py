@@ -18,6 +18,7 @@ from facedet.weights.graph_facts import SECTION
 from facedet.weights.training_record import TRAINING, Ancestor, TrainingRecord, UsedData
 
 ODD = "faces|<script>`*_\n# x"  # a name that is code in Markdown and in HTML
+AS_MARKDOWN = r"faces\|\<script\>\`\*\_\\n\# x"
 CHECKPOINT = "c" * 64
 RECORD = TrainingRecord(
     version="0.1.0",
@@ -29,7 +30,7 @@ RECORD = TrainingRecord(
     images_per_step=4,
     seed=0,
     ap=0.625,
-    train=UsedData(ODD, 15, 17, "d" * 64),
+    train=UsedData(ODD, 15, 17, "d" * 64, "CC0 | <b> (data.yaml)"),
     val=UsedData("faces (val.txt)", 21, 23, "e" * 64),
     lineage=[Ancestor("all weights of best.pth", "a" * 64), Ancestor("torchvision:resnet18 in the backbone")],
 )
@@ -57,7 +58,7 @@ def report(ir: Path, tmp_path: Path) -> Callable[..., Path]:
 
     def write(content: dict[str, Any], digests: dict[str, str] | None = None) -> Path:
         own = {path.name: sha256(path) for path in (ir, ir.with_suffix(".bin"))}
-        data = {"path": f"/data/{ODD}", "list": "val.txt", "role": "dataset"}
+        data = {"path": f"/data/{ODD}", "list": "val.txt", "role": "dataset", "licence": "CC BY 4.0 (a.json)"}
         about = {
             "models": [{"path": str(ir), "sha256": digests or own}],
             "datasets": [{**data, "fingerprint": {"images": 21, "faces": 1234, "digest": "f" * 64}}],
@@ -113,6 +114,9 @@ def test_a_card_quotes_its_reports(ir: Path, report: Callable[..., Path], tmp_pa
         "| 0.41 | 99.1 % (97.8 to 99.7) | 93.2 % | 0.02 | best F1, chosen on these images: optimistic |",
         "| m.xml | best.pth | differs | scores differ |",
         "Refused: AP falls by 0.02.",
+        f"| training | {AS_MARKDOWN} | 15 | 17 | {'d' * 64} | CC0 \\| \\<b\\> (data.yaml) |",
+        f"Measured on {AS_MARKDOWN}, list val.txt: 21 images, 1,234 faces, fingerprint {'f' * 64}; "
+        "licence: CC BY 4.0 (a.json).",
         "| int8 | 1.2 | 30.0 | AP 59.0 % |",
         "| all weights of best.pth | " + "a" * 64 + " | not stated by the file |",
         "| torchvision:resnet18 in the backbone |  | ImageNet; its licence is not stated by the file |",

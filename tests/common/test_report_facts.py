@@ -43,10 +43,12 @@ def test_an_ir_has_two_digests(tmp_path: Path) -> None:
 def test_a_page_shortens_digests_and_leaves_out_what_is_not_known() -> None:
     model = ReportedModel("my/m.xml", {"m.xml": "ab" * 32}, {"checkpoint_sha256": "cd" * 32}, 0.0, "CPU", "f32")
     found = {"images": 1234, "faces": 5, "digest": "ef" * 32}
-    about = report_facts([model], [ReportedDataset("faces", "val.txt", "validation", found), ReportedDataset("raw")])
+    about = report_facts(
+        [model], [ReportedDataset("faces", "val.txt", "validation", found, "CC0 (LICENSE)"), ReportedDataset("raw")]
+    )
     lines = rows(about)
     assert lines[:2] == [
-        ("validation", "faces; list val.txt; 1,234 images; 5 faces; fingerprint efefefefefef…"),
+        ("validation", "faces; list val.txt; 1,234 images; 5 faces; fingerprint efefefefefef…; licence CC0 (LICENSE)"),
         ("dataset", "raw"),
     ]
     assert ("SHA-256 of m.xml", "abababababab…") in lines

@@ -23,7 +23,7 @@ def test_checkpoints_contain_what_is_documented(trained: Path) -> None:
     assert last.keys() == {"state_dict", "meta", "optimizer", "param_schedulers", "digest"} | averaged
     meta = {"facedet", "epoch", "iter", "max_epochs", "effective_batch", "accumulate", "validated", "history", "cfg"}
     meta |= {"seed", "time", "mmengine_version", "dataset_meta", "data", "settings"}
-    meta |= {"version", "recipe", "lineage", "data_names"}
+    meta |= {"version", "recipe", "lineage", "data_names", "data_licences"}
     assert best["meta"].keys() == meta | {"AP", "operating_point"}
     assert last["meta"].keys() == meta
     assert last["meta"]["history"].keys() == {"losses", "scalars", "metrics", "unreadable"}

@@ -17,6 +17,7 @@ META: dict[str, Any] = {
     "AP": 0.5,
     "data": [{"images": 24, "faces": 51, "digest": "a" * 64}, {"images": 8, "faces": 14, "digest": "b" * 64}],
     "data_names": ["faces (train.txt)", "faces (val.txt)"],
+    "data_licences": ["CC BY 4.0 (data.yaml)", ""],
     "version": "0.1.0",
     "recipe": "continue",
     "lineage": [{"weights": "all weights of best.pth", "sha256": "c" * 64}, {"weights": "random weights"}],
@@ -26,14 +27,14 @@ META: dict[str, Any] = {
 def test_a_checkpoint_says_what_it_holds() -> None:
     record = record_of(META, "tiny")
     assert record is not None
-    assert record.train == UsedData("faces (train.txt)", 24, 51, "a" * 64)
+    assert record.train == UsedData("faces (train.txt)", 24, 51, "a" * 64, "CC BY 4.0 (data.yaml)")
     assert record.facts() == {
         "version": "0.1.0",
         "written": "2026-11-29 18:14:01",
         "recipe": "continue",
         "epoch": "3 of 10",
         "AP": "0.500 on the validation images",
-        "trained on": "faces (train.txt), 24 images, 51 faces, fingerprint aaaaaaaaaaaa",
+        "trained on": "faces (train.txt), 24 images, 51 faces, fingerprint aaaaaaaaaaaa, licence CC BY 4.0 (data.yaml)",
         "validated on": "faces (val.txt), 8 images, 14 faces, fingerprint bbbbbbbbbbbb",
         "started from": f"all weights of best.pth (sha256 {'c' * 64})",
         "before that, 1": "random weights",

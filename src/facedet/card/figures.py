@@ -87,7 +87,7 @@ def variant_rows(quantization: Mapping[str, Any]) -> Sequence[Row]:
 
 
 def dataset_rows(report: Mapping[str, Any]) -> Sequence[Row]:
-    """Role, name, list, images, faces and fingerprint of each dataset that a report states."""
+    """Role, name, list, images, faces, fingerprint and licence of each dataset that a report states."""
     return [
         (
             str(each.get("role")),
@@ -96,6 +96,7 @@ def dataset_rows(report: Mapping[str, Any]) -> Sequence[Row]:
             count(_dict(each.get("fingerprint")).get("images")),
             count(_dict(each.get("fingerprint")).get("faces")),
             str(_dict(each.get("fingerprint")).get("digest") or ""),
+            str(each.get("licence") or ""),
         )
         for each in _dicts(_at(report, "about", "datasets"))
     ]

@@ -116,12 +116,19 @@ def _data_rows(info: Info, reports: Reports) -> Sequence[figures.Row]:
     record = info.training
     used = {"training": record.train, "validation": record.val} if record else {}
     rows: list[figures.Row] = [
-        (role, each.name or NOT_STATED, figures.count(each.images), figures.count(each.faces), each.digest)
+        (
+            role,
+            each.name or NOT_STATED,
+            figures.count(each.images),
+            figures.count(each.faces),
+            each.digest,
+            each.licence,
+        )
         for role, each in used.items()
         if each
     ]
     rows = rows or [(row[0], row[1], *row[3:]) for row in figures.dataset_rows(reports.training)]
-    return [(*row, NOT_STATED) for row in rows]
+    return [(*row[:-1], row[-1] or NOT_STATED) for row in rows]
 
 
 def _commands(reports: Reports) -> list[str]:

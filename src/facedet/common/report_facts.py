@@ -46,12 +46,14 @@ class ReportedModel:
 @dataclass(frozen=True)
 class ReportedDataset:
     """A dataset. path, list: as given; list is empty if all images were used. fingerprint: of `data.fingerprint`, of
-    the images that were used; empty if the report is about files that are not all usable."""
+    the images that were used; empty if the report is about files that are not all usable. licence: that its files
+    state, empty if none."""
 
     path: str
     list: str = ""
     role: str = "dataset"
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
+    licence: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,8 @@ def rows(facts: ReportFacts) -> list[tuple[str, str]]:
     for data in facts.datasets:
         counts = [f"{data.fingerprint[name]:,} {name}" for name in ("images", "faces") if name in data.fingerprint]
         digest = [f"fingerprint {_short(data.fingerprint['digest'])}"] if data.fingerprint else []
-        lines.append(
-            (data.role, "; ".join([data.path, *([f"list {data.list}"] if data.list else []), *counts, *digest]))
-        )
+        stated = [data.list and f"list {data.list}", *counts, *digest, data.licence and f"licence {data.licence}"]
+        lines.append((data.role, "; ".join([data.path, *filter(None, stated)])))
     for model in facts.models:
         lines.append(("model", model.path))
         lines += [(f"SHA-256 of {name}", _short(digest)) for name, digest in model.sha256.items()]

@@ -9,12 +9,13 @@ from facedet.common.report_facts import ReportedDataset
 from facedet.data.dataset import DatasetSource
 from facedet.data.fingerprint import fingerprint
 from facedet.data.image import image_size
+from facedet.data.licence import licence_of
 from facedet.data.structures import Photo
 
 
 def reported_dataset(source: DatasetSource, photos: Sequence[Photo], role: str = "dataset") -> ReportedDataset:
     """The facts of a dataset. photos: the images that were used."""
-    return ReportedDataset(str(source.path), str(source.names or ""), role, fingerprint(photos))
+    return ReportedDataset(str(source.path), str(source.names or ""), role, fingerprint(photos), licence_of(source))
 
 
 def reported_images(folder: Path, paths: Sequence[Path], role: str = "images") -> ReportedDataset:

@@ -11,19 +11,18 @@ import mmengine
 import torch
 from torch import Tensor
 
-from facedet.data.dataset import DatasetSource
 from facedet.data.fingerprint import fingerprint
 from facedet.detector.config import network_to_json
 from facedet.train.configure import effective_batch
 from facedet.train.machine.distributed import is_first, wait
-from facedet.train.options import Dataset, TrainingOptions
 from facedet.train.record.metric import FaceAP
+from facedet.train.record.used_data import data_licences, data_names
 from facedet.train.run import Run
 from facedet.train.stored_state import content_digest, deciding_settings, plain_values
 from facedet.weights.checkpoint import META_KEY
 from facedet.weights.operating_point import OPERATING_POINT, OperatingPoint
 from facedet.weights.torch_file import write_torch_file
-from facedet.weights.training_record import DATA_NAMES, LINEAGE, RECIPE, VERSION
+from facedet.weights.training_record import DATA_LICENCES, DATA_NAMES, LINEAGE, RECIPE, VERSION
 
 _SHARE = 1 / 20  # of the time that saving after epochs may take
 
@@ -40,10 +39,11 @@ class Checkpoints:
       `max_epochs` (of the schedule), `effective_batch` (images per step of the optimizer), `accumulate` (iterations in
       such a step), `validated` (the last validated epoch), `history` (`losses`, `scalars`, `metrics`, `unreadable`),
       `cfg` (the whole config as text), `seed`, `time`, `mmengine_version`, `dataset_meta`, `data` (fingerprints
-      of the training and the validation dataset), `data_names` (theirs, without folders), `settings` (those of the
-      config that decide the result), `version` (of this project), `recipe` (empty for that of the config), `lineage`
-      (what the run was started from, and before that); only in best.pth `AP` and `operating_point` (the threshold with
-      the best F1 in that validation; none without a detected face)
+      of the training and the validation dataset), `data_names` (theirs, without folders), `data_licences` (that
+      their files state), `settings` (those of the config that decide the result), `version` (of this project),
+      `recipe` (empty for that of the config), `lineage` (what the run was started from, and before that); only in
+      best.pth `AP` and `operating_point` (the threshold with the best F1 in that validation; none without a detected
+      face)
     - `optimizer`, `param_schedulers`: not in best.pth
     - `digest`: of all the rest, see `stored_state.content_digest`; not in best.pth
     - `trained`: the weights of the last step, if `state_dict` is an average; not in best.pth
@@ -57,6 +57,10 @@ class Checkpoints:
     def _data(self) -> list[dict[str, Any]]:
         """The fingerprints of the datasets; only the process that writes needs them."""
         return [fingerprint(dataset.faces.photos) for dataset in self.run.datasets]
+
+    @cached_property
+    def _licences(self) -> list[str]:
+        return data_licences(self.run.options)
 
     def are_due(self) -> bool:
         """Whether last.pth was written `save_every` minutes ago or earlier."""
@@ -123,23 +127,13 @@ class Checkpoints:
             "dataset_meta": dict(run.datasets[0].metainfo),
             "data": self._data,
             DATA_NAMES: data_names(run.options),
+            DATA_LICENCES: self._licences,
             "settings": deciding_settings(run.cfg),
             VERSION: version("face-detection-0206"),
             RECIPE: run.options.recipe or "",
             LINEAGE: [asdict(each) for each in run.lineage],
         }
         return {"state_dict": on_cpu(network.state_dict()), "meta": meta}
-
-
-def data_names(options: TrainingOptions) -> list[str]:
-    """What the training and the validation dataset are called, without the folders they are in."""
-    val = [options.val] if isinstance(options.val, Dataset) else []
-    return [", ".join(_name(DatasetSource.of(each, "")) for each in sets) for sets in (options.train_sets, val)]
-
-
-def _name(source: DatasetSource) -> str:
-    name = source.path.absolute().name
-    return f"{name} ({source.names.name})" if source.names else name
 
 
 def on_cpu(node: Any) -> Any:

@@ -9,7 +9,8 @@ from facedet.common.errors import one_line
 from facedet.weights.origin import ORIGIN
 
 TRAINING = "training_record"  # the key in the facts of an export
-LINEAGE, VERSION, RECIPE, DATA_NAMES = "lineage", "version", "recipe", "data_names"  # keys in a checkpoint's `meta`
+LINEAGE, VERSION, RECIPE = "lineage", "version", "recipe"  # keys in a checkpoint's `meta`
+DATA_NAMES, DATA_LICENCES = "data_names", "data_licences"
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,19 @@ class Ancestor:
 
 @dataclass(frozen=True)
 class UsedData:
-    """A dataset of a run. name: without folders, as a model is given away. Others: of `data.fingerprint`."""
+    """A dataset of a run. name: without folders, as a model is given away. licence: that its files state, empty if
+    none. Others: of `data.fingerprint`."""
 
     name: str
     images: int | None
     faces: int | None
     digest: str
+    licence: str = ""
 
     def __str__(self) -> str:
         counts = f"{self.images:,} images, {self.faces:,} faces" if None not in (self.images, self.faces) else ""
-        parts = (self.name, counts, f"fingerprint {self.digest[:12]}" if self.digest else "")
+        digest, licence = (f"fingerprint {self.digest[:12]}", f"licence {self.licence}")
+        parts = (self.name, counts, digest if self.digest else "", licence if self.licence else "")
         return ", ".join(part for part in parts if part)
 
 
@@ -106,12 +110,10 @@ def record_of(meta: Mapping[str, Any], config: str = "") -> TrainingRecord | Non
     """The record of a checkpoint; None if it says nothing. meta: its `meta`. config: name of its config."""
     if _count(meta.get("epoch")) is None and ORIGIN not in meta:
         return None
-    data, names = meta.get("data"), meta.get(DATA_NAMES)
-    prints = data if isinstance(data, list) and len(data) == 2 else [None, None]
-    named = names if isinstance(names, list) and len(names) == 2 else [None, None]
+    parts = zip(*(_pair(meta.get(key)) for key in ("data", DATA_NAMES, DATA_LICENCES)), strict=True)
     train, val = (
-        _used({**each, "name": name}) if isinstance(each, dict) else None
-        for each, name in zip(prints, named, strict=True)
+        _used({**each, "name": name, "licence": licence}) if isinstance(each, dict) else None
+        for each, name, licence in parts
     )
     return TrainingRecord(
         version=_text(meta.get(VERSION)),
@@ -182,7 +184,13 @@ def _used(values: Any) -> UsedData | None:
     if not isinstance(values, dict):
         return None
     images, faces = (_count(values.get(name)) for name in ("images", "faces"))
-    return UsedData(_text(values.get("name")), images, faces, _text(values.get("digest")))
+    name, digest, licence = (_text(values.get(key)) for key in ("name", "digest", "licence"))
+    return UsedData(name, images, faces, digest, licence)
+
+
+def _pair(values: Any) -> list[Any]:
+    """Of the training and the validation dataset."""
+    return values if isinstance(values, list) and len(values) == 2 else [None, None]
 
 
 def _text(value: Any) -> str:

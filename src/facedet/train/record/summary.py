@@ -18,6 +18,7 @@ from facedet.train.history import History
 from facedet.train.machine.distributed import from_first, is_first
 from facedet.train.machine.memory import peak_memory_mb
 from facedet.train.record.recorder import Recorder
+from facedet.train.record.used_data import data_licences
 from facedet.train.run import Run
 from facedet.weights.operating_point import OperatingPoint, point_of_checkpoint
 from facedet.weights.torch_file import read_torch_file
@@ -114,8 +115,8 @@ def _stored_point(best: Path) -> OperatingPoint | None:
 def _about(run: Run, best: Path) -> ReportFacts:
     loaders, roles = (run.cfg.train_dataloader, run.cfg.val_dataloader), ("training", "validation")
     sets = [
-        _reported(role, loader.dataset, dataset.faces.photos)
-        for role, loader, dataset in zip(roles, loaders, run.datasets, strict=True)
+        _reported(role, loader.dataset, dataset.faces.photos, licence)
+        for role, loader, dataset, licence in zip(roles, loaders, run.datasets, data_licences(run.options), strict=True)
     ]
     model = ReportedModel(
         str(best),
@@ -127,11 +128,11 @@ def _about(run: Run, best: Path) -> ReportFacts:
     return report_facts([model], sets)
 
 
-def _reported(role: str, settings: Config, photos: Sequence[Photo]) -> ReportedDataset:
+def _reported(role: str, settings: Config, photos: Sequence[Photo], licence: str) -> ReportedDataset:
     """The facts of a dataset, which may have several parts."""
     parts = [settings, *settings.get("more", [])]
     paths, lists = ([str(part[key]) for part in parts if key in part] for key in ("path", "names"))
-    return ReportedDataset(", ".join(paths), ", ".join(lists), role, fingerprint(photos))
+    return ReportedDataset(", ".join(paths), ", ".join(lists), role, fingerprint(photos), licence)
 
 
 def _draw_curve(history: History, path: Path) -> None:
