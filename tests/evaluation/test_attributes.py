@@ -29,6 +29,17 @@ def groups(division: Division) -> list[str]:
     return [division.groups[k] for k in division.of_faces]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("head", ["sep=;\r\n", '"sep=;"\n', ""])
+def test_a_file_as_spreadsheets_write_it(tmp_path: Path, encoding: str, head: str) -> None:
+    file = tmp_path / "f.csv"
+    file.write_bytes(f"{head}file;Größe, Alter;x\r\none/a.png;groß, jung;1\r\n".encode(encoding))
+    read = read_attributes(file)
+    assert read.columns == ("Größe, Alter", "x")
+    assert [(row.name, row.values) for row in read.rows] == [("one/a.png", {"Größe, Alter": "groß, jung", "x": "1"})]
+    assert read.rows[0].line == (3 if head else 2)
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_rows_about_images_divide_images(tmp_path: Path, separator: str) -> None:
     lines = ["\ufefffile,light,camera", "one/a.png, dim ,cam 1", '"b",bright,', ""]
@@ -70,7 +81,7 @@ def test_other_images_of_a_dataset_are_named_once(tmp_path: Path) -> None:
         ("image,x,y,width,height,s\nb.png,0,0,20,20,1\n", ":2: b.png has no face with this box"),
         ("image,x,y,width,height,s\nb.png,nan,0,20,20,1\n", ":2: its box is nan, 0, 20, 20; give four numbers"),
         ("image,x,y,width,height,s\nb.png,0,0,50,50,1\nb.png,1,1,50,50,1\n", ":3: this face of b.png is in line 2"),
-        ('image,light\n"b.png,1\n', "cannot be read as CSV"),
+        ('image,light\n"b.png,1\n', "not a CSV file"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, text: str, message: str) -> None:
@@ -81,9 +92,9 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, text: str, message: s
 
 def test_files_that_are_no_text_and_numbers_as_groups_are_refused(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_bytes(b"image,light\n\xff,1\n")
-    with pytest.raises(UserError, match="it is not UTF-8"):
+    with pytest.raises(UserError, match="it is not UTF-8; save it as UTF-8"):
         read_attributes(tmp_path / "f.csv")
-    with pytest.raises(UserError, match="cannot be read as CSV"):
+    with pytest.raises(UserError, match=r"none\.csv: no such file"):
         read_attributes(tmp_path / "none.csv")
     many = [photo(f"{k}.png", TWO) for k in range(60)]
     (tmp_path / "f.csv").write_text("image,id\n" + "".join(f"{k}.png,{k}\n" for k in range(60)))

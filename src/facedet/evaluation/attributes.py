@@ -6,6 +6,7 @@ is about one face, and a row without them about all faces of the image. Each fur
 
 import csv
 import io
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +16,15 @@ import numpy as np
 
 from facedet.common.boxes import overlaps
 from facedet.common.errors import UserError, first_line
-from facedet.data.formats.parsing import xywh_to_corners
+from facedet.data.formats.parsing import read_text, xywh_to_corners
 from facedet.data.names import nearest, parts_of
-from facedet.data.storage import opened
 from facedet.data.structures import Photo
 from facedet.evaluation.divisions import MOST_GROUPS, NOT_GIVEN, Division, divide, image_of_faces, named
 from facedet.evaluation.metrics.faces import IOU
 
 PREFIX = "attribute "  # of the names of divisions, which could be those of others
 _BOX = ["x", "y", "width", "height"]
+_SEPARATOR = re.compile(r""""?sep=([,;\t|])["\s]*?[\r\n]""")  # as Excel writes it
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,17 @@ class Attributes:
 
 
 def read_attributes(path: Path) -> Attributes:
-    """Read an attribute file, with commas, semicolons or tabs. Raises UserError."""
+    """Read an attribute file: UTF-8 or UTF-16, with commas, semicolons or tabs, or what a first line such as `sep=;`
+    says. Raises UserError."""
+    text = read_text(path, "a CSV file")
+    stated = _SEPARATOR.match(text)
+    delimiter = stated[1] if stated else max(",;\t", key=text.partition("\n")[0].count)
     try:
-        with opened(path) as file:
-            text = file.read().decode("utf-8-sig")
-        delimiter = max(",;\t", key=text.partition("\n")[0].count)
         numbered = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
         lines = [(numbered.line_num, [cell.strip() for cell in cells]) for cells in numbered if any(cells)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else first_line(error)
-        raise UserError(f"{path}: cannot be read as CSV ({reason})") from error
+    except csv.Error as error:
+        raise UserError(f"{path}: not a CSV file ({first_line(error)})") from error
+    lines = lines[1:] if stated else lines
     header = lines[0][1] if lines else []
     has_boxes = [name.lower() for name in header[1:5]] == _BOX
     columns = header[5 if has_boxes else 1 :]

@@ -218,6 +218,8 @@ def read_text(path: Path, format: str) -> str:
         return content.decode(encoding_of(content))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file or folder") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not {format} (it is not UTF-8; save it as UTF-8)") from error
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not {format} ({first_line(error)})") from error
     except MemoryError as error:
