@@ -13,7 +13,7 @@ from helpers.attack import Counts
 from facedet.common.errors import UserError
 from facedet.train import finetune
 from facedet.train.run import Run
-from facedet.train.stored_state import content_digest
+from facedet.train.stored_state import content_digest, damage
 from facedet.weights.torch_file import read_torch_file, write_torch_file
 
 _SAMPLES = 100  # of the whole attack, for each kind
@@ -194,6 +194,16 @@ def test_foreign_resume(
         shutil.copy(source, folder / "last.pth")
         resume(folder, name)
     assert counts.refused == len(_OTHER_CONFIGS) + 5
+
+
+@pytest.mark.parametrize("name", ["images", "faces", "digest", "more"])
+@pytest.mark.parametrize("value", [None, 2.5, True, [1], {}, torch.zeros(3), torch.zeros(())])
+def test_a_fingerprint_with_other_values_is_damaged(stopped: Path, name: str, value: Any) -> None:
+    content = read_torch_file(stopped / "last.pth")
+    assert damage(content) == ""
+    content["meta"]["data"][1][name] = value
+    content["digest"] = content_digest(content)
+    assert damage(content) == "is damaged: meta.data is not that of two datasets"
 
 
 def test_previous_is_used(

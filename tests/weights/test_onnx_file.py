@@ -55,6 +55,12 @@ def of_a_new_type() -> ModelProto:
     return content
 
 
+def of_version(number: int) -> ModelProto:
+    content = model(relu())
+    content.opset_import[0].version = number
+    return content
+
+
 def with_its_own_operation() -> ModelProto:
     content = model(relu())
     content.functions.append(helper.make_function("d", "f", ["a"], ["b"], [], []))
@@ -75,6 +81,8 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "nan": (lambda: model(relu(), {"w": np.array([1, np.nan], np.float32)}), "tensor 'w' has values that are not fin"),
     "infinite": (lambda: in_a_constant(np.inf), "tensor 'half' has values that are not finite"),
     "type": (of_a_new_type, "damaged: its tensor 'w' has a type that ONNX does not have"),
+    "new": (lambda: of_version(2**31), "has version 2147483648 of the operators; give one with version 1 to "),
+    "old": (lambda: of_version(0), "has version 0 of the operators; give one with version 1 to "),
     "functions": (with_its_own_operation, "defines operations of its own"),
     "sparse": (sparse, "stores sparse tensors"),
     "many": (lambda: model(relu(20_001)), "has more than 20000 operations"),

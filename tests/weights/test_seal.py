@@ -42,6 +42,16 @@ def test_a_flipped_bit_is_noticed(kind: str, copies: dict[str, Path]) -> None:
         flip(copies[kind], where)
 
 
+@pytest.mark.parametrize("kind", ["onnx", "ir"])
+def test_damage_that_also_hits_the_seal_is_noticed(kind: str, copies: dict[str, Path]) -> None:
+    content = copies[kind].read_bytes()
+    digests = content.rindex(b" ", 0, content.rindex(b" ", 0, -5)) + 1  # the text before is read where it is whole
+    for where in range(digests, len(content) - 1, 5):
+        copies[kind].write_bytes(content[:where] + b"~" + content[where + 1 :])
+        with pytest.raises(UserError, match=r"damaged since it was written|is damaged, or was not written with it"):
+            check_seal(copies[kind])
+
+
 def test_weights_of_another_model_are_noticed(copies: dict[str, Path]) -> None:
     weights = copies["ir"].with_suffix(".bin")
     flip(weights, weights.stat().st_size // 2)

@@ -21,6 +21,12 @@ def fingerprint(photos: Sequence[Photo]) -> dict[str, Any]:
     return {"images": len(photos), "faces": faces, "digest": digest.hexdigest()}
 
 
+def is_fingerprint(value: Any) -> bool:
+    """Whether a value from a file is what `fingerprint` returns."""
+    types = {name: type(each) for name, each in value.items()} if isinstance(value, dict) else {}
+    return types == {"images": int, "faces": int, "digest": str}
+
+
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
     """How data has changed, for a message; empty if it has not."""
     if before == now:

@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
+from facedet.data.fingerprint import is_fingerprint
 from facedet.train.optimizer import state_after_a_step
 from facedet.train.run import State
 from facedet.weights.checkpoint import META_KEY
@@ -83,7 +84,7 @@ def _problems_of_meta(meta: Any) -> Iterator[str]:
         yield "its epochs contradict each other"
     if not all(isinstance(value, str) for value in meta["settings"].values()):
         yield "meta.settings are not texts"
-    if len(meta["data"]) != 2 or not all(isinstance(each, dict) for each in meta["data"]):
+    if len(meta["data"]) != 2 or not all(map(is_fingerprint, meta["data"])):
         yield "meta.data is not that of two datasets"
     if not _is_history(meta["history"], meta["iter"]):
         yield "meta.history is not that of its iterations"

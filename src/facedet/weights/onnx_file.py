@@ -44,6 +44,10 @@ def _problems(model: onnx.ModelProto) -> Iterator[str]:
         yield "defines operations of its own; export it without local functions"
     if not all(isinstance(text, str) for each in model.metadata_props for text in (each.key, each.value)):
         yield "damaged: a text in its metadata is not UTF-8"
+    newest = onnx.defs.onnx_opset_version()
+    for each in model.opset_import:
+        if not 1 <= each.version <= newest:  # OpenVINO counts down from 2**31
+            yield f"has version {each.version} of the operators; give one with version 1 to {newest}"
     nodes = 0
     for graph in _graphs(model.graph):
         nodes += len(graph.node)

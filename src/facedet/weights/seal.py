@@ -13,7 +13,8 @@ from facedet.common.errors import UserError
 from facedet.common.files import sha256
 
 _TEXT = rb"facedet (\d+) ([0-9a-f]{64}) ([0-9a-f]{64})"  # length of what is before the seal, its digest, the .bin's
-_IR, _ONNX = re.compile(rb"<!-- %s -->\n\Z" % _TEXT), re.compile(rb"\x32.\x01%s\x32\x00\Z" % _TEXT, re.DOTALL)
+_IR, _ONNX = re.compile(rb"<!-- %s -->" % _TEXT), re.compile(rb"\x32.\x01%s\x32\x00\Z" % _TEXT, re.DOTALL)
+_PART = re.compile(rb"facedet \d|[0-9a-f]{16} [0-9a-f]{16}")  # of a seal that was damaged too
 _NO_WEIGHTS = "0" * 64
 _END = 400  # bytes at the end of a file that hold the seal
 
@@ -32,14 +33,17 @@ def seal(model: Path, weights: Path | None = None) -> None:
 def check_seal(path: Path) -> None:
     """Raise UserError if an IR or ONNX file was damaged since it was written, or the .bin belongs to another IR."""
     content, is_ir = path.read_bytes(), path.suffix == ".xml"
-    found = (_IR if is_ir else _ONNX).search(content[-_END:])
+    end = content[-_END:]
+    found, damaged = (_IR if is_ir else _ONNX).search(end), f"{path}: damaged since it was written"
     if found is None:
+        if _PART.search(end):
+            raise UserError(f"{damaged}; copy it again, or export again")
         return
     length, digest, weights = (group.decode() for group in found.groups())
-    own = content[: len(content) - len(found[0])]
+    own = content[: len(content) - len(end) + found.start()]
     edited = is_ir and len(own) != int(length)  # in a text editor
     if not edited and hashlib.sha256(own).hexdigest() != digest:
-        raise UserError(f"{path}: damaged since it was written; copy it again, or export again")
+        raise UserError(f"{damaged}; copy it again, or export again")
     if is_ir and sha256(path.with_suffix(".bin")) != weights:
         name = path.with_suffix(".bin").name
         raise UserError(f"{path}: {name} is damaged, or was not written with it; copy both again, or export again")
