@@ -16,7 +16,7 @@ from facedet.data.inspect.near import groups_of_near_duplicates
 from facedet.data.storage import is_file
 from facedet.evaluation.metrics.bootstrap import LEVEL, RESAMPLES, count_chunks, interval
 
-# With fewer, an interval promises more than it holds: bench/results/coverage.txt
+# With fewer, an interval promises more than it holds: bench/results/interval_coverage.txt
 MIN_IMAGES, MIN_FACES = 10, 20
 
 Prints = dict[Path, Fingerprint | None]  # of the images that were read
