@@ -1,7 +1,7 @@
 """Do 95 % intervals hold the truth 95 times out of 100? Many drawn validation sets, whose truth is known.
 
-    python bench/interval_coverage.py                # about 10 minutes, one process and one thread; bench/results/interval_coverage.txt
-    python bench/interval_coverage.py --sets 50      # a trial; writes nothing
+    python bench/interval_coverage.py               # about 10 minutes, one thread; bench/results/interval_coverage.txt
+    python bench/interval_coverage.py --sets 50     # a trial; writes nothing
 
 A population of 20,000 scenes is drawn, with a truth of its own; each set is drawn from it. In a scene all faces are
 hard or easy together, and so are the chances of false alarms; few scenes are crowds. Two models see the same scenes.
@@ -167,7 +167,8 @@ def main(sets: int, resamples: int) -> None:
     lines = [
         f"{sets:,} sets of drawn images with {faces:.1f} faces each; {resamples} resamples of each set.",
         f"True AP50 of two models: {100 * first:.1f} % and {100 * second:.1f} %. In per cent: sets whose 95 % interval",
-        "holds the truth, lies below it, lies above it; mean width of the intervals. From python bench/interval_coverage.py",
+        "holds the truth, lies below it, lies above it; mean width of the intervals.",
+        "From python bench/interval_coverage.py",
         "",
         f"{'':50}{'AP50 of a model':^30}{'difference of two models':^30}".rstrip(),
         f"{'':50}{columns}{columns}",

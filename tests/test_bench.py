@@ -10,7 +10,8 @@ BENCH = Path(__file__).parents[1] / "bench"
 IMPORTS = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import facedet.cli, facedet.evaluation.gated_quantization, facedet.export.export, facedet.train.register, facedet.parity.check
+import facedet.cli, facedet.evaluation.gated_quantization, facedet.export.export, facedet.parity.check
+import facedet.train.register
 print(*(name for name, each in sys.modules.items() if (getattr(each, "__file__", "") or "").startswith(sys.argv[1])))
 """
 

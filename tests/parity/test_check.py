@@ -18,12 +18,15 @@ from openvino import opset13 as ops
 
 from facedet.cli import main
 from facedet.common.errors import UserError
+from facedet.data.dataset import DatasetSource, read_dataset
 from facedet.detector.config import load_config
 from facedet.detector.selection import select_rows
+from facedet.evaluation.metrics.coco import average_precision
 from facedet.export.load import load_network
 from facedet.export.network import DeployedDetector
 from facedet.export.to_ir import write_ir
 from facedet.export.to_onnx import fix_size, write_onnx
+from facedet.inference.predict import predict
 from facedet.inference.session import open_session
 from facedet.parity.check import check_parity
 from facedet.parity.tolerances import ON_DEVICE, TOLERANCES
@@ -253,6 +256,42 @@ def test_one_model_on_a_device_is_compared_with_itself_in_float32_on_the_cpu(
     assert second["device"] == first["device"] == "CPU"
     for text in (done.output, (tmp_path / "parity.html").read_text()):
         assert f"{first['name']}" in text
+
+
+def test_accuracy_on_a_device_is_shown_beside_that_in_float32_on_the_cpu(
+    exported: dict[str, Path], two_images: Path, drawn: Path, tmp_path: Path
+) -> None:
+    ir, val = exported["fp32"], drawn / "val.json"
+    arguments = [ir, "--device", "CPU", "--images", two_images, "--report", tmp_path, "--annotations", val]
+    done = CliRunner().invoke(main, ["parity", *map(str, arguments)])
+    assert done.exit_code in (0, 1), done.output
+    (accuracy,) = json.loads((tmp_path / "parity.json").read_text())["accuracy"]
+    ap = accuracy["differences"][0]
+    photos = read_dataset(DatasetSource(val)).photos
+    found = [predict(open_session(ir, precision), [p.path for p in photos])[0] for precision in (None, "default")]
+    expected = [average_precision(photos, each)["AP"] for each in found]
+    assert [ap["first"], ap["second"]] == pytest.approx(expected, abs=1e-9)
+    assert (accuracy["model"], ap["name"]) == (str(ir), "AP")
+    for text in (done.output, (tmp_path / "parity.html").read_text()):
+        assert accuracy["verdict"] in text
+        assert f"{100 * expected[1]:.1f} %" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "--annotations: shows the accuracy on a device; give --device, and no --size"),
+        (["--device", "CPU", "--size", "64x64"], "--annotations: shows the accuracy on a device; give --device"),
+        (["--device", "CPU"], "not a dataset of any known format"),
+    ],
+)
+def test_annotations_are_checked_before_the_models_run(
+    options: list[str], said: str, exported: dict[str, Path], two_images: Path
+) -> None:
+    arguments = ["parity", str(exported["fp32"]), "--images", str(two_images), "--annotations", str(two_images)]
+    done = CliRunner().invoke(main, [*arguments, *options])
+    assert done.exit_code == 2
+    assert said in done.output
 
 
 @pytest.mark.parametrize("device", ["HETERO:CPU", "BATCH:CPU"])

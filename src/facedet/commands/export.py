@@ -1,16 +1,21 @@
 """The commands that export a checkpoint and check the result: export, parity."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from facedet.commands.options import config_option, device_option, echo_left_out, list_option, refuse_idle_config
 from facedet.commands.paths import FILE, OutputFolder, verb
+from facedet.common.errors import UserError
 from facedet.export.targets import FORMATS, chosen_formats, file_names
 from facedet.export.variants import Variant
 from facedet.progress_bars import bar
+
+if TYPE_CHECKING:
+    from facedet.parity.check import Accuracy, Parity
 
 
 def _names(options: dict[str, Any]) -> list[str]:
@@ -107,6 +112,9 @@ class ImageSize(click.ParamType):
     "--report", type=OutputFolder(["parity.json", "parity.html"]), help="Folder for parity.json and parity.html."
 )
 @device_option
+@click.option(
+    "--annotations", type=FILE, help="With --device: dataset to show the accuracy there and on the CPU beside it."
+)
 @config_option
 def parity(
     models: tuple[Path, ...],
@@ -115,6 +123,7 @@ def parity(
     size: tuple[int, int] | None,
     report: Path | None,
     device: str | None,
+    annotations: Path | None,
     config: str | None,
 ) -> None:
     """Check that MODELS give the same detections.
@@ -122,14 +131,39 @@ def parity(
     The reference is the first model, or the file of --reference. With --device, the models are computed there and
     compared with the reference on the CPU; one model is compared with itself. Exit code 0 if all agree, 1 if not.
     """
+    refuse_idle_config(config, *models, reference)
+    if annotations and (not device or size):
+        raise UserError("--annotations: shows the accuracy on a device; give --device, and no --size")
+    from facedet.data.formats.recognise import recognise
     from facedet.parity.check import check_parity
     from facedet.parity.parity_report import write_parity
     from facedet.text.parity import parity_table
 
-    refuse_idle_config(config, *models, reference)
+    if annotations:
+        recognise(annotations)
     result = check_parity(models, images, reference=reference, progress=bar, config=config, size=size, device=device)
+    if annotations and device:
+        result = replace(result, accuracy=_accuracy(result, annotations, config, device))
     click.echo(parity_table(result))
     echo_left_out(result.left_out)
     if report:
         click.echo(f"wrote {write_parity(result, report)}")
     sys.exit(0 if result.agree else 1)
+
+
+def _accuracy(parity: "Parity", annotations: Path, config: str | None, device: str) -> "list[Accuracy]":
+    """The figures of each model on the device, compared with those of the reference on the CPU."""
+    from facedet.data.dataset import DatasetSource
+    from facedet.evaluation.compare import compare_models
+    from facedet.parity.check import Accuracy
+
+    first, *others = map(Path, parity.names)
+    done = []
+    for model in others:
+        compared = compare_models(
+            (first, model), DatasetSource(annotations), None, bar, config, device, first_on_cpu=True
+        )
+        assert compared.paired
+        paired = compared.paired
+        done.append(Accuracy(str(model), paired.rows(), paired.verdict, paired.as_dict()))
+    return done

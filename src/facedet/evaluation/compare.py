@@ -99,23 +99,30 @@ def compare_models(
     device: str | None = None,
     resamples: int = RESAMPLES,
     attributes: str | Path | None = None,
+    *,
+    first_on_cpu: bool = False,
 ) -> Comparison:
     """Run both models on a dataset and compare which annotated faces they detect. Raises UserError.
 
     threshold: a face counts as detected if a detection with a higher score matches it; None for each model's own.
     config: of the checkpoints, as for `load_network`. device: of both, as for `open_session`. resamples: of the images,
-    for the intervals and slices; 0 for none. attributes: a CSV file, as for `read_attributes`.
+    for the intervals and slices; 0 for none. attributes: a CSV file, as for `read_attributes`. first_on_cpu: the first
+    model computes in float32 on the CPU, the second in the default precision of `device`, as for `check_parity`.
     """
     if threshold is not None and not 0 <= threshold <= 1:
         raise UserError(f"--threshold {threshold:g}: scores lie between 0 and 1")
     table = read_table(attributes, resamples)
-    for path in models:
-        check_model(path, config=config, device=device)
+    places = [(None, None), ("default", device)] if first_on_cpu else [(None, device)] * 2
+    for path, (precision, place) in zip(models, places, strict=True):
+        check_model(path, precision, config, place)
     source = DatasetSource.of(source, "val")
     dataset = read_dataset(source, progress)
     if table:
         divide_by_attributes(table, dataset.photos)  # to know what is wrong with it before the models run
-    sessions = [open_session(path, config=config, device=device) for path in models]
+    sessions = [
+        open_session(path, precision, config, device=place)
+        for path, (precision, place) in zip(models, places, strict=True)
+    ]
     paths = [photo.path for photo in dataset.photos]
     prints: Prints = {}
     pixels = FactsOfPhotos(dataset.photos)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,13 +27,28 @@ from facedet.weights.operating_point import DEFAULT_THRESHOLD
 
 
 @dataclass(frozen=True)
+class Accuracy:
+    """Figures of a model on annotated images, those of the reference beside them. They decide nothing.
+
+    rows: name, the reference's, the model's, difference and its interval, each as text. verdict: about AP. values: all
+    of it, for JSON.
+    """
+
+    model: str
+    rows: list[tuple[str, str, str, str, str]]
+    verdict: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Parity:
     """The result of a check.
 
     names: the models, the reference first. runtimes: what each computed on. pairs: the reference compared with each
     other model. size: height and width of the input. detections[model][image]: boxes in its pixels. interfaces: of the
     models, empty without --reference. about: what was compared, and how. shown_above: the score above which the report
-    shows boxes, of all models: that of the reference. It decides nothing.
+    shows boxes, of all models: that of the reference. It decides nothing. accuracy: of each other model, if it was
+    measured.
     """
 
     names: list[str]
@@ -45,6 +61,7 @@ class Parity:
     detections: list[list[Detections]] = field(repr=False)
     interfaces: list[Interface] = field(default_factory=list)
     shown_above: float = DEFAULT_THRESHOLD
+    accuracy: list[Accuracy] = field(default_factory=list)
 
     @property
     def agree(self) -> bool:
@@ -71,6 +88,7 @@ class Parity:
             "faint_off_share": LOW_SCORE_UNMATCHED_SHARE,
             "interfaces": [asdict(interface) for interface in self.interfaces],
             "pairs": pairs,
+            "accuracy": [{"model": each.model, **each.values} for each in self.accuracy],
             "about": self.about.as_dict(),
         }
 

@@ -29,6 +29,9 @@ def parity_table(parity: Parity) -> str:
             lines.append(f"{Path(pair.model).name}: {d.shown_alike} of {d.shown} shown boxes are alike")
         lines += _levels(pair)
         lines += [f"{Path(pair.model).name}: {reason}" for reason in (*pair.reasons, *pair.notes)]
+    for each in parity.accuracy:
+        titles = (Path(each.model).name, "CPU, f32", "on the device", "difference", "95 % interval")
+        lines += ["", columns([titles, *each.rows]), f"is the device better, by AP? {each.verdict}"]
     return "\n".join(lines)
 
 
