@@ -1,7 +1,7 @@
 """How long do the intervals of an evaluation take, and how much memory? CPU time in one thread.
 
     python bench/intervals.py            # 1,000 images with 100 detections each, 2,000 resamples
-    python bench/intervals.py 5000 750
+    python bench/intervals.py 50000 750 4   # memory does not depend on the number of resamples
 
 Every image has 4 faces on average; most detections are false alarms with low scores.
 """
@@ -20,6 +20,7 @@ from facedet.common.machine import peak_memory_mb
 from facedet.data.structures import Detections, Photo
 from facedet.evaluation.draws import Draws
 from facedet.evaluation.intervals import evaluation_intervals
+from facedet.evaluation.metrics.bootstrap import RESAMPLES
 
 
 def draw_image(number: int, detections: int) -> tuple[Photo, Detections]:
@@ -40,9 +41,9 @@ def _boxes(random: np.random.Generator, count: int, size: float) -> np.ndarray:
     return np.hstack([corner, corner + side])
 
 
-def main(images: int = 1000, detections: int = 100) -> None:
+def main(images: int = 1000, detections: int = 100, resamples: int = RESAMPLES) -> None:
     photos, found = zip(*(draw_image(k, detections) for k in range(images)), strict=True)
-    draws = Draws([[k] for k in range(images)], images)
+    draws = Draws([[k] for k in range(images)], images, resamples)
     before, started = peak_memory_mb(), time.process_time()
     done = evaluation_intervals(photos, found, None, ("coco", "ap64"), draws)
     seconds, memory = time.process_time() - started, peak_memory_mb() - before
