@@ -33,7 +33,7 @@ ALL_FACES = ("datasets",)  # pages that find problems in the whole dataset
 
 @pytest.fixture(scope="session")
 def own(faces: Path, imagenet_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder where the README's commands to fine-tune on your images have been run, training for 40 of 82 epochs."""
+    """A folder where the README's commands to fine-tune on your images have been run, training for 20 of 82 epochs."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "faces").symlink_to(faces)
     (folder / "configs").symlink_to(ROOT / "configs")
@@ -41,7 +41,7 @@ def own(faces: Path, imagenet_weights: Path, tmp_path_factory: pytest.TempPathFa
     (block,) = blocks(README, "Fine-tune on your images")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCH_HOME", str(imagenet_weights))
-        run(block, folder, "--epochs 40")
+        run(block, folder, "--epochs 20")
     return folder
 
 
