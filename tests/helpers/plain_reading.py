@@ -89,9 +89,10 @@ def corners(x: Any, y: Any, w: Any, h: Any, ignored: Any = False) -> Face:
 
 
 def add(found: Reading, name: Any, faces: Faces) -> None:
-    """Add the faces of an image; one that is there twice is in doubt."""
+    """Add the faces of an image; one that is there twice is in doubt, unless it has none both times."""
     known = image_named(name)
-    found[known] = [*found[known], *faces, None] if known in found else faces
+    before = found.get(known, [])
+    found[known] = [*before, *faces, None] if known in found and (before or faces) else faces
 
 
 def coco(text: str) -> Reading:

@@ -62,14 +62,25 @@ def add_image(folder: Path, name: str, stated: str) -> None:
     (folder / "annotations" / name).with_suffix(".xml").write_text(text.replace(">a.jpg<", f">{stated}<"))
 
 
-def test_an_image_with_a_voc_object_without_a_box_is_left_out_and_reported(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("end", "added", "reason"),
+    [
+        ("</annotation>", "<object><name>y</name></object>", "an <object> 'y' has no <bndbox>"),
+        ("</annotation>", "<bndbox />", "a <bndbox> is not in an <object>"),
+        ("</object>", "<object><name>y</name></object>", "an <object> is in another element"),
+        ("</annotation>", "<objects><object><name>y</name></object></objects>", "an <object> is in another element"),
+    ],
+)
+def test_an_image_with_an_incomplete_voc_annotation_is_left_out_and_reported(
+    end: str, added: str, reason: str, tmp_path: Path
+) -> None:
     folder = voc(tmp_path / "set", [(1, 2, 30, 40)])
     add_image(folder, "b.jpg", "b.jpg")
     file = folder / "annotations" / "a.xml"
-    file.write_text(file.read_text().replace("</annotation>", "<object><name>y</name></object></annotation>"))
+    file.write_text(file.read_text().replace(end, f"{added}{end}", 1))
     dataset = read_dataset(DatasetSource(folder))
     assert [(p.path.name, p.boxes.tolist()) for p in dataset.photos] == [("b.jpg", [[1, 2, 30, 40]])]
-    reason = "its annotation cannot be read completely: an <object> 'y' has no <bndbox>"
+    reason = f"its annotation cannot be read completely: {reason}"
     assert dataset.losses == [Loss(Lost.IMAGE, folder / "images" / "a.jpg", reason)]
 
 

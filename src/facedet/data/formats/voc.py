@@ -136,6 +136,8 @@ def _parse(file: Path) -> tuple[tuple[int, int], Faces, str]:
         faces = Faces.read(root.findall("object"), _face)
         if len(root.findall(".//bndbox")) > len(root.findall("object//bndbox")):
             faces.unread.append("a <bndbox> is not in an <object>")
+        if len(root.findall(".//object")) > len(root.findall("object")):
+            faces.unread.append("an <object> is in another element")
         width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
     except (ET.ParseError, ValueError, OSError, OverflowError, LookupError, RecursionError) as error:
         raise UserError(f"{file}: not a Pascal VOC annotation ({error})") from error
