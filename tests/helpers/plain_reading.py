@@ -89,10 +89,9 @@ def corners(x: Any, y: Any, w: Any, h: Any, ignored: Any = False) -> Face:
 
 
 def add(found: Reading, name: Any, faces: Faces) -> None:
-    """Add the faces of an image; one that is there twice is in doubt, unless it has none both times."""
+    """Add the faces of an image; one that is there twice is in doubt, unless it is the same both times."""
     known = image_named(name)
-    before = found.get(known, [])
-    found[known] = [*before, *faces, None] if known in found and (before or faces) else faces
+    found[known] = [*found[known], *faces, None] if found.get(known, faces) != faces else faces
 
 
 def coco(text: str) -> Reading:
@@ -179,6 +178,7 @@ def _via(region: dict) -> Face:
 def voc(text: bytes) -> Faces:
     root = ET.fromstring(text)
     stray = len(root.findall(".//bndbox")) - len(root.findall("object/bndbox"))
+    stray += len(root.findall(".//object")) - len(root.findall("object"))
     return [one(_voc, node) for node in root.findall("object")] + [None] * stray
 
 

@@ -16,7 +16,7 @@ UNUSUAL = {
     "id": [None, "7", 1.0, 1 << 70],
     "image_id": ["1", True, 1.0, None],
     "category_id": [None, "1", [2], 99],
-    "iscrowd": ["1", "perhaps", [], 0.0, None],
+    "iscrowd": ["1", "perhaps", [], 0.0, float("nan"), None],
     "ignore": [1, "yes", None],
     "bbox": [None, [], [1, 2, 3], [1, 2, 3, "4"], [1, 2, 3, True], [1, 2, 3, float("nan")], [1, 2, 3, 10**400],
              "1234", {"x": 1}, [1.7e308, 1, 1.7e308, 1], [1, 2, float("inf"), 4]],

@@ -20,7 +20,7 @@ def test_a_flag_is_not_set(value: Any) -> None:
     assert flag(value) is False
 
 
-@pytest.mark.parametrize("value", ["maybe", "2", "truee", [], {}, "x" * 99])
+@pytest.mark.parametrize("value", ["maybe", "2", "truee", [], {}, "x" * 99, float("nan"), float("inf")])
 def test_a_word_that_says_neither_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match=r"'.{0,60}' is neither true nor false"):
         flag(value)

@@ -12,6 +12,9 @@ from facedet.data.inspect.findings import KINDS
 from facedet.data.losses import Loss, Lost
 
 
+OBJECT, BOX = (f"is at another place than {place}" for place in ("object", "object/bndbox or object/part/bndbox"))
+
+
 def voc(folder: Path, boxes: list[tuple], difficult: tuple[int, ...] = (), size: tuple[int, int] = (100, 80)) -> Path:
     for name in ("images", "annotations"):
         (folder / name).mkdir(parents=True)
@@ -66,9 +69,11 @@ def add_image(folder: Path, name: str, stated: str) -> None:
     ("end", "added", "reason"),
     [
         ("</annotation>", "<object><name>y</name></object>", "an <object> 'y' has no <bndbox>"),
-        ("</annotation>", "<bndbox />", "a <bndbox> is not in an <object>"),
-        ("</object>", "<object><name>y</name></object>", "an <object> is in another element"),
-        ("</annotation>", "<objects><object><name>y</name></object></objects>", "an <object> is in another element"),
+        ("</annotation>", "<bndbox />", f"an element <bndbox> {BOX}"),
+        ("</bndbox>", "<bndbox />", f"an element <bndbox> {BOX}"),
+        ("</object>", "<parts><bndbox /></parts>", f"an element <bndbox> {BOX}"),
+        ("</object>", "<object><name>y</name></object>", f"an element <object> {OBJECT}"),
+        ("</annotation>", "<objects><object><name>y</name></object></objects>", f"an element <object> {OBJECT}"),
     ],
 )
 def test_an_image_with_an_incomplete_voc_annotation_is_left_out_and_reported(

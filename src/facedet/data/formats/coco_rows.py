@@ -9,7 +9,7 @@ import numpy as np
 
 _ROW = struct.Struct("<qqq?4d")
 _FIELDS = np.dtype([("id", "<i8"), ("image", "<i8"), ("category", "<i8"), ("ignored", "?"), ("box", "<f8", 4)])
-_IDS, _NUMBERS, _FLAGS = {int}, {int, float}, {int, float, bool, type(None)}
+_IDS, _NUMBERS, _FLAGS = {int}, {int, float}, {int, bool, type(None)}
 
 
 def pack(entry: dict[str, Any]) -> dict[str, Any] | bytes:

@@ -186,8 +186,8 @@ def rotation(attributes: Any) -> float:
 
 
 def flag(value: Any) -> bool:
-    """Whether a flag is set: true, 1, yes, also as text. Raises ValueError for a word that says neither yes nor no."""
-    if value is None or isinstance(value, bool | int | float):
+    """Whether a flag is set: true, 1, yes, also as text. Raises ValueError for what says neither yes nor no."""
+    if value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return bool(value)
     word = str(value).strip().lower()
     if word in (*_YES, *_NO):

@@ -34,6 +34,7 @@ from facedet.data.losses import Loss, Lost
 from facedet.data.storage import files_in, is_dir, opened
 from facedet.data.structures import BOX, Photo
 
+_PLACES = {"object": ("object",), "bndbox": ("object/bndbox", "object/part/bndbox")}  # of elements in the root
 _ANNOTATIONS = ("annotations", "Annotations", "labels")  # the last and the last of the next are FiftyOne's
 _IMAGES = ("images", "JPEGImages", "data")
 
@@ -134,10 +135,9 @@ def _parse(file: Path) -> tuple[tuple[int, int], Faces, str]:
         if root.tag != "annotation":
             raise ValueError(f"its root is <{root.tag}>, not <annotation>")
         faces = Faces.read(root.findall("object"), _face)
-        if len(root.findall(".//bndbox")) > len(root.findall("object//bndbox")):
-            faces.unread.append("a <bndbox> is not in an <object>")
-        if len(root.findall(".//object")) > len(root.findall("object")):
-            faces.unread.append("an <object> is in another element")
+        for tag, places in _PLACES.items():
+            if len(root.findall(f".//{tag}")) > sum(len(root.findall(place)) for place in places):
+                faces.unread.append(f"an element <{tag}> is at another place than {' or '.join(places)}")
         width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
     except (ET.ParseError, ValueError, OSError, OverflowError, LookupError, RecursionError) as error:
         raise UserError(f"{file}: not a Pascal VOC annotation ({error})") from error
