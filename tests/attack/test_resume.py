@@ -197,7 +197,7 @@ def test_foreign_resume(
 
 
 @pytest.mark.parametrize("name", ["images", "faces", "digest", "more"])
-@pytest.mark.parametrize("value", [None, 2.5, True, [1], {}, torch.zeros(3), torch.zeros(())])
+@pytest.mark.parametrize("value", [None, 2.5, True, -1, [1], {}, torch.zeros(3), torch.zeros(())])
 def test_a_fingerprint_with_other_values_is_damaged(stopped: Path, name: str, value: Any) -> None:
     content = read_torch_file(stopped / "last.pth")
     assert damage(content) == ""

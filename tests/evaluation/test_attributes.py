@@ -30,7 +30,7 @@ def groups(division: Division) -> list[str]:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-@pytest.mark.parametrize("head", ["sep=;\r\n", '"sep=;"\n', ""])
+@pytest.mark.parametrize("head", ["sep=;\r\n", '"sep=;"\n', "SEP=;;;\n", ""])
 def test_a_file_as_spreadsheets_write_it(tmp_path: Path, encoding: str, head: str) -> None:
     file = tmp_path / "f.csv"
     file.write_bytes(f"{head}file;Größe, Alter;x\r\none/a.png;groß, jung;1\r\n".encode(encoding))
@@ -91,9 +91,10 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, text: str, message: s
 
 
 def test_files_that_are_no_text_and_numbers_as_groups_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "f.csv").write_bytes(b"image,light\n\xff,1\n")
-    with pytest.raises(UserError, match="it is not UTF-8; save it as UTF-8"):
-        read_attributes(tmp_path / "f.csv")
+    for content in (b"image,light\n\xff,1\n", "image,light\nb.png,1\n".encode("utf-16-le")):
+        (tmp_path / "f.csv").write_bytes(content)
+        with pytest.raises(UserError, match="it is not UTF-8; save it as UTF-8"):
+            read_attributes(tmp_path / "f.csv")
     with pytest.raises(UserError, match=r"none\.csv: no such file"):
         read_attributes(tmp_path / "none.csv")
     many = [photo(f"{k}.png", TWO) for k in range(60)]

@@ -128,7 +128,7 @@ def test_a_copy_shows_above_the_threshold_that_was_chosen(
     if model.suffix != ".pth":  # sealed like an export
         assert damaged != new.read_bytes()
         new.write_bytes(damaged)
-        with pytest.raises(UserError, match="damaged since it was written"):
+        with pytest.raises(UserError, match="damaged, or edited, since it was written"):
             open_session(new)
     again = run("evaluate", model, drawn / "val.json", "--store-threshold", model)
     assert again.exit_code == 2

@@ -96,7 +96,7 @@ def add(found: Reading, name: Any, faces: Faces) -> None:
 
 def coco(text: str) -> Reading:
     content = parsed(text)
-    names = {str(image["id"]): image_named(image["file_name"]) for image in content["images"]}
+    names = {_id(image["id"]): image_named(image["file_name"]) for image in content["images"]}
     found: Reading = {name: [] for name in names.values()} | {"": []}
     categories = {str(each["id"]) for each in content.get("categories") or []}
 
@@ -107,9 +107,14 @@ def coco(text: str) -> Reading:
 
     for entry in content["annotations"]:
         image = entry.get("image_id") if isinstance(entry, dict) else None
-        name = "" if isinstance(image, bool) else names.get(str(image), "")
+        name = "" if isinstance(image, bool) else names.get(_id(image), "")
         found[name].append(one(face, entry))
     return found
+
+
+def _id(value: Any) -> str:
+    """An id as text; 0.0 and -0.0 are 0."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def datumaro(text: str) -> Reading:

@@ -37,7 +37,7 @@ def test_a_flipped_bit_is_noticed(kind: str, copies: dict[str, Path]) -> None:
     for where in random.Random(1).sample(range(size - 400), 5):
         check_seal(copies[kind])
         flip(copies[kind], where)
-        with pytest.raises(UserError, match="damaged since it was written; copy it again, or export again"):
+        with pytest.raises(UserError, match="damaged, or edited, since it was written; copy it again, or export again"):
             check_seal(copies[kind])
         flip(copies[kind], where)
 
@@ -48,7 +48,7 @@ def test_damage_that_also_hits_the_seal_is_noticed(kind: str, copies: dict[str, 
     digests = content.rindex(b" ", 0, content.rindex(b" ", 0, -5)) + 1  # the text before is read where it is whole
     for where in range(digests, len(content) - 1, 5):
         copies[kind].write_bytes(content[:where] + b"~" + content[where + 1 :])
-        with pytest.raises(UserError, match=r"damaged since it was written|is damaged, or was not written with it"):
+        with pytest.raises(UserError, match=r"damaged, or edited, since it was written|is damaged, or was not written with it"):
             check_seal(copies[kind])
 
 
@@ -67,6 +67,31 @@ def test_a_program_may_change_an_onnx_file(copies: dict[str, Path]) -> None:
     onnx.save(model, copies["onnx"])
     assert b"facedet %d " % copies["onnx"].stat().st_size not in copies["onnx"].read_bytes()
     assert read_onnx(copies["onnx"]).graph.doc_string == "mine"
+
+
+@pytest.mark.parametrize("text", ["facedet 2026", f"all weights of facedet 3.pth, {'0a' * 32} {'b1' * 32}"])
+def test_a_text_that_resembles_a_seal_is_none(text: str, copies: dict[str, Path]) -> None:
+    model = onnx.load(copies["onnx"])
+    model.metadata_props.add(key="mine", value=text)
+    onnx.save(model, copies["onnx"])
+    read_onnx(copies["onnx"])
+    model.doc_string = text
+    onnx.save(model, copies["onnx"])
+    read_onnx(copies["onnx"])
+    content = copies["ir"].read_text()
+    copies["ir"].write_text(f"{content[: content.rindex('<!-- facedet')]}<!-- of {text[:28]} -->\n")
+    check_seal(copies["ir"])
+
+
+def test_a_field_may_be_appended_to_an_onnx_file(copies: dict[str, Path]) -> None:
+    extra = onnx.ModelProto()
+    extra.metadata_props.add(key="mine", value="added")
+    content = copies["onnx"].read_bytes() + extra.SerializeToString()
+    copies["onnx"].write_bytes(content)
+    assert read_onnx(copies["onnx"]).metadata_props[-1].value == "added"
+    flip(copies["onnx"], len(content) // 2)
+    with pytest.raises(UserError, match="damaged, or edited, since it was written"):
+        check_seal(copies["onnx"])
 
 
 def test_a_program_and_an_editor_may_change_an_ir(copies: dict[str, Path]) -> None:

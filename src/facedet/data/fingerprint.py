@@ -24,7 +24,7 @@ def fingerprint(photos: Sequence[Photo]) -> dict[str, Any]:
 def is_fingerprint(value: Any) -> bool:
     """Whether a value from a file is what `fingerprint` returns."""
     types = {name: type(each) for name, each in value.items()} if isinstance(value, dict) else {}
-    return types == {"images": int, "faces": int, "digest": str}
+    return types == {"images": int, "faces": int, "digest": str} and min(value["images"], value["faces"]) >= 0
 
 
 def difference(before: dict[str, Any], now: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ import unicodedata
 from pathlib import Path, PurePosixPath
 
 from facedet.common.errors import UserError
+from facedet.data.formats.parsing import encoding_of
 from facedet.data.names import parts_of
 from facedet.data.storage import opened
 
@@ -17,9 +18,10 @@ def read_list(path: Path) -> list[str]:
             content = file.read()
     except OSError as error:
         raise UserError(f"{path}: cannot be read as a list of names ({error.strerror or error})") from error
-    if b"\0" in content:  # UTF-16, or no text
-        raise UserError(f"{path}: cannot be read as a list of names (it is not UTF-8)")
-    text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    encoding = encoding_of(content)
+    if encoding != "utf-16" and b"\0" in content:
+        raise UserError(f"{path}: cannot be read as a list of names (it is not UTF-8; save it as UTF-8)")
+    text = content.decode(encoding, "replace" if encoding == "utf-16" else "surrogateescape")
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 

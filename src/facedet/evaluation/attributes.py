@@ -24,7 +24,7 @@ from facedet.evaluation.metrics.faces import IOU
 
 PREFIX = "attribute "  # of the names of divisions, which could be those of others
 _BOX = ["x", "y", "width", "height"]
-_SEPARATOR = re.compile(r""""?sep=([,;\t|])["\s]*?[\r\n]""")  # as Excel writes it
+_SEPARATOR = re.compile(r""""?sep=([,;\t|])"?\1*[\r\n]""", re.IGNORECASE)  # as Excel writes it
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ class Attributes:
 def read_attributes(path: Path) -> Attributes:
     """Read an attribute file: UTF-8 or UTF-16, with commas, semicolons or tabs, or what a first line such as `sep=;`
     says. Raises UserError."""
-    text = read_text(path, "a CSV file")
+    text = read_text(path, "a CSV file").lstrip("\r\n")
+    if "\0" in text:
+        raise UserError(f"{path}: not a CSV file (it is not UTF-8; save it as UTF-8)")
     stated = _SEPARATOR.match(text)
     delimiter = stated[1] if stated else max(",;\t", key=text.partition("\n")[0].count)
     try:

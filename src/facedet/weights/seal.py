@@ -1,8 +1,8 @@
 """Whether an export is as it was written: it ends in a seal, the digests of its files.
 
 The seal stands where other programs do not see it, and a program that writes the model anew drops it: a comment in an
-IR; in an ONNX file an earlier value of its description, which protobuf replaces by the last one. So only a file that
-was damaged, or that lies beside the .bin of another one, has a seal that does not fit.
+IR; in an ONNX file an earlier value of its description, which protobuf replaces by the last one. So a file whose seal
+does not fit was damaged or edited, or lies beside the .bin of another one.
 """
 
 import hashlib
@@ -13,8 +13,10 @@ from facedet.common.errors import UserError
 from facedet.common.files import sha256
 
 _TEXT = rb"facedet (\d+) ([0-9a-f]{64}) ([0-9a-f]{64})"  # length of what is before the seal, its digest, the .bin's
-_IR, _ONNX = re.compile(rb"<!-- %s -->" % _TEXT), re.compile(rb"\x32.\x01%s\x32\x00\Z" % _TEXT, re.DOTALL)
-_PART = re.compile(rb"facedet \d|[0-9a-f]{16} [0-9a-f]{16}")  # of a seal that was damaged too
+_IR, _ONNX = re.compile(rb"<!-- %s -->" % _TEXT), re.compile(rb"\x32.\x01%s\x32\x00" % _TEXT, re.DOTALL)
+# of a seal that was damaged too, where nobody else writes such a thing
+_PART_IR = re.compile(rb"</net>\s*<!-- (facedet \d|.*[0-9a-f]{16} [0-9a-f]{16})", re.DOTALL)
+_PART_ONNX = re.compile(rb"\x32.\x01facedet \d|\x32\x00\Z", re.DOTALL)
 _NO_WEIGHTS = "0" * 64
 _END = 400  # bytes at the end of a file that hold the seal
 
@@ -34,16 +36,17 @@ def check_seal(path: Path) -> None:
     """Raise UserError if an IR or ONNX file was damaged since it was written, or the .bin belongs to another IR."""
     content, is_ir = path.read_bytes(), path.suffix == ".xml"
     end = content[-_END:]
-    found, damaged = (_IR if is_ir else _ONNX).search(end), f"{path}: damaged since it was written"
+    found, part = (_IR.search(end), _PART_IR) if is_ir else (_ONNX.search(end), _PART_ONNX)
+    damaged = f"{path}: damaged, or edited, since it was written; copy it again, or export again"
     if found is None:
-        if _PART.search(end):
-            raise UserError(f"{damaged}; copy it again, or export again")
+        if part.search(end):
+            raise UserError(damaged)
         return
     length, digest, weights = (group.decode() for group in found.groups())
     own = content[: len(content) - len(end) + found.start()]
     edited = is_ir and len(own) != int(length)  # in a text editor
     if not edited and hashlib.sha256(own).hexdigest() != digest:
-        raise UserError(f"{damaged}; copy it again, or export again")
+        raise UserError(damaged)
     if is_ir and sha256(path.with_suffix(".bin")) != weights:
         name = path.with_suffix(".bin").name
         raise UserError(f"{path}: {name} is damaged, or was not written with it; copy both again, or export again")

@@ -45,7 +45,7 @@ def _sums(values: np.ndarray) -> np.ndarray:
 
 
 def rank(images: Iterable[tuple[np.ndarray, np.ndarray]], most: int) -> Ranking:
-    """Rank the detections of all images. images: of each, the scores [k] in descending order, and int8 [rules, k] as in
+    """Rank the detections of all images. images: of each, the scores [k], which must descend, and int8 [rules, k] as in
     `Ranking`. most: how often an image may be in a resample.
 
     Sorts the places only: arrays of all detections would take gigabytes for 50,000 images.
