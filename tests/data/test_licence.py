@@ -17,6 +17,12 @@ ROBOFLOW = "# faces > 2026-11-01\nhttps://universe.example/faces\n\nProvided by 
 HUB = "---\npretty_name: Faces\nlicense: cc-by-nc-4.0\ntags:\n- faces\n---\n# Faces\n"
 
 
+LONG = (
+    "Attribution-NonCommercial-ShareAlike License, "
+    "Attribution-NonCommercial-ShareAlike License Attribution-NonCommercial-ShareAlike License Attributio… (a.json)"
+)
+
+
 def coco(folder: Path, **content: Any) -> Path:
     images = [{"id": 1, "file_name": "a.png", "width": 64, "height": 48}]
     boxes = [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [4, 4, 20, 20]}]
@@ -52,6 +58,8 @@ def named(*names: str) -> list[dict[str, Any]]:
         (named(""), ""),  # CVAT and Datumaro write an empty one
         ([], ""),
         (["MIT"], ""),
+        (["MIT", {"name": "CC BY 4.0"}], "CC BY 4.0 (a.json)"),
+        (named(*("Attribution-NonCommercial-ShareAlike License " * k for k in (1, 3))), LONG),
         ([{"name": 3}, {"name": None}, {"name": "ok\x1b[2J\nforged: line"}], "ok\\x1b[2J\\nforged: line (a.json)"),
     ],
 )
@@ -81,36 +89,70 @@ def test_licence_of_a_data_yaml(tmp_path: Path, extra: str, stated: str) -> None
     assert licence_of(DatasetSource(folder / "data.yaml")) == stated
 
 
+BADGE = "[![License: CC BY 4.0](https://img.example/License-CC.svg)](https://cc.example/by/4.0/)"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "stated"),
     [
-        ("README.dataset.txt", ROBOFLOW, "CC BY 4.0 (README.dataset.txt)"),
-        ("README.md", HUB, "cc-by-nc-4.0 (README.md)"),
-        ("readme", "**Licence:** MIT\n", "MIT (readme)"),
+        ("README.dataset.txt", ROBOFLOW, "CC BY 4.0"),
+        ("README.dataset.txt", ROBOFLOW.replace("\n", "\r\n"), "CC BY 4.0"),
+        ("README.md", HUB, "cc-by-nc-4.0"),
+        ("README.md", '---\nlicense: "mit"  # see below\n---\n', "mit"),
+        ("README.md", "---\nlicense:\n- mit\n- cc0-1.0\n---\n", "mit; cc0-1.0"),
+        ("README.md", "---\nlicense: other\nlicense_name: my-terms\n---\n", "my-terms"),
+        ("README.md", "---\nlicense: null\n---\nLicense: MIT\n", "MIT"),
+        ("README.md", f"# Faces\n{BADGE}\n", "CC BY 4.0"),
+        ("README.md", "License: [CC BY 4.0](https://cc.example/by/4.0/)\n", "CC BY 4.0"),
+        ("README.md", "| License | CC BY 4.0 |\n", "CC BY 4.0"),
+        ("README.md", "## License\n\nCC BY 4.0\n", "CC BY 4.0"),
+        ("README.md", f"## License\n\n{'Long. ' * 40}\n", ("Long. " * 40)[:100] + "…"),
+        ("readme", "**Licence:** MIT\n", "MIT"),
+        ("README.md", "License: unknown\n", ""),
         ("README.md", "# Faces\nThe licence of the photographs is unknown.\n", ""),
-        ("README.md", "License:\n\n## Faces\n", ""),
+        ("README.md", "## License\n\n## Faces\n", ""),
+        ("README.md", "---\n[\n---\n", ""),
+        ("README.md", "", ""),
         ("README.png", "License: no text\n", ""),
-        ("LICENSE", "Creative Commons Attribution 4.0\n\nmore\n", "Creative Commons Attribution 4.0 (LICENSE)"),
-        ("licence.txt", "MIT License\n", "MIT License (licence.txt)"),
+        ("LICENSE", "Creative Commons Attribution 4.0\n\nmore\n", "Creative Commons Attribution 4.0"),
+        ("LICENSE.md", "# License\n\n# MIT License\n", "MIT License"),
+        ("LICENSE", "  Apache License\n  Version 2.0, January 2004\n", "Apache License, Version 2.0, January 2004"),
+        ("LICENSE", "======\nCopyright (c) 2020, Foo\n", "its own text"),
+        ("licence.txt", "MIT License\n", "MIT License"),
         ("LICENSE", "", ""),
+        ("license_plates.txt", "one 0 0 3 4\n", ""),
+        ("copying_instructions.md", "Copy the files\n", ""),
         ("notes.txt", "License: of something else\n", ""),
     ],
 )
 def test_licence_beside_the_annotations(tmp_path: Path, name: str, text: str, stated: str) -> None:
     coco(tmp_path)
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_bytes(text.encode())
+    stated = "; ".join(f"{each} ({name})" for each in stated.split("; ")) if stated else ""
     assert licence_of(DatasetSource(tmp_path)) == stated
     with ZipFile(tmp_path / "set.zip", "w") as archive:
         for file in ("a.json", "a.png", name):
-            archive.write(tmp_path / file, file)
+            archive.write(tmp_path / file, f"set/{file}")  # a zip of a folder
     assert licence_of(DatasetSource(tmp_path / "set.zip")) == stated
+
+
+def test_a_licence_is_found_above_the_annotations(tmp_path: Path) -> None:
+    for folder in ("images", "annotations"):
+        (tmp_path / "given" / "faces" / folder).mkdir(parents=True)
+    (tmp_path / "LICENSE").write_text("of something else\n")
+    top = tmp_path / "given" / "faces"
+    coco(top / "annotations")
+    (top / "annotations" / "a.png").rename(top / "images" / "a.png")
+    (top / "README.md").write_text("License: MIT\n")
+    for path in (tmp_path / "given", top, top / "annotations" / "a.json"):
+        assert licence_of(DatasetSource(path)) == "MIT (README.md)"
 
 
 def test_files_that_agree_are_named_together(tmp_path: Path) -> None:
     folder = yolo(tmp_path, "license: CC BY 4.0\n")
     (folder / "README.dataset.txt").write_text(ROBOFLOW)
-    (folder / "LICENSE").write_text("Other\n")
-    assert licence_of(DatasetSource(folder)) == "CC BY 4.0 (data.yaml, README.dataset.txt); Other (LICENSE)"
+    (folder / "LICENSE").write_text("Own terms\n")
+    assert licence_of(DatasetSource(folder)) == "CC BY 4.0 (data.yaml, README.dataset.txt); Own terms (LICENSE)"
 
 
 def test_a_dataset_that_is_gone_states_nothing(tmp_path: Path) -> None:

@@ -261,20 +261,42 @@ def test_one_model_on_a_device_is_compared_with_itself_in_float32_on_the_cpu(
 def test_accuracy_on_a_device_is_shown_beside_that_in_float32_on_the_cpu(
     exported: dict[str, Path], two_images: Path, drawn: Path, tmp_path: Path
 ) -> None:
-    ir, val = exported["fp32"], drawn / "val.json"
-    arguments = [ir, "--device", "CPU", "--images", two_images, "--report", tmp_path, "--annotations", val]
-    done = CliRunner().invoke(main, ["parity", *map(str, arguments)])
-    assert done.exit_code in (0, 1), done.output
-    (accuracy,) = json.loads((tmp_path / "parity.json").read_text())["accuracy"]
+    for suffix in (".xml", ".bin"):
+        shutil.copy(exported["fp32"].with_suffix(suffix), tmp_path / f"faulty{suffix}")
+    model, val = core().read_model(exported["fp32"]), drawn / "val.json"
+    shifted_anchors(model)  # so that both have other figures, whatever the device computes in
+    ov.serialize(model, tmp_path / "faulty.xml")
+    models = ["--reference", exported["fp32"], tmp_path / "faulty.xml"]
+    options = ["--device", "CPU", "--images", two_images, "--report", tmp_path, "--annotations", val]
+    done = CliRunner().invoke(main, ["parity", *map(str, [*models, *options])])
+    assert done.exit_code == 1, done.output
+    written = json.loads((tmp_path / "parity.json").read_text())
+    (accuracy,) = written["accuracy"]
     ap = accuracy["differences"][0]
     photos = read_dataset(DatasetSource(val)).photos
-    found = [predict(open_session(ir, precision), [p.path for p in photos])[0] for precision in (None, "default")]
+    sessions = open_session(exported["fp32"]), open_session(tmp_path / "faulty.xml", "default")
+    found = [predict(session, [photo.path for photo in photos])[0] for session in sessions]
     expected = [average_precision(photos, each)["AP"] for each in found]
     assert [ap["first"], ap["second"]] == pytest.approx(expected, abs=1e-9)
-    assert (accuracy["model"], ap["name"]) == (str(ir), "AP")
+    assert expected[0] != expected[1]
+    assert (accuracy["model"], ap["name"]) == (str(tmp_path / "faulty.xml"), "AP")
+    assert [each["role"] for each in written["about"]["datasets"]] == ["images", "annotations"]
     for text in (done.output, (tmp_path / "parity.html").read_text()):
         assert accuracy["verdict"] in text
         assert f"{100 * expected[1]:.1f} %" in text
+
+
+def test_images_that_the_accuracy_leaves_out_are_named(
+    exported: dict[str, Path], two_images: Path, drawn: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(drawn / "images", tmp_path / "images")
+    shutil.copy(drawn / "val.json", tmp_path)
+    name = json.loads((drawn / "val.json").read_text())["images"][0]["file_name"]
+    image = next((tmp_path / "images").rglob(Path(name).name))
+    image.write_bytes(image.read_bytes()[:-200])  # its header can be read
+    arguments = [exported["fp32"], "--device", "CPU", "--images", two_images, "--annotations", tmp_path / "val.json"]
+    done = CliRunner().invoke(main, ["parity", *map(str, arguments)])
+    assert f"left out: {image}" in done.output
 
 
 @pytest.mark.parametrize(
@@ -282,14 +304,17 @@ def test_accuracy_on_a_device_is_shown_beside_that_in_float32_on_the_cpu(
     [
         ([], "--annotations: shows the accuracy on a device; give --device, and no --size"),
         (["--device", "CPU", "--size", "64x64"], "--annotations: shows the accuracy on a device; give --device"),
-        (["--device", "CPU"], "not a dataset of any known format"),
+        (["--device", "CPU"], "no usable image"),
     ],
 )
 def test_annotations_are_checked_before_the_models_run(
-    options: list[str], said: str, exported: dict[str, Path], two_images: Path
+    options: list[str], said: str, two_images: Path, drawn: Path, tmp_path: Path
 ) -> None:
-    arguments = ["parity", str(exported["fp32"]), "--images", str(two_images), "--annotations", str(two_images)]
-    done = CliRunner().invoke(main, [*arguments, *options])
+    shutil.copy(drawn / "val.json", tmp_path)  # without its images
+    (tmp_path / "m.xml").write_text("<net></net>")  # no model
+    (tmp_path / "m.bin").write_bytes(b"")
+    arguments = [tmp_path / "m.xml", "--images", two_images, "--annotations", tmp_path / "val.json", *options]
+    done = CliRunner().invoke(main, ["parity", *map(str, arguments)])
     assert done.exit_code == 2
     assert said in done.output
 

@@ -48,7 +48,9 @@ def test_damage_that_also_hits_the_seal_is_noticed(kind: str, copies: dict[str, 
     digests = content.rindex(b" ", 0, content.rindex(b" ", 0, -5)) + 1  # the text before is read where it is whole
     for where in range(digests, len(content) - 1, 5):
         copies[kind].write_bytes(content[:where] + b"~" + content[where + 1 :])
-        with pytest.raises(UserError, match=r"damaged, or edited, since it was written|is damaged, or was not written with it"):
+        with pytest.raises(
+            UserError, match=r"damaged, or edited, since it was written|is damaged, or was not written with it"
+        ):
             check_seal(copies[kind])
 
 

@@ -96,7 +96,7 @@ def dataset_rows(report: Mapping[str, Any]) -> Sequence[Row]:
             count(_dict(each.get("fingerprint")).get("images")),
             count(_dict(each.get("fingerprint")).get("faces")),
             str(_dict(each.get("fingerprint")).get("digest") or ""),
-            str(each.get("licence") or ""),
+            licence(each.get("licence")),
         )
         for each in _dicts(_at(report, "about", "datasets"))
     ]
@@ -105,6 +105,11 @@ def dataset_rows(report: Mapping[str, Any]) -> Sequence[Row]:
 def percent(value: Any) -> str:
     """A share in 0..1 in per cent."""
     return f"{100 * value:.1f} %" if _is_number(value) else "none"
+
+
+def licence(stated: Any) -> str:
+    """What the files of a dataset state; None if nobody looked for it."""
+    return stated or "none found in its files" if isinstance(stated, str) else "not stated by the file"
 
 
 def count(value: Any) -> str:

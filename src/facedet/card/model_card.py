@@ -16,6 +16,7 @@ from facedet.common.files import write_text
 from facedet.common.report_facts import digests
 from facedet.inference.info import Info, describe
 from facedet.weights.names import PREFIX, check_file
+from facedet.weights.training_record import Ancestor
 
 NOT_STATED = "not stated by the file"
 _TAGS = {"checkpoint": "pytorch", "ONNX": "onnx", "IR": "openvino"}
@@ -62,7 +63,7 @@ def _values(info: Info, own: Mapping[str, str], reports: Reports) -> dict[str, A
         "size": f"{info.input_size}x{info.input_size}",
         "model_rows": _model_rows(info, own),
         "threshold": info.threshold,
-        "lineage": [(each.weights, each.sha256, _licence(each.weights)) for each in record.lineage] if record else [],
+        "lineage": [(each.weights, each.sha256, _licence(each)) for each in record.lineage] if record else [],
         "training_rows": _training_rows(info, reports),
         "data_rows": _data_rows(info, reports),
         "measured_on": figures.dataset_rows(evaluation),
@@ -87,11 +88,13 @@ def _model_rows(info: Info, own: Mapping[str, str]) -> Sequence[figures.Row]:
     return [*rows, *((name, value) for name, value in info.origin.items() if name in ("folded", "variant", "preset"))]
 
 
-def _licence(weights: str) -> str:
-    """What the files say about the data behind weights: nothing, but their name may tell which data that is."""
-    if weights.startswith("random"):
+def _licence(ancestor: Ancestor) -> str:
+    """What the files say about the licence of the data behind weights; their name may tell which data that is."""
+    if ancestor.weights.startswith("random"):
         return "none: random weights"
-    return f"ImageNet; its licence is {NOT_STATED}" if PREFIX in weights else NOT_STATED
+    if PREFIX in ancestor.weights:
+        return f"ImageNet; its licence is {NOT_STATED}"
+    return figures.licence(ancestor.licence)
 
 
 def _training_rows(info: Info, reports: Reports) -> Sequence[figures.Row]:
@@ -116,19 +119,11 @@ def _data_rows(info: Info, reports: Reports) -> Sequence[figures.Row]:
     record = info.training
     used = {"training": record.train, "validation": record.val} if record else {}
     rows: list[figures.Row] = [
-        (
-            role,
-            each.name or NOT_STATED,
-            figures.count(each.images),
-            figures.count(each.faces),
-            each.digest,
-            each.licence,
-        )
+        (role, each.name or NOT_STATED, *map(figures.count, (each.images, each.faces)), each.digest, licence)
         for role, each in used.items()
-        if each
+        if each and (licence := figures.licence(each.licence))
     ]
-    rows = rows or [(row[0], row[1], *row[3:]) for row in figures.dataset_rows(reports.training)]
-    return [(*row[:-1], row[-1] or NOT_STATED) for row in rows]
+    return rows or [(row[0], row[1], *row[3:]) for row in figures.dataset_rows(reports.training)]
 
 
 def _commands(reports: Reports) -> list[str]:

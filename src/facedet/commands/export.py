@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facedet.commands.options import config_option, device_option, echo_left_out, list_option, refuse_idle_config
-from facedet.commands.paths import FILE, OutputFolder, verb
+from facedet.commands.paths import DATASET, FILE, OutputFolder, verb
 from facedet.common.errors import UserError
 from facedet.export.targets import FORMATS, chosen_formats, file_names
 from facedet.export.variants import Variant
 from facedet.progress_bars import bar
 
 if TYPE_CHECKING:
-    from facedet.parity.check import Accuracy, Parity
+    from facedet.parity.check import Parity
 
 
 def _names(options: dict[str, Any]) -> list[str]:
@@ -113,7 +113,7 @@ class ImageSize(click.ParamType):
 )
 @device_option
 @click.option(
-    "--annotations", type=FILE, help="With --device: dataset to show the accuracy there and on the CPU beside it."
+    "--annotations", type=DATASET, help="With --device: annotated dataset, to show the accuracy there and on the CPU."
 )
 @config_option
 def parity(
@@ -134,16 +134,15 @@ def parity(
     refuse_idle_config(config, *models, reference)
     if annotations and (not device or size):
         raise UserError("--annotations: shows the accuracy on a device; give --device, and no --size")
-    from facedet.data.formats.recognise import recognise
     from facedet.parity.check import check_parity
     from facedet.parity.parity_report import write_parity
     from facedet.text.parity import parity_table
 
     if annotations:
-        recognise(annotations)
+        _check_annotations(annotations)
     result = check_parity(models, images, reference=reference, progress=bar, config=config, size=size, device=device)
     if annotations and device:
-        result = replace(result, accuracy=_accuracy(result, annotations, config, device))
+        result = _with_accuracy(result, annotations, config, device)
     click.echo(parity_table(result))
     echo_left_out(result.left_out)
     if report:
@@ -151,19 +150,33 @@ def parity(
     sys.exit(0 if result.agree else 1)
 
 
-def _accuracy(parity: "Parity", annotations: Path, config: str | None, device: str) -> "list[Accuracy]":
-    """The figures of each model on the device, compared with those of the reference on the CPU."""
+def _check_annotations(path: Path) -> None:
+    """Raise UserError for a dataset that cannot be used, before the models run."""
+    from facedet.data.dataset import DatasetSource, read_dataset
+
+    try:
+        read_dataset(DatasetSource.of(path, "val"), bar)
+    except UserError as error:
+        advice = "for --annotations, give a dataset that `facedet evaluate` reads without further options"
+        raise UserError(f"{error}; {advice}") from error
+
+
+def _with_accuracy(parity: "Parity", annotations: Path, config: str | None, device: str) -> "Parity":
+    """The check with the figures of each model on the device, and those of the reference on the CPU."""
     from facedet.data.dataset import DatasetSource
     from facedet.evaluation.compare import compare_models
     from facedet.parity.check import Accuracy
 
     first, *others = map(Path, parity.names)
-    done = []
+    accuracy, datasets, left_out = [], [*parity.about.datasets], [*parity.left_out]
     for model in others:
-        compared = compare_models(
-            (first, model), DatasetSource(annotations), None, bar, config, device, first_on_cpu=True
-        )
-        assert compared.paired
-        paired = compared.paired
-        done.append(Accuracy(str(model), paired.rows(), paired.verdict, paired.as_dict()))
-    return done
+        source = DatasetSource(annotations)
+        done = compare_models((first, model), source, None, bar, config, device, first_on_cpu=True)
+        assert done.paired is not None
+        paired = done.paired
+        accuracy.append(Accuracy(str(model), paired.rows(), paired.verdict, paired.note, paired.as_dict()))
+        if model == others[0] and done.about:
+            datasets += [replace(each, role="annotations") for each in done.about.datasets]
+            left_out += done.left_out
+    about = replace(parity.about, datasets=datasets)
+    return replace(parity, accuracy=accuracy, about=about, left_out=left_out)

@@ -47,13 +47,13 @@ class ReportedModel:
 class ReportedDataset:
     """A dataset. path, list: as given; list is empty if all images were used. fingerprint: of `data.fingerprint`, of
     the images that were used; empty if the report is about files that are not all usable. licence: that its files
-    state, empty if none."""
+    state, empty if none was found, None if nobody looked."""
 
     path: str
     list: str = ""
     role: str = "dataset"
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
-    licence: str = ""
+    licence: str | None = None
 
 
 @dataclass(frozen=True)

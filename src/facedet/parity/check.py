@@ -30,13 +30,14 @@ from facedet.weights.operating_point import DEFAULT_THRESHOLD
 class Accuracy:
     """Figures of a model on annotated images, those of the reference beside them. They decide nothing.
 
-    rows: name, the reference's, the model's, difference and its interval, each as text. verdict: about AP. values: all
-    of it, for JSON.
+    rows: name, the reference's, the model's, difference and its interval, each as text. verdict: about AP. note: how
+    the figures were measured. values: all of it, for JSON.
     """
 
     model: str
     rows: list[tuple[str, str, str, str, str]]
     verdict: str
+    note: str
     values: dict[str, Any]
 
 

@@ -31,7 +31,7 @@ def parity_table(parity: Parity) -> str:
         lines += [f"{Path(pair.model).name}: {reason}" for reason in (*pair.reasons, *pair.notes)]
     for each in parity.accuracy:
         titles = (Path(each.model).name, "CPU, f32", "on the device", "difference", "95 % interval")
-        lines += ["", columns([titles, *each.rows]), f"is the device better, by AP? {each.verdict}"]
+        lines += ["", columns([titles, *each.rows]), each.note, f"is the device better, by AP? {each.verdict}"]
     return "\n".join(lines)
 
 

@@ -39,8 +39,8 @@ class Checkpoints:
       `max_epochs` (of the schedule), `effective_batch` (images per step of the optimizer), `accumulate` (iterations in
       such a step), `validated` (the last validated epoch), `history` (`losses`, `scalars`, `metrics`, `unreadable`),
       `cfg` (the whole config as text), `seed`, `time`, `mmengine_version`, `dataset_meta`, `data` (fingerprints
-      of the training and the validation dataset), `data_names` (theirs, without folders), `data_licences` (that
-      their files state), `settings` (those of the config that decide the result), `version` (of this project),
+      of the training and the validation dataset), `data_names` (theirs, without folders), `data_licences` (as
+      their files state them), `settings` (those of the config that decide the result), `version` (of this project),
       `recipe` (empty for that of the config), `lineage` (what the run was started from, and before that); only in
       best.pth `AP` and `operating_point` (the threshold with the best F1 in that validation; none without a detected
       face)
@@ -60,6 +60,7 @@ class Checkpoints:
 
     @cached_property
     def _licences(self) -> list[str]:
+        """What the files of the datasets state."""
         return data_licences(self.run.options)
 
     def are_due(self) -> bool:

@@ -15,7 +15,7 @@ from facedet.weights.checkpoint import first_names, load_weights, stored_network
 from facedet.weights.imagenet import backbone_weights, read_imagenet
 from facedet.weights.names import PREFIX
 from facedet.weights.torch_file import read_torch_file
-from facedet.weights.training_record import Ancestor, lineage_of
+from facedet.weights.training_record import Ancestor, lineage_of, record_of
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Initial:
     """Weights by name, for the whole detector or, if `backbone` is true, for its backbone only.
 
     config: of the network they were trained in, if they come from a checkpoint of this project. before: what these
-    weights were trained from, newest first.
+    weights were trained from, newest first. licence: of the data they were trained on, see `UsedData`.
     """
 
     source: str
@@ -31,13 +31,14 @@ class Initial:
     backbone: bool = False
     config: Config | None = None
     before: list[Ancestor] = field(default_factory=list)
+    licence: str | None = None
 
     def lineage(self, loaded: str) -> list[Ancestor]:
         """What a network is trained from, newest first. loaded: what `load` returned."""
         path = Path(self.source)
         if not path.is_file():
             return [Ancestor(loaded)]
-        return [Ancestor(loaded.replace(self.source, path.name), sha256(path)), *self.before]
+        return [Ancestor(loaded.replace(self.source, path.name), sha256(path), self.licence), *self.before]
 
     @property
     def frozen_norms(self) -> bool:
@@ -107,4 +108,7 @@ def initial_from(content: dict[str, Any], source: str, config: Config | None = N
         return Initial(source, backbone, backbone=True)
     stored = stored_network(content, Path(source))
     trained = network_config(stored, source, config if stored.problem else None)
-    return Initial(source, content["state_dict"], config=trained, before=lineage_of(content["meta"]))
+    meta = content["meta"]
+    record = record_of(meta)
+    licence = record.train.licence if record and record.train else None
+    return Initial(source, content["state_dict"], config=trained, before=lineage_of(meta), licence=licence)

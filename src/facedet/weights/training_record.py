@@ -17,11 +17,13 @@ DATA_NAMES, DATA_LICENCES = "data_names", "data_licences"
 class Ancestor:
     """Weights that others were trained from.
 
-    weights: a phrase, such as `all weights of best.pth`. sha256: of the file; empty if there was none.
+    weights: a phrase, such as `all weights of best.pth`. sha256: of the file; empty if there was none. licence: of the
+    data that they were trained on, as `UsedData` has it.
     """
 
     weights: str
     sha256: str = ""
+    licence: str | None = None
 
     def __str__(self) -> str:
         return f"{self.weights} (sha256 {self.sha256})" if self.sha256 else self.weights
@@ -30,13 +32,13 @@ class Ancestor:
 @dataclass(frozen=True)
 class UsedData:
     """A dataset of a run. name: without folders, as a model is given away. licence: that its files state, empty if
-    none. Others: of `data.fingerprint`."""
+    none was found, None if nobody looked. Others: of `data.fingerprint`."""
 
     name: str
     images: int | None
     faces: int | None
     digest: str
-    licence: str = ""
+    licence: str | None = None
 
     def __str__(self) -> str:
         counts = f"{self.images:,} images, {self.faces:,} faces" if None not in (self.images, self.faces) else ""
@@ -177,15 +179,16 @@ def _calibration(origin: Mapping[str, Any]) -> str:
 
 def _ancestors(values: Any) -> list[Ancestor]:
     listed = [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
-    return [Ancestor(_text(each.get("weights")), _text(each.get("sha256"))) for each in listed]
+    texts = ((_text(each.get("weights")), _text(each.get("sha256")), each.get("licence")) for each in listed)
+    return [Ancestor(weights, sha256, _text_or_none(licence)) for weights, sha256, licence in texts]
 
 
 def _used(values: Any) -> UsedData | None:
     if not isinstance(values, dict):
         return None
     images, faces = (_count(values.get(name)) for name in ("images", "faces"))
-    name, digest, licence = (_text(values.get(key)) for key in ("name", "digest", "licence"))
-    return UsedData(name, images, faces, digest, licence)
+    name, digest = _text(values.get("name")), _text(values.get("digest"))
+    return UsedData(name, images, faces, digest, _text_or_none(values.get("licence")))
 
 
 def _pair(values: Any) -> list[Any]:
@@ -195,6 +198,10 @@ def _pair(values: Any) -> list[Any]:
 
 def _text(value: Any) -> str:
     return one_line(value) if isinstance(value, str) else ""
+
+
+def _text_or_none(value: Any) -> str | None:
+    return _text(value) if isinstance(value, str) else None
 
 
 def _count(value: Any) -> int | None:

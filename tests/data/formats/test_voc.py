@@ -11,7 +11,6 @@ from facedet.data.inspect.check import check_dataset
 from facedet.data.inspect.findings import KINDS
 from facedet.data.losses import Loss, Lost
 
-
 OBJECT, BOX = (f"is at another place than {place}" for place in ("object", "object/bndbox or object/part/bndbox"))
 
 
