@@ -4,13 +4,12 @@ Two fifths are written anew with the same function: they must open. A structure 
 has to run, or be refused.
 """
 
-import random
 import tempfile
 from functools import partial
 from pathlib import Path
 
 from helpers.apart import try_apart
-from helpers.attack import Counts
+from helpers.attack import Counts, random_of
 from helpers.attacked import Attacked, build, try_model
 from helpers.damage import damaged
 from helpers.once import Once
@@ -19,7 +18,7 @@ COUNT = 2000
 
 
 def attempt(models: Attacked, name: str) -> None:
-    rng = random.Random(int(name))
+    rng = random_of(int(name))
     with tempfile.TemporaryDirectory() as folder:
         original = rng.choice(models.files)
         path, may = damaged(rng, original, Path(folder))

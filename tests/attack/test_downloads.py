@@ -17,7 +17,7 @@ from random import Random
 from threading import Thread
 
 import pytest
-from helpers.attack import Counts
+from helpers.attack import Counts, random_of
 from helpers.download_faults import KINDS
 from helpers.download_server import DownloadServer
 from helpers.planted import PLANTED
@@ -228,7 +228,7 @@ def judge(ends: list[BaseException | None], sample: Sample) -> None:
 def test_downloads(
     share: float, counts: Counts, callers: list[Caller], torchvision_server: DownloadServer, tmp_path: Path
 ) -> None:
-    rng = Random(18)
+    rng = random_of(18)
     for k in range(max(2, round(SAMPLES * share))):
         caller, folder, sample = callers[k % 2], tmp_path / f"sample-{k}" / "out", draw(rng)
         with counts.sample(f"{k}: {caller.name}, {sample}"):

@@ -2,14 +2,13 @@
 
 import io
 import os
-import random
 import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.attack import Counts
+from helpers.attack import Counts, random_of
 from helpers.mutants.of_bytes import BYTES
 from PIL import Image
 
@@ -58,7 +57,7 @@ def images() -> list[tuple[str, bytes]]:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # pytest undoes the filter of facedet.data.image
 def test_damaged_images(share: float, counts: Counts, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    rng, samples = random.Random("images"), images()
+    rng, samples = random_of("images"), images()
     for number in range(max(len(samples), round(SAMPLES * share))):
         name, data = samples[number % len(samples)]
         if number >= len(samples):

@@ -2,7 +2,6 @@
 again."""
 
 import json
-import random
 import re
 import resource
 import shutil
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.attack import Counts
+from helpers.attack import Counts, random_of
 from helpers.commands import Command
 from helpers.kills import NEVER, die_before
 from helpers.once import Once
@@ -149,7 +148,7 @@ def _names(count: int) -> Counter[str]:
 
 def test_kills(share: float, verbs: Callable[[str], Verb], counts: Counts, tmp_path: Path) -> None:
     for name, kills in _names(max(1, round(share * _KILLS))).items():
-        verb, moments, folder = verbs(name), random.Random(f"{name} {share}"), tmp_path / name
+        verb, moments, folder = verbs(name), random_of(f"{name} {share}"), tmp_path / name
         old, whole, counter = folder / "old" / "out", folder / "whole" / "out", folder / "counter"
         whole.parent.mkdir(parents=True)
         if verb.earlier:

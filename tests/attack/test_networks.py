@@ -15,7 +15,7 @@ from typing import Any
 import onnx
 import torch
 from helpers.apart import try_apart
-from helpers.attack import Counts
+from helpers.attack import Counts, random_of
 from helpers.attacked import Attacked, build, try_model
 from helpers.network_mutants import mutant
 from helpers.once import Once
@@ -53,7 +53,7 @@ def attempt(models: Attacked, name: str) -> None:
 
 
 def _config(models: Attacked, number: int, folder: Path) -> None:
-    rng = random.Random(number)
+    rng = random_of(number)
     content = read_torch_file(models.checkpoint)
     text = json.dumps(mutant(rng, json.loads(content["meta"][META_KEY])))
     original = models.files[number % 3]
@@ -110,7 +110,7 @@ def _pickle(models: Attacked, number: int, folder: Path) -> None:
 
 def _tensor(models: Attacked, number: int, folder: Path) -> None:
     """A tensor that no network can use: refused with its name."""
-    rng = random.Random(number)
+    rng = random_of(number)
     content = read_torch_file(models.checkpoint)
     state = content["state_dict"]
     name = rng.choice([key for key, value in state.items() if value.is_floating_point() and value.dim() > 0])

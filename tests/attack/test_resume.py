@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.attack import Counts
+from helpers.attack import Counts, random_of
 
 from facedet.common.errors import UserError
 from facedet.train import finetune
@@ -149,7 +149,7 @@ def changed_bytes(path: Path, rng: random.Random) -> str:
 
 def test_damaged_resume(run: Trainer, stopped: Path, end: dict, share: float, counts: Counts, tmp_path: Path) -> None:
     for kind in ("structure", "values", "bytes"):
-        rng = random.Random(kind)
+        rng = random_of(kind)
         for number in range(round(_SAMPLES * share)):
             folder = _copy(stopped, tmp_path / f"{kind}-{number}")
             what = _damage_last(folder, kind, number, rng)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from helpers import plain_reading
+from helpers.attack import random_of
 from helpers.formats import ANNOTATION, SIZES, WRITERS, find_file
 from helpers.mutants import mutant
 
@@ -109,7 +110,7 @@ def main(first: int, count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         made = {format: write(format, Path(folder) / format) for format in FILES}
         for number in range(first, first + count):
-            name, end = attempt(random.Random(f"annotations {number}"), made)
+            name, end = attempt(random_of(f"annotations {number}"), made)
             print(json.dumps([number, name, end]), flush=True)
 
 

@@ -1,11 +1,20 @@
-"""Counts what becomes of hostile samples: clean, refused in one line, or a fault."""
+"""Draws hostile samples, and counts what becomes of them: clean, refused in one line, or a fault."""
 
+import os
+import random
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from facedet.common.errors import UserError
+
+SEED = int(os.environ.get("FACEDET_ATTACK_SEED", "0"))  # another one gives other samples
+
+
+def random_of(sample: int | str) -> random.Random:
+    """The random numbers of a sample, or of all samples of an attack."""
+    return random.Random(f"{sample}, seed {SEED}" if SEED else sample)
 
 
 @dataclass
