@@ -59,7 +59,8 @@ def test_evaluate_and_compare(exported: dict[str, Path], drawn: Path, found: dic
     assert model["made"]["checkpoint"] == "best.pth"
     assert re.match(r"\d+ of \d+$", model["made"]["epoch"])
     assert "24 images" in model["made"]["trained on"]
-    assert content["about"]["datasets"] == [{"path": str(val), "list": "", "role": "dataset", "fingerprint": found}]
+    dataset = {"path": str(val), "list": "", "role": "dataset", "fingerprint": found, "licence": ""}
+    assert content["about"]["datasets"] == [dataset]
     assert {"face height, px", "brightness of the face, 0 to 255", "attribute light"} <= {
         each["by"] for each in content["slices"]["slices"]
     }
