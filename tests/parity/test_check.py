@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,74 +10,21 @@ import openvino as ov
 import pytest
 import torch
 from click.testing import CliRunner
-from helpers.graphs import convolutions, replace_weight
-from helpers.short import LEVELS, SIZE
+from helpers.graph_errors import ERRORS, between, boxes_and_scores
+from helpers.short import SIZE
 from openvino import opset13 as ops
 
 from facedet.cli import main
 from facedet.common.errors import UserError
-from facedet.data.dataset import DatasetSource, read_dataset
-from facedet.detector.config import load_config
 from facedet.detector.selection import select_rows
-from facedet.evaluation.metrics.coco import average_precision
 from facedet.export.load import load_network
 from facedet.export.network import DeployedDetector
 from facedet.export.to_ir import write_ir
 from facedet.export.to_onnx import fix_size, write_onnx
-from facedet.inference.predict import predict
-from facedet.inference.session import open_session
 from facedet.parity.check import check_parity
-from facedet.parity.tolerances import ON_DEVICE, TOLERANCES
+from facedet.parity.tolerances import TOLERANCES
 from facedet.weights.ir.graph import core
 from facedet.weights.torch_file import read_torch_file, write_torch_file
-
-
-def between(output: ov.Output, change: Callable[[ov.Output], ov.Node]) -> None:
-    """Let all that read an output read `change` of it."""
-    readers = output.get_target_inputs()
-    changed = change(output).output(0)
-    for port in readers:
-        port.replace_source_output(changed)
-
-
-def boxes_and_scores(model: ov.Model) -> tuple[ov.Output, ov.Output]:
-    """Boxes [n, 4] and scores [1, n] before NMS; the scores are the product of class and centerness."""
-    (nms,) = (node for node in model.get_ops() if node.get_type_name() == "NonMaxSuppression")
-    boxes, scores = (nms.input_value(k).get_node().input_value(0) for k in range(2))
-    product = scores.get_node().input_value(0)
-    if product.get_node().get_type_name() == "Slice":
-        product = product.get_node().input_value(0)
-    assert product.get_node().get_type_name() == "Multiply"
-    return boxes, product
-
-
-def swapped_channels(model: ov.Model) -> None:
-    between(model.input(0), lambda image: ops.gather(image, np.array([2, 1, 0]), np.int64(1)))
-
-
-def forgotten_mean(model: ov.Model) -> None:
-    mean = np.float32(load_config("tiny").model.data_preprocessor.mean[::-1]).reshape(1, 3, 1, 1)
-    between(model.input(0), lambda image: ops.add(image, mean))
-
-
-def shifted_anchors(model: ov.Model) -> None:
-    half = np.float32(np.repeat(np.array([4, 8, 16, 32, 64]) / 2, LEVELS))
-    between(boxes_and_scores(model)[0], lambda boxes: ops.add(boxes, half[:, None]))
-
-
-def sigmoid_twice(model: ov.Model) -> None:
-    between(boxes_and_scores(model)[1], ops.sigmoid)
-
-
-def forgotten_centerness(model: ov.Model) -> None:
-    product = boxes_and_scores(model)[1].get_node()
-    assert all(product.input_value(k).get_node().get_type_name() == "Sigmoid" for k in range(2))
-    product.input(1).replace_source_output(ops.constant(np.ones((1, 1), np.float32)).output(0))
-
-
-def bf16_weights(model: ov.Model) -> None:
-    for conv in convolutions(model):
-        replace_weight(conv, lambda weight: torch.from_numpy(weight).bfloat16().float().numpy())
 
 
 class ThresholdBeforeProduct(DeployedDetector):
@@ -98,12 +43,6 @@ class ThresholdBeforeProduct(DeployedDetector):
         rows = torch.cat([rows, rows.new_zeros(750, 5)])
         order = rows[:, 4].topk(750).indices
         return rows[order], torch.zeros(750, dtype=torch.int64)
-
-
-ERRORS: dict[str, Callable[[ov.Model], None]] = {
-    f.__name__: f
-    for f in (swapped_channels, forgotten_mean, shifted_anchors, sigmoid_twice, forgotten_centerness, bf16_weights)
-}
 
 
 @pytest.fixture(scope="module")
@@ -237,96 +176,3 @@ def test_a_reference_needs_a_model_that_states_its_levels(
 def test_parity_needs_two_models(exported: dict[str, Path], unseen_images: Path) -> None:
     with pytest.raises(UserError, match="parity compares two or more models, the reference first"):
         check_parity([exported["onnx"]], unseen_images)
-
-
-def test_one_model_on_a_device_is_compared_with_itself_in_float32_on_the_cpu(
-    exported: dict[str, Path], two_images: Path, tmp_path: Path
-) -> None:
-    options = ["--device", "auto:CPU", "--images", two_images, "--report", tmp_path]
-    done = CliRunner().invoke(main, ["parity", *map(str, [exported["fp32"], *options])])
-    assert done.exit_code in (0, 1), done.output  # after so few epochs, bf16 can move boxes further
-    written = json.loads((tmp_path / "parity.json").read_text())
-    (pair,) = written["pairs"]
-    assert (pair["reference"], pair["model"]) == (str(exported["fp32"]),) * 2
-    assert pair["tolerance"] == asdict(ON_DEVICE)
-    assert pair["default_drift"] is None
-    first, second = written["runtimes"]
-    assert first["precision"] == "f32"
-    assert second["precision"] == open_session(exported["fp32"], "default").runtime.precision
-    assert second["device"] == first["device"] == "CPU"
-    for text in (done.output, (tmp_path / "parity.html").read_text()):
-        assert f"{first['name']}" in text
-
-
-def test_accuracy_on_a_device_is_shown_beside_that_in_float32_on_the_cpu(
-    exported: dict[str, Path], two_images: Path, drawn: Path, tmp_path: Path
-) -> None:
-    for suffix in (".xml", ".bin"):
-        shutil.copy(exported["fp32"].with_suffix(suffix), tmp_path / f"faulty{suffix}")
-    model, val = core().read_model(exported["fp32"]), drawn / "val.json"
-    shifted_anchors(model)  # so that both have other figures, whatever the device computes in
-    ov.serialize(model, tmp_path / "faulty.xml")
-    models = ["--reference", exported["fp32"], tmp_path / "faulty.xml"]
-    options = ["--device", "CPU", "--images", two_images, "--report", tmp_path, "--annotations", val]
-    done = CliRunner().invoke(main, ["parity", *map(str, [*models, *options])])
-    assert done.exit_code == 1, done.output
-    written = json.loads((tmp_path / "parity.json").read_text())
-    (accuracy,) = written["accuracy"]
-    ap = accuracy["differences"][0]
-    photos = read_dataset(DatasetSource(val)).photos
-    sessions = open_session(exported["fp32"]), open_session(tmp_path / "faulty.xml", "default")
-    found = [predict(session, [photo.path for photo in photos])[0] for session in sessions]
-    expected = [average_precision(photos, each)["AP"] for each in found]
-    assert [ap["first"], ap["second"]] == pytest.approx(expected, abs=1e-9)
-    assert expected[0] != expected[1]
-    assert (accuracy["model"], ap["name"]) == (str(tmp_path / "faulty.xml"), "AP")
-    assert [each["role"] for each in written["about"]["datasets"]] == ["images", "annotations"]
-    for text in (done.output, (tmp_path / "parity.html").read_text()):
-        assert accuracy["verdict"] in text
-        assert f"{100 * expected[1]:.1f} %" in text
-
-
-def test_images_that_the_accuracy_leaves_out_are_named(
-    exported: dict[str, Path], two_images: Path, drawn: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(drawn / "images", tmp_path / "images")
-    shutil.copy(drawn / "val.json", tmp_path)
-    name = json.loads((drawn / "val.json").read_text())["images"][0]["file_name"]
-    image = next((tmp_path / "images").rglob(Path(name).name))
-    image.write_bytes(image.read_bytes()[:-200])  # its header can be read
-    arguments = [exported["fp32"], "--device", "CPU", "--images", two_images, "--annotations", tmp_path / "val.json"]
-    done = CliRunner().invoke(main, ["parity", *map(str, arguments)])
-    assert f"left out: {image}" in done.output
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ([], "--annotations: shows the accuracy on a device; give --device, and no --size"),
-        (["--device", "CPU", "--size", "64x64"], "--annotations: shows the accuracy on a device; give --device"),
-        (["--device", "CPU"], "no usable image"),
-    ],
-)
-def test_annotations_are_checked_before_the_models_run(
-    options: list[str], said: str, two_images: Path, drawn: Path, tmp_path: Path
-) -> None:
-    shutil.copy(drawn / "val.json", tmp_path)  # without its images
-    (tmp_path / "m.xml").write_text("<net></net>")  # no model
-    (tmp_path / "m.bin").write_bytes(b"")
-    arguments = [tmp_path / "m.xml", "--images", two_images, "--annotations", tmp_path / "val.json", *options]
-    done = CliRunner().invoke(main, ["parity", *map(str, arguments)])
-    assert done.exit_code == 2
-    assert said in done.output
-
-
-@pytest.mark.parametrize("device", ["HETERO:CPU", "BATCH:CPU"])
-def test_an_error_on_a_device_is_reported_also_before_nms(
-    device: str, exported: dict[str, Path], two_images: Path, tmp_path: Path
-) -> None:
-    model = core().read_model(exported["fp32"])
-    shifted_anchors(model)
-    ov.serialize(model, tmp_path / "faulty.xml")
-    options = {"reference": exported["fp32"], "device": device}
-    (pair,) = check_parity([tmp_path / "faulty.xml"], two_images, **options).pairs
-    assert not pair.agree
-    assert max(level.max_px for level in pair.levels) > 1

@@ -14,8 +14,8 @@ from facedet.detector.config import load_config, network_to_json
 from facedet.detector.model import build_detector
 from facedet.train.configure import configure
 from facedet.train.options import TrainingOptions
-from facedet.train.record.used_data import data_licences, data_names
 from facedet.train.setup import build_run
+from facedet.train.used_data import data_licences, data_names
 from facedet.weights.checkpoint import META_KEY
 from facedet.weights.torch_file import write_torch_file
 from facedet.weights.training_record import Ancestor

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 Row = tuple[str, ...]
+NOT_STATED = "not stated by the file"
 _WORST = 8  # slices that a card lists
 
 
@@ -109,7 +110,7 @@ def percent(value: Any) -> str:
 
 def licence(stated: Any) -> str:
     """What the files of a dataset state; None if nobody looked for it."""
-    return stated or "none found in its files" if isinstance(stated, str) else "not stated by the file"
+    return stated or "none found in its files" if isinstance(stated, str) else NOT_STATED
 
 
 def count(value: Any) -> str:

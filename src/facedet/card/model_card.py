@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from facedet.card import figures
+from facedet.card.figures import NOT_STATED
 from facedet.card.render import as_html, as_markdown
 from facedet.card.reports import Reports, check_report, read_report
 from facedet.common.errors import UserError, one_line
@@ -18,7 +19,6 @@ from facedet.inference.info import Info, describe
 from facedet.weights.names import PREFIX, check_file
 from facedet.weights.training_record import Ancestor
 
-NOT_STATED = "not stated by the file"
 _TAGS = {"checkpoint": "pytorch", "ONNX": "onnx", "IR": "openvino"}
 _TASK = {"type": "object-detection", "name": "Face detection"}
 _COMMANDS = ("training", "quantization", "parity", "evaluation")  # in the order of the work
@@ -118,11 +118,11 @@ def _data_rows(info: Info, reports: Reports) -> Sequence[figures.Row]:
     """Role, name, images, faces, fingerprint and licence of what was trained and validated on."""
     record = info.training
     used = {"training": record.train, "validation": record.val} if record else {}
-    rows: list[figures.Row] = [
-        (role, each.name or NOT_STATED, *map(figures.count, (each.images, each.faces)), each.digest, licence)
-        for role, each in used.items()
-        if each and (licence := figures.licence(each.licence))
-    ]
+    rows: list[figures.Row] = []
+    for role, each in used.items():
+        if each:
+            counts = map(figures.count, (each.images, each.faces))
+            rows.append((role, each.name or NOT_STATED, *counts, each.digest, figures.licence(each.licence)))
     return rows or [(row[0], row[1], *row[3:]) for row in figures.dataset_rows(reports.training)]
 
 

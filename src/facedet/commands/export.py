@@ -168,15 +168,13 @@ def _with_accuracy(parity: "Parity", annotations: Path, config: str | None, devi
     from facedet.parity.check import Accuracy
 
     first, *others = map(Path, parity.names)
-    accuracy, datasets, left_out = [], [*parity.about.datasets], [*parity.left_out]
-    for model in others:
-        source = DatasetSource(annotations)
-        done = compare_models((first, model), source, None, bar, config, device, first_on_cpu=True)
-        assert done.paired is not None
-        paired = done.paired
-        accuracy.append(Accuracy(str(model), paired.rows(), paired.verdict, paired.note, paired.as_dict()))
-        if model == others[0] and done.about:
-            datasets += [replace(each, role="annotations") for each in done.about.datasets]
-            left_out += done.left_out
-    about = replace(parity.about, datasets=datasets)
+    pairs = [(first, other) for other in others]
+    source = DatasetSource(annotations)
+    compared = [compare_models(pair, source, None, bar, config, device, first_on_cpu=True) for pair in pairs]
+    accuracy = [
+        Accuracy(each.second, p.rows(), p.verdict, p.note, p.as_dict()) for each in compared if (p := each.paired)
+    ]
+    measured, left_out = compared[0].about, [*parity.left_out, *compared[0].left_out]
+    annotated = [replace(each, role="annotations") for each in measured.datasets] if measured else []
+    about = replace(parity.about, datasets=[*parity.about.datasets, *annotated])
     return replace(parity, accuracy=accuracy, about=about, left_out=left_out)

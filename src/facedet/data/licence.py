@@ -23,7 +23,6 @@ _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
 _LINE = re.compile(r"\W*licen[sc]e\W*[:|]\W*(\w.*)", re.IGNORECASE)
 _HEADING = re.compile(r"#+\s*licen[sc]e\W*", re.IGNORECASE)
 _NO_NAMES = ("", "null", "none", "unknown", "other", "n/a", "na", "tbd")
-_OWN_WORDS = "its own text"
 _LONGEST, _MOST, _MOST_LINES = 100, 3, 500  # characters of a name, licences of a COCO JSON, lines of YAML
 
 
@@ -111,7 +110,7 @@ def _of_licence(lines: list[str]) -> list[str]:
     if not plain:
         return []
     if plain[0].lower().startswith("copyright"):
-        return [_OWN_WORDS]
+        return ["its own text"]
     version = [each for each in plain[1:2] if each.lower().startswith("version")]
     return _names([", ".join([plain[0], *version])])
 

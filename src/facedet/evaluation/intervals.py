@@ -1,7 +1,8 @@
 """The interval of every figure of an evaluation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -54,7 +55,7 @@ def evaluation_intervals(
         found |= _wider_intervals(truth, photos, detections, draws)
     found |= _intervals(height_figures(boxes, detections, ignored, draws.most), draws)
     if "ap64" in metrics:
-        found |= _intervals(_ap64_figures(boxes, detections, ignored, draws.most), draws)
+        found |= _intervals(_curves({"ap64": ap64_matches}, boxes, detections, ignored, draws.most), draws)
     if "coco" in metrics:
         coco = coco_figures([match_image(*pair) for pair in zip(photos, detections, strict=True)], draws.most)
         found |= _intervals(_renamed(coco, "coco "), draws)
@@ -65,24 +66,26 @@ def height_figures(
     boxes: Sequence[np.ndarray], detections: Sequence[Detections], ignored: Sequence[np.ndarray], most: int
 ) -> Resampled:
     """AP50 of each range of heights in resamples, by `height_name`."""
-
-    def images() -> Iterator[tuple[list[Matched], list[int]]]:
-        for each in zip(boxes, detections, ignored, strict=True):
-            done = [height_matches([each[0]], [each[1]], *limits, [each[2]]) for limits in RANGES]
-            yield [matched[0] for matched, _ in done], [int(faces[0]) for _, faces in done]
-
-    return curve_figures([height_name(*limits) for limits in RANGES], images(), most)
+    rules = {height_name(*limits): partial(height_matches, lowest=limits[0], highest=limits[1]) for limits in RANGES}
+    return _curves(rules, boxes, detections, ignored, most)
 
 
-def _ap64_figures(
-    boxes: Sequence[np.ndarray], detections: Sequence[Detections], ignored: Sequence[np.ndarray], most: int
+def _curves(
+    rules: Mapping[str, Callable],
+    boxes: Sequence[np.ndarray],
+    detections: Sequence[Detections],
+    ignored: Sequence[np.ndarray],
+    most: int,
 ) -> Resampled:
-    def images() -> Iterator[tuple[list[Matched], list[int]]]:
-        for faces_of, found, excluded in zip(boxes, detections, ignored, strict=True):
-            matched, faces = ap64_matches([faces_of], [found], [excluded])
-            yield matched, faces.tolist()
+    """The areas of the curves of several rules, by name. A rule matches like `height_matches`; images one by one."""
 
-    return curve_figures(["ap64"], images(), most)
+    def images() -> Iterator[tuple[list[Matched], list[int]]]:
+        for of_image in zip(boxes, detections, ignored, strict=True):
+            faces, found, excluded = ([each] for each in of_image)
+            done = [rule(faces, found, ignored=excluded) for rule in rules.values()]
+            yield [matched[0] for matched, _ in done], [int(count[0]) for _, count in done]
+
+    return curve_figures(list(rules), images(), most)
 
 
 def _wider_intervals(

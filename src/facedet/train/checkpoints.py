@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import asdict, replace
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,13 @@ import mmengine
 import torch
 from torch import Tensor
 
-from facedet.data.fingerprint import fingerprint
 from facedet.detector.config import network_to_json
 from facedet.train.configure import effective_batch
 from facedet.train.machine.distributed import is_first, wait
 from facedet.train.record.metric import FaceAP
-from facedet.train.record.used_data import data_licences, data_names
 from facedet.train.run import Run
 from facedet.train.stored_state import content_digest, deciding_settings, plain_values
+from facedet.train.used_data import data_names
 from facedet.weights.checkpoint import META_KEY
 from facedet.weights.operating_point import OPERATING_POINT, OperatingPoint
 from facedet.weights.torch_file import write_torch_file
@@ -53,16 +51,6 @@ class Checkpoints:
         self.run, self.folder = run, folder
         self._saved, self._took = time.monotonic(), 0.0
 
-    @cached_property
-    def _data(self) -> list[dict[str, Any]]:
-        """The fingerprints of the datasets; only the process that writes needs them."""
-        return [fingerprint(dataset.faces.photos) for dataset in self.run.datasets]
-
-    @cached_property
-    def _licences(self) -> list[str]:
-        """What the files of the datasets state."""
-        return data_licences(self.run.options)
-
     def are_due(self) -> bool:
         """Whether last.pth was written `save_every` minutes ago or earlier."""
         return time.monotonic() - self._saved >= self.run.options.save_every * 60
@@ -88,7 +76,7 @@ class Checkpoints:
         """The operating point of the last validation."""
         measured = (metric.point for metric in self.run.evaluator.metrics if isinstance(metric, FaceAP))
         point = next(measured, None)
-        return replace(point, dataset=self._data[1]["digest"]) if point else None
+        return replace(point, dataset=self.run.fingerprints[1]["digest"]) if point else None
 
     def save_last(self, *, wait_for_it: bool = False) -> None:
         """Write last.pth; the one before becomes previous.pth. wait_for_it: in all processes, because slurm and mpirun
@@ -126,9 +114,9 @@ class Checkpoints:
             "time": time.strftime("%Y%m%d_%H%M%S"),
             "mmengine_version": mmengine.__version__,
             "dataset_meta": dict(run.datasets[0].metainfo),
-            "data": self._data,
+            "data": run.fingerprints,
             DATA_NAMES: data_names(run.options),
-            DATA_LICENCES: self._licences,
+            DATA_LICENCES: run.licences,
             "settings": deciding_settings(run.cfg),
             VERSION: version("face-detection-0206"),
             RECIPE: run.options.recipe or "",

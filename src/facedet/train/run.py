@@ -11,9 +11,11 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
+from facedet.data.fingerprint import fingerprint
 from facedet.train.average import WeightAverage
 from facedet.train.history import History
 from facedet.train.options import TrainingOptions
+from facedet.train.used_data import data_licences
 from facedet.weights.training_record import Ancestor
 
 
@@ -69,6 +71,16 @@ class Run:
     def config_text(self) -> str:
         """The whole config as text; kept, because formatting it is slow."""
         return str(self.cfg.pretty_text)
+
+    @cached_property
+    def fingerprints(self) -> list[dict[str, Any]]:
+        """Those of the datasets; only the process that writes needs them."""
+        return [fingerprint(dataset.faces.photos) for dataset in self.datasets]
+
+    @cached_property
+    def licences(self) -> list[str]:
+        """What the files of the datasets state; only the process that writes needs it."""
+        return data_licences(self.options)
 
     @property
     def datasets(self) -> tuple[Any, Any]:

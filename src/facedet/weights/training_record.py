@@ -42,8 +42,8 @@ class UsedData:
 
     def __str__(self) -> str:
         counts = f"{self.images:,} images, {self.faces:,} faces" if None not in (self.images, self.faces) else ""
-        digest, licence = (f"fingerprint {self.digest[:12]}", f"licence {self.licence}")
-        parts = (self.name, counts, digest if self.digest else "", licence if self.licence else "")
+        digest, licence = self.digest and f"fingerprint {self.digest[:12]}", self.licence and f"licence {self.licence}"
+        parts = (self.name, counts, digest, licence)
         return ", ".join(part for part in parts if part)
 
 
@@ -179,8 +179,10 @@ def _calibration(origin: Mapping[str, Any]) -> str:
 
 def _ancestors(values: Any) -> list[Ancestor]:
     listed = [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
-    texts = ((_text(each.get("weights")), _text(each.get("sha256")), each.get("licence")) for each in listed)
-    return [Ancestor(weights, sha256, _text_or_none(licence)) for weights, sha256, licence in texts]
+    return [
+        Ancestor(_text(each.get("weights")), _text(each.get("sha256")), _text_or_none(each.get("licence")))
+        for each in listed
+    ]
 
 
 def _used(values: Any) -> UsedData | None:

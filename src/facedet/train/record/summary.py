@@ -1,8 +1,8 @@
 """The results of a training run: summary.json and the training curve."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,15 +10,12 @@ from mmengine.config import Config
 
 from facedet.common.files import write_beside, write_json
 from facedet.common.report_facts import ReportedDataset, ReportedModel, ReportFacts, digests, report_facts
-from facedet.data.fingerprint import fingerprint
-from facedet.data.structures import Photo
 from facedet.detector.config import config_name
 from facedet.train.configure import effective_batch
 from facedet.train.history import History
 from facedet.train.machine.distributed import from_first, is_first
 from facedet.train.machine.memory import peak_memory_mb
 from facedet.train.record.recorder import Recorder
-from facedet.train.record.used_data import data_licences
 from facedet.train.run import Run
 from facedet.weights.operating_point import OperatingPoint, point_of_checkpoint
 from facedet.weights.torch_file import read_torch_file
@@ -115,8 +112,8 @@ def _stored_point(best: Path) -> OperatingPoint | None:
 def _about(run: Run, best: Path) -> ReportFacts:
     loaders, roles = (run.cfg.train_dataloader, run.cfg.val_dataloader), ("training", "validation")
     sets = [
-        _reported(role, loader.dataset, dataset.faces.photos, licence)
-        for role, loader, dataset, licence in zip(roles, loaders, run.datasets, data_licences(run.options), strict=True)
+        _reported(role, loader.dataset, found, licence)
+        for role, loader, found, licence in zip(roles, loaders, run.fingerprints, run.licences, strict=True)
     ]
     model = ReportedModel(
         str(best),
@@ -128,11 +125,11 @@ def _about(run: Run, best: Path) -> ReportFacts:
     return report_facts([model], sets)
 
 
-def _reported(role: str, settings: Config, photos: Sequence[Photo], licence: str) -> ReportedDataset:
+def _reported(role: str, settings: Config, found: dict[str, Any], licence: str) -> ReportedDataset:
     """The facts of a dataset, which may have several parts."""
     parts = [settings, *settings.get("more", [])]
     paths, lists = ([str(part[key]) for part in parts if key in part] for key in ("path", "names"))
-    return ReportedDataset(", ".join(paths), ", ".join(lists), role, fingerprint(photos), licence)
+    return ReportedDataset(", ".join(paths), ", ".join(lists), role, found, licence)
 
 
 def _draw_curve(history: History, path: Path) -> None:
